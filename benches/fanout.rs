@@ -1,16 +1,17 @@
-//! One notice to many channels: how near to the platforms' limits it goes out, and how long a requester waits meanwhile.
+//! Sends one notice to many channels. Measures how close to the platforms' limits it goes out, and how long a requester
+//! waits meanwhile.
 //!
-//! The program runs against the sandbox, which refuses whatever exceeds the limits table, on a clock that runs `--scale`
-//! times as fast as the machine's. Every time is the clock's and is taken from the sandbox's journal.
+//! The program runs against the sandbox, which refuses every call beyond the limits table. The clock runs `--scale`
+//! times as fast as the machine's. The compared times are of this clock and come from the sandbox's journal.
 //!
-//! `cargo bench --bench fanout` posts to 10,000 channels on each platform; it fails if that takes more than 1.05 times the
-//! least time that the limits allow, if a channel does not get the notice exactly once, or if a call is refused.
-//! `cargo bench --bench fanout -- --outage` does the same with an outage that somebody announces by its form, to channels that follow
-//! its service.
-//! `cargo bench --bench fanout -- --update` does that, too, and then tells news of the outage, for which all copies are changed; it
-//! holds them to the least time of changes.
-//! `cargo bench --bench fanout -- --answers` posts to 5,000 while somebody asks every few seconds; it fails if an answer
-//! comes more than a second later than it does without the notice.
+//! - `cargo bench --bench fanout` posts to 10,000 channels on each platform. It fails if the notice takes more than
+//!   1.05 times the least time that the limits allow, if a channel does not get it exactly once, or if a call is
+//!   refused.
+//! - `-- --outage` announces an outage by its form, to channels that follow its service, in place of the notice.
+//! - `-- --update` does the same and then tells news of the outage, for which every copy is changed. The changes may
+//!   take 1.05 times the least time of changes.
+//! - `-- --answers` posts to 5,000 channels while a person asks something every few seconds. It fails if an answer
+//!   comes more than a second later than without the notice.
 
 #![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
 
@@ -34,15 +35,15 @@ use deskbell::store::sqlite::SqliteStore;
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// How much longer than the least time a notice may take.
+/// The longest time that a notice may take, as a multiple of the least time.
 const RATIO_AT_MOST: f64 = 1.05;
-/// How much later than undisturbed an answer may come, in milliseconds.
+/// How much later than without a notice an answer may come, in milliseconds.
 const DELAY_AT_MOST_MS: i64 = 1_000;
-/// Questions that are asked before the notice, to know how long an answer takes undisturbed.
+/// Questions that are asked before the notice, to measure how long an answer takes without it.
 const UNDISTURBED: usize = 20;
 /// How often the journal is read, in real time.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// After so long in real time without a post, something is wrong.
+/// The longest real time without progress before the benchmark fails.
 const PATIENCE: Duration = Duration::from_secs(120);
 const SETTINGS: &str = "[intake]\nburst_window = \"0s\"\n";
 
@@ -55,23 +56,23 @@ struct Args {
     /// Channels that get the notice [default: 10000, with --answers 5000].
     #[arg(long)]
     destinations: Option<usize>,
-    /// How fast the clock runs [default: Slack 30 and Discord 3, with --answers 10 and 1: Discord allows ten times as many
-    /// calls a second, and a machine must be able to make them].
+    /// Speed of the clock, as a multiple of real time [default: Slack 30 (with --update 60) and Discord 3; with
+    /// --answers 10 and 1. Discord allows ten times as many calls a second, and the machine must be able to make them].
     #[arg(long)]
     scale: Option<f64>,
-    /// Somebody asks meanwhile.
+    /// A person asks questions while the notice goes out.
     #[arg(long)]
     answers: bool,
-    /// An outage is announced, by people, in place of a notice.
+    /// An outage is announced by its form, in place of a notice.
     #[arg(long)]
     outage: bool,
-    /// The outage has news once all have heard of it.
+    /// An outage is announced, and its news is told once every channel has the announcement.
     #[arg(long)]
     update: bool,
     /// Seconds of the clock between two questions.
     #[arg(long, default_value_t = 3.0)]
     every: f64,
-    /// What cargo says to every benchmark.
+    /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -79,7 +80,7 @@ struct Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    // Only the first of several providers can be installed; which it was does not matter on loopback.
+    // Fails if another provider is installed already; on loopback any provider will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut holds = true;
     for platform in PlatformName::ALL {
@@ -93,7 +94,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 async fn measure(args: &Args, platform: PlatformName) -> anyhow::Result<bool> {
     let scale = args.scale.unwrap_or(match (platform, args.answers) {
-        // Slack lets so few messages be changed that it takes hours.
+        // Slack allows so few changes of messages that 10,000 take hours of the clock.
         (PlatformName::Slack, false) if args.update => 60.0,
         (PlatformName::Slack, false) => 30.0,
         (PlatformName::Slack, true) => 10.0,
@@ -104,7 +105,7 @@ async fn measure(args: &Args, platform: PlatformName) -> anyhow::Result<bool> {
     let destinations = args.destinations.unwrap_or(if args.answers { 5_000 } else { 10_000 });
     let clock = Clock::starting_at(Timestamp::now(), scale);
     let options = StageOptions {
-        // Not what is measured here: a real time that would shrink with the scale.
+        // How long a platform waits for an acknowledgement is not measured here: it waits long.
         patience: Duration::from_secs(60),
         linked: false,
         destinations,
@@ -138,7 +139,7 @@ struct Bench<'a> {
     world: Arc<dyn World>,
     platform: PlatformName,
     scale: f64,
-    /// The database in which channels follow a service, if an outage is announced.
+    /// The database, if an outage is announced: the channels are made to follow its service there.
     followed: Option<PathBuf>,
 }
 
@@ -214,7 +215,7 @@ impl Bench<'_> {
         Ok(seen.is_exact() && refused == 0 && longest - undisturbed <= DELAY_AT_MOST_MS)
     }
 
-    /// Tells news of the outage, for which every copy is changed.
+    /// Tells news of the outage and measures the change of every copy. Returns whether the bounds hold.
     async fn change(&self, places: &[Place]) -> anyhow::Result<bool> {
         let began = Instant::now();
         let mut seen = Seen { kind: "updated", ..Seen::from(&self.stage.journal, places) };
@@ -251,7 +252,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// The channels follow a service, and somebody announces an outage of it.
+    /// Makes the channels follow a service, and announces an outage of it.
     async fn announce(&self, places: &[Place], database: &Path) -> anyhow::Result<()> {
         let store: Arc<dyn Store> = SqliteStore::open_beside(database, self.stage.clock.clone()).await?;
         for some in places.chunks(500) {
@@ -273,7 +274,7 @@ impl Bench<'_> {
         self.press("Announce it now").await
     }
 
-    /// Mia presses this, once she sees it.
+    /// Presses the newest button with this label as Mia, once she sees it.
     async fn press(&self, label: &str) -> anyhow::Result<()> {
         let since = Instant::now();
         loop {
@@ -292,7 +293,7 @@ impl Bench<'_> {
         }
     }
 
-    /// Mia fills in the form that is open, once it is, and sends it.
+    /// Fills in the form that Mia has open, once it is open, and sends it.
     async fn send(&self, fields: &[(&str, &str)]) -> anyhow::Result<()> {
         let since = Instant::now();
         loop {
@@ -310,7 +311,7 @@ impl Bench<'_> {
         Ok(self.world.say("ana", &Spot::channel("sales"), &text, None).await?)
     }
 
-    /// Waits until nothing happens any more.
+    /// Waits until the journal stops growing and no event is undelivered.
     async fn silence(&self) {
         let mut known = 0;
         loop {
@@ -324,10 +325,10 @@ impl Bench<'_> {
     }
 }
 
-/// What the journal has shown of a notice.
+/// Counts the copies of a notice in the journal.
 struct Seen<'a> {
     journal: &'a Journal,
-    /// What is counted: what was posted, or what was changed.
+    /// The kind of the journal entries that are counted: `posted` or `updated`.
     kind: &'static str,
     next: u64,
     times: HashMap<String, u32>,
@@ -398,7 +399,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// How long each question waited for its answer, in milliseconds, the shortest first; nothing if one has none.
+/// Returns how long each question waited for its answer, in milliseconds, sorted; empty if a question has no answer.
 fn waits(entries: &[Entry], asked: &[MessageAt]) -> Vec<i64> {
     let mut said = HashMap::new();
     let mut answered = HashMap::new();
@@ -415,7 +416,7 @@ fn waits(entries: &[Entry], asked: &[MessageAt]) -> Vec<i64> {
     waits
 }
 
-/// The value below which this part of the values lies.
+/// Returns the value at this part (0 to 1) of the sorted values, by nearest rank.
 fn part_of(sorted: &[i64], part: f64) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a small number")]
     let at = (sorted.len() as f64 * part).ceil() as usize;

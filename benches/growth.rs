@@ -1,5 +1,5 @@
-//! What a large record costs: opening, claiming, listing and showing with few tickets and with many, and the bot's start.
-//! `cargo bench --bench growth -- --help` explains.
+//! Measures what a large database costs: opens, claims, lists and shows tickets, and starts the bot, with few tickets
+//! and with many. `cargo bench --bench growth -- --help` explains.
 
 #![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
 
@@ -49,46 +49,47 @@ use bot::{Bot, Settings};
 use figures::median;
 use stub::{AGENT, TEAM, TRIAGE};
 
-/// Tickets of one transaction while the record is filled.
+/// Tickets per transaction while a database is filled.
 const FILL: i64 = 500;
-/// Events that are handled together: they share a commit, so that the disk's moods do not count.
+/// Events that are handled together. They share commits, so that the varying speed of the disk matters less.
 const TOGETHER: u64 = 64;
-/// Rounds that do not count: each of the connections that read prepares each statement once.
+/// Rounds that are not measured: in them each reading connection prepares each statement once.
 const WARM_UP: u64 = 8;
 /// Tickets of one page of the list.
 const PAGE: u32 = 50;
-/// Leads from one ticket to another that is far away, and to every one in the end (unless their number has it as a factor).
+/// Step from one measured ticket to the next, which is far away. It reaches every ticket in the end, unless the number
+/// of tickets is a multiple of it.
 const STRIDE: u64 = 611_953;
 /// People who write.
 const PEOPLE: i64 = 5_000;
 /// Channels that they write in.
 const CHANNELS: i64 = 50;
 
-/// Fills one record with few tickets and one with many, and measures the same on both in turns: opening a ticket and
-/// claiming one (as events, 64 at a time), a page of the list at its beginning and in its middle, and showing one ticket
-/// with everything that was said and done. Then it starts the bot on both.
+/// Fills a small and a large database, and measures the same operations on both in turns: opening a ticket and claiming
+/// one (as events, 64 at a time), reading a page of the list at its beginning and in its middle, and showing one ticket
+/// with its messages and its audit. Then it starts the bot on both.
 ///
-/// Claimed and shown are tickets from anywhere in the record, not the latest. Both files are read through before, so that
-/// the system has them in memory if it has room for them.
+/// The claimed and shown tickets come from anywhere in the database, not from the latest ones. Both files are read
+/// beforehand, so that the system has them in memory if there is room.
 #[derive(Parser)]
 #[command(name = "growth")]
 struct Args {
-    /// Tickets of the large record.
+    /// Tickets in the large database.
     #[arg(long, default_value_t = 1_000_000)]
     tickets: i64,
-    /// Tickets of the small record.
+    /// Tickets in the small database.
     #[arg(long, default_value_t = 1_000)]
     few: i64,
-    /// How often each is measured; the median counts.
+    /// How often each operation is measured; the median is reported.
     #[arg(long, default_value_t = 40)]
     rounds: u64,
-    /// Where the records are put, in a folder that is removed.
+    /// Folder in which a temporary folder is created for the databases.
     #[arg(long)]
     folder: Option<PathBuf>,
     /// Prints one JSON object, and nothing else.
     #[arg(long)]
     json: bool,
-    /// What `cargo bench` adds.
+    /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -105,12 +106,12 @@ fn main() -> ExitCode {
 }
 
 fn measure(args: &Args) -> anyhow::Result<()> {
-    ensure!(args.few > 0 && args.tickets >= args.few, "the large record must be the larger one");
+    ensure!(args.few > 0 && args.tickets >= args.few, "--few must be at least 1 and at most --tickets");
     let folder = match &args.folder {
         Some(folder) => tempfile::tempdir_in(folder),
         None => tempfile::tempdir(),
     };
-    let folder = folder.context("no folder for the records")?;
+    let folder = folder.context("cannot create a folder for the databases")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let sizes = [args.few, args.tickets];
     let paths = sizes.map(|tickets| folder.path().join(format!("{tickets}.db")));
@@ -158,7 +159,7 @@ fn measure(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads a file to its end, so that the system has it in memory: how fast the disk is, is not the question.
+/// Reads a file to its end, so that the system has it in memory: the speed of the disk is not measured.
 fn read_through(path: &Path) -> anyhow::Result<()> {
     std::io::copy(&mut std::fs::File::open(path)?, &mut std::io::sink())?;
     Ok(())
@@ -166,7 +167,7 @@ fn read_through(path: &Path) -> anyhow::Result<()> {
 
 type Times = [Vec<Duration>; 2];
 
-/// Measures in turns, so that whatever else the machine does hits both.
+/// Measures both databases in turns, so that other load on the machine affects both alike.
 async fn compare(desks: &[Desk], rounds: u64) -> anyhow::Result<Vec<(&'static str, Times)>> {
     let names = ["open", "claim", "list", "list middle", "show"];
     let mut all: Vec<(&'static str, Times)> = names.into_iter().map(|name| (name, Times::default())).collect();
@@ -187,7 +188,7 @@ async fn compare(desks: &[Desk], rounds: u64) -> anyhow::Result<Vec<(&'static st
     Ok(all)
 }
 
-/// A record with so many tickets, and the door to it.
+/// A database with `tickets` tickets, and its intake.
 struct Desk {
     store: Arc<dyn Store>,
     intake: Intake,
@@ -226,22 +227,22 @@ impl Desk {
         })
     }
 
-    /// For one ticket.
+    /// Opens tickets. Returns the time for one of them.
     async fn open(&self) -> anyhow::Result<Duration> {
         let began = Instant::now();
         let outcomes = try_join_all((0..TOGETHER).map(|_| self.intake.handle(self.request()))).await?;
         let took = began.elapsed();
-        ensure!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Opened(_))), "one was not opened");
+        ensure!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Opened(_))), "a ticket was not opened");
         Ok(took / u32::try_from(TOGETHER)?)
     }
 
-    /// For one ticket.
+    /// Claims or releases tickets. Returns the time for one of them.
     async fn claim(&self) -> anyhow::Result<Duration> {
         let claims: Vec<Event> = (0..TOGETHER).map(|_| self.take()).collect();
         let began = Instant::now();
         let outcomes = try_join_all(claims.into_iter().map(|claim| self.intake.handle(claim))).await?;
         let took = began.elapsed();
-        ensure!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Done(Some(_)))), "one was not claimed");
+        ensure!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Done(Some(_)))), "a claim or release failed");
         Ok(took / u32::try_from(TOGETHER)?)
     }
 
@@ -269,7 +270,7 @@ impl Desk {
     fn request(&self) -> Event {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         let at = self.intake.clock().now();
-        // Accounts that have asked for something before, each in a channel of its own.
+        // The authors have asked before. Each request comes in a channel of its own.
         let author = employee(i64::try_from(number).unwrap_or_default());
         let message = message(&stub::channel(1_000 + usize::try_from(number).unwrap_or_default()), at, number);
         let said = Said {
@@ -288,7 +289,8 @@ impl Desk {
         Event { key: DedupeKey::message(&said.message), at, what: EventKind::MessagePosted(said) }
     }
 
-    /// Claims an open ticket from anywhere, each once before any comes again, and then gives each back again.
+    /// Returns the next event of the agent: claims the open tickets one by one from anywhere in the database, then
+    /// releases them in the same order, and so on.
     fn take(&self) -> Event {
         let number = self.claimed.fetch_add(1, Ordering::Relaxed);
         let open = self.tickets.unsigned_abs().div_ceil(2);
@@ -319,7 +321,8 @@ fn key_of(number: i64) -> TicketKey {
     TicketKey::new("IT", 1_000 + number)
 }
 
-/// Ticket `number` as the intake would have written it, some time ago; half of them are closed.
+/// Writes ticket `number` with the rows that the intake would have written. It was opened some time ago; tickets with
+/// an even number are closed.
 async fn write(tx: &mut dyn Tx, number: i64, now: Timestamp) -> Result<(), StoreError> {
     let at = now - SignedDuration::from_secs(30 * (2_000_000 - number).max(1));
     let channel = stub::channel(usize::try_from(number % CHANNELS).unwrap_or_default());
@@ -370,14 +373,14 @@ async fn write(tx: &mut dyn Tx, number: i64, now: Timestamp) -> Result<(), Store
     audit::note(tx, &AuditEntry { about: id.into(), at, actor, act: "opened".to_owned(), from: Some(origin), fields })
 }
 
-/// Starts the bot on a record, and says how long it took and how much memory it has.
+/// Starts the bot on a database. Returns the time until it was ready and its memory, as JSON.
 fn start(path: &Path, folder: &Path) -> anyhow::Result<Value> {
     let (api, _calls) = stub::start(usize::try_from(PEOPLE)?)?;
     let settings = Settings {
         api,
         database: format!("sqlite://{}", path.display()),
         folder: folder.to_owned(),
-        // What was opened here waits in its outbox, and is posted.
+        // The effects of the tickets that were opened here wait in the outbox, and the bot delivers them.
         log: "warn".to_owned(),
         sync_delay: Duration::ZERO,
         guard: "observe".to_owned(),

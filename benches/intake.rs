@@ -1,8 +1,8 @@
-//! How fast events come in: signed HTTP events into committed tickets, with their answers and cards posted to a stub of
-//! Slack's Web API. `cargo bench --bench intake -- --help` explains.
+//! Measures how fast the bot takes in events: signed HTTP events become committed tickets, whose answers and cards are
+//! posted to a stub of Slack's Web API. `cargo bench --bench intake -- --help` explains.
 //!
-//! Three parties share the machine: the bot (a process of its own, the one that is measured), the stub, and the clients.
-//! The last two do as little as they can.
+//! Three parts share the machine: the bot (the measured part, in a process of its own), the stub, and the clients. The
+//! stub and the clients do as little work as possible.
 
 #![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
 
@@ -38,32 +38,32 @@ use client::{Cast, Connection, Message};
 use figures::{median, ms, percentile};
 use stub::Calls;
 
-/// How long the outbox may take to come to an end.
+/// The longest time that the outbox may take to drain.
 const DRAIN: Duration = Duration::from_secs(300);
 
-/// Sends signed events to a bot of its own and measures: events per second and acknowledgements in a closed loop,
-/// acknowledgements at a fixed rate, processor time and memory of the bot. At the end it checks that every request became
-/// one ticket, answered once and with one card.
+/// Starts a bot, sends it signed events and measures: events per second and acknowledgement times in a closed loop,
+/// acknowledgement times at a fixed rate, processor time and memory of the bot. At the end it checks that every request
+/// became one ticket with one answer and one card.
 ///
-/// Every event is a mention of the bot by somebody else in some channel, but for the share of replies, which are words of
-/// the same person in the thread of a request. A request is answered by two posts (the answer and the card), a reply by
-/// one (the line under the card). The platform's limits are lifted.
+/// Every event is a request (a mention of the bot in a channel), except for the share of replies: messages of the
+/// requester in the thread of a request. A request leads to two posts (the answer and the card), a reply to one (the
+/// line under the card). The platform's limits are lifted.
 #[derive(Parser)]
 #[command(name = "intake")]
 struct Args {
-    /// Rounds of the closed loop, on the same database; the median counts.
+    /// Rounds of the closed loop, all on the same database; the median is reported.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Events of one round.
     #[arg(long, default_value_t = 10_000)]
     events: u64,
-    /// Events before the first round, which do not count.
+    /// Events that are sent before the first round and not measured.
     #[arg(long, default_value_t = 2_000)]
     warm_up: u64,
-    /// Connections that each wait for one acknowledgement at a time.
+    /// Connections; each waits for an acknowledgement before it sends the next event.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// Of a hundred events, how many are replies in the thread of an earlier request.
+    /// Percentage of events that are replies in the thread of an earlier request.
     #[arg(long, default_value_t = 20)]
     replies: u64,
     /// People who write; the names of up to 10,000 are read at the bot's start.
@@ -72,43 +72,43 @@ struct Args {
     /// Channels that they write in.
     #[arg(long, default_value_t = 50)]
     channels: usize,
-    /// Events per second of the open loop, which does not wait; 0 leaves it out.
+    /// Events per second of the open loop, which does not wait for the bot; 0 skips the open loop.
     #[arg(long, default_value_t = 500)]
     rate: u64,
-    /// Events per second, beside those of the open loop, that are none of the desk's business.
+    /// Further events per second during the open loop that do not concern the desk.
     #[arg(long, default_value_t = 0)]
     chatter: u64,
-    /// Of a hundred of these, how many ping one of the staff with a question.
+    /// Percentage of these further events that ping a member of staff with a question.
     #[arg(long, default_value_t = 0)]
     pings: u64,
     /// How many of the people are staff, whom the guard protects.
     #[arg(long, default_value_t = 0)]
     staff: usize,
-    /// What becomes of pings of staff: off, observe, nudge or route.
+    /// Mode of the guard, which handles pings of staff: off, observe, nudge or route.
     #[arg(long, default_value = "observe")]
     guard: String,
-    /// How long the open loop takes.
+    /// Duration of the open loop, in seconds.
     #[arg(long, default_value_t = 20)]
     rate_seconds: u64,
-    /// Adds so much to every sync of the bot (Linux, with a C compiler): a slow disk.
+    /// Simulates a slow disk: delays every sync of the bot by this time (Linux, with a C compiler).
     #[arg(long, default_value_t = 0.0)]
     sync_delay_ms: f64,
-    /// The bot's database; a new SQLite file if none is given. One of PostgreSQL should be empty.
+    /// Address of the bot's database; a new SQLite file if none is given. A PostgreSQL database should be empty.
     #[arg(long)]
     database: Option<String>,
-    /// Where the new SQLite file and the bot's log are put, in a folder that is removed.
+    /// Folder in which a temporary folder is created for the new SQLite file and the bot's log.
     #[arg(long)]
     folder: Option<PathBuf>,
     /// The level of the bot's log, which is written to a file.
     #[arg(long, default_value = "info")]
     log: String,
-    /// Waits so long before the load, so that a profiler can be attached to the bot.
+    /// Seconds to wait before the load, so that a profiler can be attached to the bot.
     #[arg(long, default_value_t = 0)]
     wait_seconds: u64,
     /// Prints one JSON object, and nothing else.
     #[arg(long)]
     json: bool,
-    /// What `cargo bench` adds.
+    /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -124,14 +124,14 @@ fn main() -> ExitCode {
 }
 
 fn measure(args: &Args) -> anyhow::Result<ExitCode> {
-    ensure!(args.connections > 0 && args.people > 0 && args.channels > 0, "there must be somebody to write somewhere");
-    ensure!(args.staff < args.people, "somebody must be no staff");
+    ensure!(args.connections > 0 && args.people > 0 && args.channels > 0, "connections, people, channels: at least 1");
+    ensure!(args.staff < args.people, "there must be fewer staff than people");
     ensure!(args.replies <= 80, "at most 80 of 100 can be replies");
     let folder = match &args.folder {
         Some(folder) => tempfile::tempdir_in(folder),
         None => tempfile::tempdir(),
     };
-    let folder = folder.context("no folder for the bot")?;
+    let folder = folder.context("cannot create a folder for the bot")?;
     let (api, calls) = stub::start(args.people)?;
     let file = format!("sqlite://{}", folder.path().join("desk.db").display());
     let settings = Settings {
@@ -235,20 +235,20 @@ fn measure(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What one stretch of load showed.
+/// The measurements of one stretch of load.
 #[derive(Clone, Copy, Debug, Default)]
 struct Round {
     acknowledged_per_sec: f64,
-    /// With every post that follows from them.
+    /// Events per second until the last resulting post.
     drained_per_sec: f64,
-    /// From the last acknowledgement to the last post.
+    /// Time from the last acknowledgement to the last post.
     drained_after: Duration,
     p50: Duration,
     p99: Duration,
     max: Duration,
 }
 
-/// The clients.
+/// The parameters and the shared state of the clients.
 struct Load {
     cast: Cast,
     bot: SocketAddr,
@@ -274,7 +274,8 @@ impl Load {
         }
     }
 
-    /// Every connection sends, waits for the acknowledgement, and sends the next, until so many are sent.
+    /// Runs the closed loop: each connection sends an event, waits for the acknowledgement, and sends the next, until
+    /// `events` events were sent. Then waits for the resulting posts.
     async fn closed(&self, events: u64) -> anyhow::Result<Round> {
         let left = Rc::new(RefCell::new(events));
         let mut connections = Vec::new();
@@ -305,7 +306,8 @@ impl Load {
         Ok(round(events, took, acknowledged, began.elapsed()))
     }
 
-    /// So many are sent in every second, whatever the bot does; times count from the moment at which each was due.
+    /// Runs the open loop: sends `rate` events (and `chatter` further ones) in every second, whatever the bot does. The
+    /// acknowledgement time of an event counts from the moment at which the event was due.
     async fn open(&self, rate: u64, chatter: u64, seconds: u64) -> anyhow::Result<Round> {
         let began = Instant::now();
         let mut talkers = Vec::new();
@@ -351,7 +353,7 @@ impl Load {
             took.extend(client.await??);
         }
         let acknowledged = began.elapsed();
-        ensure!(pacing.join().is_ok() && talking.is_none_or(|talking| talking.join().is_ok()), "the pace was lost");
+        ensure!(pacing.join().is_ok() && talking.is_none_or(|talking| talking.join().is_ok()), "a pacer panicked");
         for talker in talkers {
             talker.await??;
         }
@@ -359,12 +361,12 @@ impl Load {
         Ok(round(events, took, acknowledged, began.elapsed()))
     }
 
-    /// Waits until everything that follows from what was sent is posted.
+    /// Waits until every post that follows from the sent events was made. Fails after [`DRAIN`].
     async fn drained(&self) -> anyhow::Result<()> {
         let (began, wanted) = (Instant::now(), *self.posts.borrow());
         while self.calls.posted() < wanted {
             if began.elapsed() > DRAIN {
-                bail!("{} of {wanted} posts were made, and no more come", self.calls.posted());
+                bail!("only {} of {wanted} posts were made in time", self.calls.posted());
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -384,22 +386,23 @@ impl Load {
     }
 }
 
-/// Tells clients in turn when their next message is due. The timer of the runtime is good for a millisecond only.
+/// Tells the clients in turn when their next message is due. Runs on a thread of its own, since the runtime's timer is
+/// accurate to a millisecond only.
 fn pace(rate: u64, seconds: u64, began: Instant, doors: &[mpsc::UnboundedSender<Instant>]) {
     for (number, door) in (0..rate * seconds).zip(doors.iter().cycle()) {
         let due = began + Duration::from_nanos(number * 1_000_000_000 / rate);
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        // A client that is gone has an error to tell.
+        // The send fails only if the client has ended early. Its error is returned where its task is awaited.
         let _ = door.send(due);
     }
 }
 
-/// Who writes over one connection.
+/// Writes the messages of one connection.
 struct Writer {
     cast: Cast,
     replies: u64,
     owed: u64,
-    /// The last requests, the oldest of which is replied to.
+    /// The last 16 requests; the next reply is to the oldest.
     requests: VecDeque<Message>,
     sent: Rc<RefCell<Vec<Message>>>,
     posts: Rc<RefCell<u64>>,
@@ -419,7 +422,7 @@ impl Writer {
         self.cast.request(number)
     }
 
-    /// It was acknowledged.
+    /// Notes an acknowledged message, and the posts that must follow from it.
     fn keep(&mut self, message: Message) {
         *self.posts.borrow_mut() += if message.root.is_none() { 2 } else { 1 };
         if message.root.is_none() {

@@ -1,13 +1,14 @@
-//! Looking for articles among many: how long it takes to fill the index, to answer a question, and until a changed article is found;
-//! with `--through-database` how long these take from a commit in the database (SQLite) to what the program answers.
+//! Measures the search among many articles: how long it takes to fill the index, to answer a question, and to find a
+//! changed article. With `--through-database` the times run from a commit in the database (SQLite) until the program
+//! finds the article.
 //!
 //! ```text
 //! cargo bench --bench knowledge -- --articles 100000 --questions 2000
 //! cargo bench --bench knowledge -- --articles 100000 --through-database
 //! ```
 //!
-//! The articles are made of words of two to four syllables, as frequent as words are (Zipf), with a seed. So are the questions, each
-//! from words of one article with some others among them.
+//! The articles are random, from a seed: words of two to four syllables with the frequencies of a natural language
+//! (Zipf). At most half of a question's words come from one article; the others are random.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,41 +32,41 @@ use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Parser)]
 struct Args {
-    /// How many articles there are
+    /// Number of articles
     #[arg(long, default_value_t = 100_000)]
     articles: usize,
     /// Words of an article, on average
     #[arg(long, default_value_t = 150)]
     words: usize,
-    /// How many questions are asked
+    /// Number of questions
     #[arg(long, default_value_t = 2_000)]
     questions: usize,
-    /// Words of a question
+    /// Words of a question, at most
     #[arg(long, default_value_t = 25)]
     asked: usize,
-    /// How many articles are changed, one after the other
+    /// Number of articles that are changed, one after the other
     #[arg(long, default_value_t = 20)]
     changes: usize,
-    /// Bring the articles into a database, and let the program follow it
+    /// Import the articles into a database, and let the program's index follow it
     #[arg(long)]
     through_database: bool,
     /// The folder for the index [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// What chance depends on
+    /// Seed of the random numbers
     #[arg(long, default_value_t = 1042)]
     seed: u64,
-    /// Given by cargo
+    /// Passed by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// Different words that there are.
+/// Number of words from which the texts are made.
 const VOCABULARY: usize = 60_000;
 /// How many articles are written in one commit.
 const TOGETHER: usize = 10_000;
 
-/// Words as frequent as in a language: the first is the most frequent.
+/// Words with the frequencies of a natural language: the first is the most frequent.
 struct Words {
     words: Vec<String>,
     sums: Vec<f64>,
@@ -108,7 +109,7 @@ fn article(number: usize, words: &Words, random: &mut StdRng, count: usize) -> D
     }
 }
 
-/// Memory of this process that no file backs, and all of it, in MB.
+/// Returns this process's anonymous memory (`RssAnon`) and its whole resident memory (`VmRSS`), in MiB.
 fn memory() -> (u64, u64) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let of = |key: &str| {
@@ -118,7 +119,7 @@ fn memory() -> (u64, u64) {
     (of("RssAnon:"), of("VmRSS:"))
 }
 
-/// Until the program finds an article by this word.
+/// Waits until the program finds an article by this word.
 async fn until_found(knowledge: &Knowledge, word: &str) -> anyhow::Result<()> {
     loop {
         let answer = knowledge.answer(word.to_owned(), true, 1).await;
@@ -129,7 +130,7 @@ async fn until_found(knowledge: &Knowledge, word: &str) -> anyhow::Result<()> {
     }
 }
 
-/// From a commit in the database to what the program answers.
+/// Measures the times from a commit in the database until the program finds the article.
 async fn through_database(args: &Args, articles: &[Document], folder: &Path) -> anyhow::Result<()> {
     let clock = Clock::system();
     let store: Arc<dyn Store> = SqliteStore::open(&folder.join("desk.db"), clock.clone()).await?;
@@ -236,7 +237,7 @@ fn main() -> anyhow::Result<()> {
         engine.write(&[changed], &[], 1_000_000 + i64::try_from(change)?)?;
         let text = format!("changed{change}zzz");
         let answer = engine.answer(&Question { text: &text, ..Question::default() }, 1)?;
-        anyhow::ensure!(answer.found.first().is_some_and(|found| found.id == number.to_string()), "it is not found");
+        anyhow::ensure!(answer.found.first().is_some_and(|found| found.id == number.to_string()), "change not found");
         found_after.push(since.elapsed().as_secs_f64() * 1_000.0);
     }
     found_after.sort_by(f64::total_cmp);

@@ -1,6 +1,7 @@
-//! How many messages of a workspace's talk one core reads and finds to be none of the desk's business, without sockets.
+//! Measures how many messages one core reads and finds not to concern the desk, without sockets.
 //!
-//! Each is a payload as it comes over the wire, in the fields and length of a real one; reading is what the adapters do.
+//! Each message is a payload as it comes over the wire, with the fields and length of a real one. The adapters' own
+//! code reads it.
 //! `cargo bench --bench reader`
 
 #![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
@@ -13,7 +14,7 @@ use deskbell::platform::{discord, slack};
 const MESSAGES: usize = 2_000;
 const AT_LEAST: Duration = Duration::from_secs(3);
 
-/// Of which platform, what comes, and whether it may concern the desk.
+/// A platform's name, its payloads, and its function that says whether a payload may concern the desk.
 type Reading = (&'static str, Vec<Vec<u8>>, fn(&[u8]) -> Option<bool>);
 
 fn main() {
@@ -25,7 +26,7 @@ fn main() {
         let (began, mut read) = (Instant::now(), 0_u32);
         while began.elapsed() < AT_LEAST {
             for message in &messages {
-                assert_eq!(black_box(may_concern(black_box(message))), Some(false), "it is chatter");
+                assert_eq!(black_box(may_concern(black_box(message))), Some(false), "chatter is not for the desk");
             }
             read += u32::try_from(messages.len()).unwrap_or_default();
         }

@@ -1,5 +1,8 @@
-//! Asks the product's own search the questions of a file, and prints what it finds, one JSON object a line:
-//! `{"query", "ranking", "scores", "shown", "ms"}`; or judges which messages of a file ask for help: `{"id", "help", "score", "ms"}`.
+//! Runs the program's own search on the questions of a file, or its classifier on the messages of a file (which of them
+//! ask for help?). Prints one JSON object a line:
+//!
+//! - search: `{"query", "ranking", "scores", "shown", "ms", "probability"}`
+//! - classifier: `{"id", "help", "score", "ms"}`
 //!
 //! ```text
 //! cargo run --release --example evaluate -- kb_retrieval --corpus corpus.jsonl.gz --queries queries.jsonl > run.jsonl
@@ -24,7 +27,7 @@ const PRINTED: usize = 20;
 #[derive(Debug, Parser)]
 #[command(about = "Asks the product's own code the questions of a file")]
 struct Args {
-    /// What is looked for
+    /// The task to run
     #[arg(value_enum)]
     task: Task,
     /// The documents: {"id", "title", "body"} and "product", one a line (JSON Lines, also packed)
@@ -35,30 +38,30 @@ struct Args {
     queries: PathBuf,
 }
 
-/// What is looked for.
+/// The task to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum Task {
-    /// Texts that answer a question.
+    /// Finds texts that answer a question.
     KbRetrieval,
-    /// Reports of the same matter.
+    /// Finds reports of the same matter.
     DuplicateTickets,
-    /// Messages that ask for help.
+    /// Finds messages that ask for help.
     HelpRequest,
 }
 
-/// A message of a file.
+/// A message in a file.
 #[derive(Deserialize)]
 struct Message {
     id: String,
     text: String,
 }
 
-/// Judges which messages ask for help.
+/// Classifies which messages ask for help.
 fn help_request(messages: &Path) -> anyhow::Result<()> {
     let classifier = Classifier::built_in()?;
     let mut out = BufWriter::new(io::stdout());
-    // What is read at first use is not counted.
+    // The first call compiles the patterns; its time is not measured.
     let _ = classifier.read("");
     for Message { id, text } in corpus::lines(messages)? {
         let since = real::now();
@@ -76,7 +79,7 @@ fn main() -> anyhow::Result<()> {
         Task::DuplicateTickets => corpus::Task::DuplicateTickets,
         Task::HelpRequest => return help_request(&args.queries),
     };
-    let documents = args.corpus.context("--corpus names the documents")?;
+    let documents = args.corpus.context("this task needs --corpus, the documents")?;
     let folder = tempfile::tempdir()?;
     let since = real::now();
     let engine = corpus::engine(task, &corpus::documents(&documents)?, folder.path().join("index"))?;

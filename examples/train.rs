@@ -1,9 +1,9 @@
-//! Learns the weights of a model of `src/search/models/` from questions with their right answers, and says how well it does on
-//! questions that it has not seen (five folds; questions that follow each other stay together).
+//! Trains a model of `src/search/models/` on questions with known answers, and prints how well it ranks questions that
+//! it was not trained on (cross-validation with five folds; neighbouring questions stay in one fold).
 //!
 //! ```text
-//! cargo run --release --example train -- kb_retrieval --corpus corpus.jsonl.gz --queries queries.jsonl --right qrels.jsonl \
-//!     --out src/search/models/articles.json
+//! cargo run --release --example train -- kb_retrieval --corpus corpus.jsonl.gz --queries queries.jsonl \
+//!     --right qrels.jsonl --out src/search/models/articles.json
 //! ```
 
 mod corpus;
@@ -17,21 +17,21 @@ use deskbell::search::{
 };
 use serde::Deserialize;
 
-/// How many folds there are.
+/// Folds of the cross-validation.
 const FOLDS: usize = 5;
-/// So many questions that follow each other are in one fold.
+/// Number of neighbouring questions that stay in one fold.
 const TOGETHER: usize = 8;
-/// How strongly weights are held near 0.
+/// Strength of the L2 regularisation.
 const HELD: f64 = 20.0;
-/// How many documents small desks have.
+/// Sizes of the simulated small desks, in documents.
 const SIZES: [usize; 4] = [60, 300, 1_000, 5_000];
-/// Steps of the descent.
+/// Steps of the gradient descent.
 const STEPS: usize = 800;
 
 #[derive(Debug, Parser)]
 #[command(about = "Learns the weights of a ranking model")]
 struct Args {
-    /// What is looked for
+    /// The task to train for
     #[arg(value_enum)]
     task: corpus::Task,
     /// The documents
@@ -43,10 +43,10 @@ struct Args {
     /// The right answers: {"query", "relevant": [ids]}, one a line
     #[arg(long, value_name = "FILE")]
     right: PathBuf,
-    /// Numbers that the order leaves out, separated by commas
+    /// Features that the ranking leaves out, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     without: Vec<String>,
-    /// How often what is shown is to be right: from this the threshold comes
+    /// Precision that the shown documents must reach: it determines the threshold of the probability
     #[arg(long, value_name = "SHARE", default_value_t = 0.7)]
     precision: f64,
     /// Where to write the model
@@ -58,9 +58,9 @@ struct Args {
 struct Example {
     described: Vec<Features>,
     is_right: Vec<bool>,
-    /// How many right answers there are, found or not.
+    /// Number of right answers among the documents, whether the search found them or not.
     right: usize,
-    /// Among how many documents.
+    /// Number of documents that were searched.
     documents: usize,
 }
 
@@ -74,7 +74,7 @@ fn main() -> anyhow::Result<()> {
     let examples =
         describe(&corpus::engine(args.task, &documents, folder.path().join("all"))?, &documents, &asked, &right)?;
     let used: Vec<bool> = NAMES.iter().map(|name| !args.without.iter().any(|left| left == name)).collect();
-    // Each question is ranked by weights that have not seen it.
+    // Each question is ranked by a model that was not trained on it.
     let fold_of = |place: usize| place / TOGETHER % FOLDS;
     let mut ranked: Vec<Ranked> = examples.iter().map(|_| Ranked::default()).collect();
     let mut orders = Vec::new();
@@ -105,8 +105,8 @@ fn main() -> anyhow::Result<()> {
         );
     };
     judge(&examples, &ranked);
-    // Most desks know less, and are asked more often what they do not know. The order is learned from all documents; how likely an
-    // answer is, from some of them as well, among which half of the questions have none.
+    // Most desks have fewer documents and get more questions without an answer. So the ranking is trained on all
+    // documents, but the confidence is also trained on subsets, in which half of the questions have no answer.
     for (number, size) in SIZES.into_iter().enumerate() {
         let some = some(&documents, &asked, &right, size, number);
         let examples =
@@ -121,7 +121,7 @@ fn main() -> anyhow::Result<()> {
         report(&format!("{size} documents"), &examples, &ranked);
         judge(&examples, &ranked);
     }
-    // The probabilities, too, are of questions that were not seen.
+    // The probabilities, too, are predicted by weights that were not trained on the question.
     let mut told: Vec<Told> = Vec::new();
     for fold in 0..FOLDS {
         let seen: Vec<&Judged> = judged.iter().filter(|one| fold_of(one.question) != fold).collect();
@@ -150,7 +150,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The right answers to each question.
+/// Returns the right answers of each question, by the question's id.
 fn right_answers(path: &Path) -> anyhow::Result<HashMap<String, Vec<String>>> {
     #[derive(Deserialize)]
     struct Right {
@@ -164,7 +164,7 @@ fn first_pass(example: &Example) -> Ranked {
     Ranked { order: (0..example.described.len()).map(|place| (place, -(place as f32))).collect(), probability: 0.0 }
 }
 
-/// What was judged of one question.
+/// A ranked question, as an example for the confidence.
 struct Judged {
     question: usize,
     numbers: Confidence,
@@ -186,7 +186,7 @@ impl Judged {
     }
 }
 
-/// How likely an answer was said to be, and whether it was one.
+/// A predicted probability, and whether a right answer was among the first [`SHOWN`] documents.
 struct Told {
     probability: f64,
     is_right: bool,
@@ -194,7 +194,7 @@ struct Told {
     documents: usize,
 }
 
-/// Asks an engine all questions.
+/// Asks an engine all questions. Returns one example for each.
 fn describe(
     engine: &Engine,
     documents: &[Document],
@@ -218,7 +218,8 @@ fn describe(
     Ok(examples)
 }
 
-/// Some documents: the answers of every other question, and others by a number that stems from their ids.
+/// Returns a subset of `size` documents: answers of every other question (even or odd by `number`), then other
+/// documents in an order that is derived from their ids. The answers of the other half of the questions are left out.
 fn some(
     documents: &[Document],
     asked: &[corpus::Asked],
@@ -236,7 +237,7 @@ fn some(
         .map(|document| (mixed(&document.id, number), document))
         .collect();
     others.sort_by_key(|(mixed, document)| (!answers.contains(&document.id), *mixed));
-    // Not all answers fit into a small part: as many of them as of the others.
+    // A small subset has no room for all answers: they fill half of it at most.
     let (answers, rest): (Vec<_>, Vec<_>) =
         others.into_iter().partition(|(_, document)| answers.contains(&document.id));
     let half = answers.len().min(size / 2);
@@ -249,7 +250,7 @@ fn mixed(id: &str, number: usize) -> u64 {
     mixed ^ (mixed >> 29)
 }
 
-/// Prints nDCG@10, hit@3 and how well the best score tells whether there is an answer.
+/// Prints nDCG@10, hit@3, and how well the best score tells whether there is an answer (AUC).
 fn report(name: &str, examples: &[Example], ranked: &[Ranked]) {
     let gain = |rank: usize| 1.0 / (rank as f64 + 2.0).log2();
     let (mut ndcg, mut hits, mut questions) = (0.0, 0.0, 0.0);
@@ -276,8 +277,8 @@ fn report(name: &str, examples: &[Example], ranked: &[Ranked]) {
     println!("{name:<32} ndcg@10 {:.4}  hit@3 {:.4}{auc}", ndcg / questions, hits / questions);
 }
 
-/// The lowest probability from which on what is shown of all documents is right so often; and what that brings, of all and of
-/// some.
+/// Returns the lowest probability from which on the shown documents reach this precision, over all documents (1 if
+/// there is none). Prints the figures at this threshold, for all documents and for the subsets.
 fn threshold(told: &mut [Told], precision: f64, all: usize) -> f32 {
     told.sort_by(|one, other| other.probability.total_cmp(&one.probability));
     let (mut shown, mut right, mut from) = (0.0, 0.0, 1.0);
@@ -314,7 +315,7 @@ fn threshold(told: &mut [Told], precision: f64, all: usize) -> f32 {
     from as f32
 }
 
-/// Means and deviations of numbers.
+/// Returns the mean and the standard deviation of each column.
 fn usual<'e>(rows: impl Iterator<Item = &'e [f32]> + Clone, names: usize) -> Vec<(f64, f64)> {
     let count = rows.clone().count().max(1) as f64;
     let mean = |place: usize| rows.clone().map(|row| f64::from(row[place])).sum::<f64>() / count;
@@ -327,7 +328,8 @@ fn usual<'e>(rows: impl Iterator<Item = &'e [f32]> + Clone, names: usize) -> Vec
         .collect()
 }
 
-/// Weights under which the right answers of each question have as much of the whole as can be (a softmax over what was found).
+/// Learns the weights of the ranking: they minimise the cross-entropy between a softmax over the found documents and
+/// the right answers.
 fn learn_order(examples: &[&Example], used: &[bool]) -> Weights {
     let examples: Vec<&&Example> = examples.iter().filter(|example| example.is_right.contains(&true)).collect();
     let rows = examples.iter().flat_map(|example| example.described.iter().map(|row| &row[..]));
@@ -366,7 +368,7 @@ fn learn_order(examples: &[&Example], used: &[bool]) -> Weights {
     told(0.0, &NAMES, &usual, &weights)
 }
 
-/// Weights of a logistic regression.
+/// Learns the weights of the confidence by logistic regression.
 fn learn_confidence(examples: &[&Judged]) -> Weights {
     let usual = usual(examples.iter().map(|one| &one.numbers[..]), CONFIDENCE.len());
     let rows: Vec<(Vec<f64>, f64)> = examples
@@ -408,7 +410,8 @@ fn sigmoid(number: f64) -> f64 {
     1.0 / (1.0 + (-number).exp())
 }
 
-/// Walks down the slope from 0 (Adam, <https://arxiv.org/abs/1412.6980>, with a step that grows smaller).
+/// Minimises by gradient descent from 0 (Adam, <https://arxiv.org/abs/1412.6980>, with a decreasing step). Returns the
+/// weights.
 fn descend(count: usize, slope_at: impl Fn(&[f64], &mut [f64])) -> Vec<f64> {
     let (mut weights, mut mean, mut square) = (vec![0.0; count], vec![0.0; count], vec![0.0; count]);
     for step in 1..=STEPS {

@@ -1,5 +1,5 @@
-//! Learns the weights of `src/asking/models/` from messages that people have labelled, and says how well they do on messages that
-//! were not seen (five folds).
+//! Trains the models of `src/asking/models/` on labelled messages, and prints how well they classify messages that they
+//! were not trained on (cross-validation with five folds).
 //!
 //! ```text
 //! cargo run --release --example train_asking -- --messages messages.jsonl --labels labels.jsonl --weak weak.jsonl \
@@ -7,9 +7,11 @@
 //!     --transcript transcript.jsonl --out src/asking/models
 //! ```
 //!
-//! - messages: `{"id", "text", "mention", "sample"}`; labels: `{"id", "help"}` with 1, 0 or anything else, which is left out;
-//! - weak: `{"text", "weak_help"}`, of which the words are learned;
-//! - transcript: `{"minute", "day", "who", "text", "starts"}`, in order, from which it is learned what the messages before say.
+//! - messages: `{"id", "text", "mention", "sample"}`; labels: `{"id", "help"}` with 1 or 0. Messages with any other
+//!   label are left out.
+//! - weak: `{"text", "weak_help"}`. The weights of words are trained on these.
+//! - transcript: `{"minute", "day", "who", "text", "starts"}`, in order. The weights of the context, the messages
+//!   before a message, are trained on it.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,15 +25,15 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// How many folds there are.
+/// Folds of the cross-validation.
 const FOLDS: usize = 5;
-/// Steps of the descent.
+/// Steps of the gradient descent.
 const STEPS: usize = 400;
-/// Messages of a transcript that are looked back.
+/// Number of earlier messages in a transcript that count as context.
 const BACK: usize = 15;
-/// What was said longer ago, in minutes, belongs to no conversation.
+/// Age in minutes beyond which an earlier message does not count as context.
 const WINDOW: i64 = 30;
-/// Signs that are learned from messages at work.
+/// Signs whose weights are trained on messages at work.
 const AT_WORK: [&str; 3] = ["sociable", "desk_matter", "tells_trouble"];
 
 #[derive(Debug, Parser)]
@@ -40,41 +42,41 @@ struct Args {
     /// The messages
     #[arg(long, value_name = "FILE")]
     messages: PathBuf,
-    /// What each of them is
+    /// The labels of the messages
     #[arg(long, value_name = "FILE")]
     labels: PathBuf,
     /// Many more messages, with labels that are right more often than not
     #[arg(long, value_name = "FILE")]
     weak: PathBuf,
-    /// Messages with labels of which the weights of German ones are learned: a label (1 or 0), a tab and the message a line
+    /// Labelled messages; the German ones train the model for German. A line is a label (1 or 0), a tab and the message
     #[arg(long, value_name = "FILE")]
     own: Option<PathBuf>,
-    /// Messages with labels, written like these: what colleagues ask each other, and what they ask a desk. From them the weights of
-    /// the signs in [`AT_WORK`] are learned, which the other messages hardly show, and nothing else
+    /// Labelled messages in the same format: what colleagues ask each other, and what they ask a desk. They train only
+    /// the weights of the signs in [`AT_WORK`], which hardly occur in the other messages
     #[arg(long, value_name = "FILE")]
     at_work: Option<PathBuf>,
-    /// How much an English message weighs beside a German one there
+    /// Weight of an English message in the model for German, where a German one weighs 1
     #[arg(long, default_value_t = 0.1)]
     english_weight: f64,
-    /// A conversation of many
+    /// A conversation of many people
     #[arg(long, value_name = "FILE")]
     transcript: PathBuf,
-    /// How strongly the weights of the message are held near 0
+    /// Strength of the L2 regularisation of a message's weights
     #[arg(long, default_value_t = 30.0)]
     held: f64,
-    /// How strongly the weights of words are held near 0
+    /// Strength of the L2 regularisation of the words' weights
     #[arg(long, default_value_t = 60.0)]
     words_held: f64,
-    /// How much a weak message weighs beside one that was labelled
+    /// Weight of a weakly labelled message, where a labelled one weighs 1
     #[arg(long, default_value_t = 0.02)]
     weak_weight: f64,
-    /// The most false alarms that the threshold may give, of messages that ask for nothing
+    /// Largest share of messages without a request that the threshold may take for requests
     #[arg(long, value_name = "SHARE", default_value_t = 0.06)]
     false_alarms: f64,
-    /// Print what is judged wrongly
+    /// Print the messages that are classified wrongly
     #[arg(long)]
     mistakes: bool,
-    /// Where to write the model
+    /// Folder to which the models are written
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }
@@ -159,7 +161,7 @@ fn main() -> anyhow::Result<()> {
             of.iter().map(|example| Row { numbers: example.numbers.clone(), right: example.helps, weight: 1.0 });
         labelled.chain(more_rows.iter().cloned()).collect()
     });
-    // Each message is judged by weights that have not seen it.
+    // Each message is classified by weights that were not trained on it.
     let mut logits = vec![0.0; examples.len()];
     for fold in 0..FOLDS {
         let seen: Vec<&Example> =
@@ -214,7 +216,7 @@ fn lines<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
     text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }
 
-/// Messages with labels: 1 or 0, a tab and the message a line.
+/// Returns the labelled messages of a file: each line is 1 or 0, a tab and the message.
 fn written(path: &Path) -> anyhow::Result<Vec<(bool, String)>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let labelled = text.lines().filter_map(|line| line.split_once('\t'));
@@ -225,7 +227,7 @@ fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
 
-/// One message that is learned from.
+/// A training example.
 #[derive(Clone)]
 struct Row {
     numbers: Vec<f32>,
@@ -233,7 +235,8 @@ struct Row {
     weight: f64,
 }
 
-/// The weak messages, each described by weights of words that have not seen it.
+/// Returns the weakly labelled messages as training examples. The word weights that describe a message were trained on
+/// the other half of these messages.
 fn weak_rows(weak: &[Weak], held: f64, weight: f64) -> Vec<Row> {
     let (even, odd): (Vec<_>, Vec<_>) = weak.iter().cloned().enumerate().partition(|(at, _)| at % 2 == 0);
     let texts = |half: Vec<(usize, Weak)>| half.into_iter().map(|(_, one)| one).collect::<Vec<_>>();
@@ -250,7 +253,8 @@ fn weak_rows(weak: &[Weak], held: f64, weight: f64) -> Vec<Row> {
     rows
 }
 
-/// The weights of German messages, so that they are taken for requests from the same threshold on as the others.
+/// Learns the weights for German messages. The constant is shifted, so that the threshold of the other messages holds
+/// for German ones, too.
 fn learn_german(
     names: &[&str],
     german: &[Row],
@@ -286,7 +290,7 @@ fn learn_german(
     weights
 }
 
-/// The weights of words.
+/// Learns the weights of words, by logistic regression.
 fn learn_usage(weak: &[Weak], held: f64) -> Usage {
     let rows: Vec<(Vec<(usize, f32)>, f64)> =
         weak.iter().map(|one| (places(&plain(&one.text)), f64::from(one.weak_help))).collect();
@@ -309,7 +313,7 @@ fn learn_usage(weak: &[Weak], held: f64) -> Usage {
     Usage::new(&weights.iter().map(|weight| *weight as f32).collect::<Vec<_>>())
 }
 
-/// The weights of the signs of talk and requests at work, beside the others as they are.
+/// Learns the weights of the signs in [`AT_WORK`] and leaves the other weights as they are.
 fn learn_at_work(mut weights: Weights, rows: &[Row]) -> Weights {
     let is_learned = |name: &str| AT_WORK.contains(&name);
     let signs: Vec<usize> = (0..weights.numbers.len()).filter(|at| is_learned(&weights.numbers[*at].0)).collect();
@@ -317,18 +321,18 @@ fn learn_at_work(mut weights: Weights, rows: &[Row]) -> Weights {
         let wrong = |row: &Row| f64::from(sigmoid(weights.of(&row.numbers))) - f64::from(u8::from(row.right));
         let (_, mean, deviation, weight) = &weights.numbers[at];
         let (mean, deviation) = (*mean, *deviation);
-        // Only where the sign is: elsewhere it says nothing.
+        // Only messages that show the sign count: the others say nothing about it.
         let shows = rows.iter().filter(|row| row.numbers[at] > 0.0);
         let slope: f64 = shows.map(|row| wrong(row) * f64::from((row.numbers[at] - mean) / deviation)).sum();
         let moved = (0.5 * (slope + f64::from(*weight)) / rows.len().max(1) as f64) as f32;
         weights.numbers[at].3 -= moved;
-        // What a message without the sign comes to stays as it is.
+        // The constant is adjusted, so that the score of a message without the sign does not change.
         weights.constant -= moved * mean / deviation;
     }
     weights
 }
 
-/// A logistic model of these rows, whose weights are held near 0.
+/// Learns a logistic regression of these rows, with L2 regularisation of strength `held`.
 fn learn(names: &[&str], rows: &[Row], held: f64) -> Weights {
     let count = names.len();
     let of = |row: &Row, at: usize| f64::from(row.numbers[at]);
@@ -338,7 +342,7 @@ fn learn(names: &[&str], rows: &[Row], held: f64) -> Weights {
     let deviation: Vec<f64> = (0..count)
         .map(|at| {
             let squares: f64 = rows.iter().map(|row| row.weight * (of(row, at) - mean[at]).powi(2)).sum();
-            // What is rare must not weigh more than what it was seen for.
+            // The lower bound keeps the weight of a rare sign from growing beyond what few examples can support.
             (squares / total).sqrt().max(0.05)
         })
         .collect();
@@ -364,7 +368,7 @@ fn learn(names: &[&str], rows: &[Row], held: f64) -> Weights {
     Weights { constant: constant as f32, numbers: numbers.collect() }
 }
 
-/// Precision, recall, F1 and false alarms.
+/// Returns precision, recall, F1 and the share of false alarms, from pairs of label and verdict.
 fn figures(judged: impl Iterator<Item = (bool, bool)>) -> (f64, f64, f64, f64) {
     let (mut hits, mut misses, mut alarms, mut quiet) = (0.0, 0.0, 0.0, 0.0);
     for (helps, told) in judged {
@@ -385,7 +389,7 @@ fn figures(judged: impl Iterator<Item = (bool, bool)>) -> (f64, f64, f64, f64) {
     )
 }
 
-/// The best threshold that gives no more false alarms than this.
+/// Returns the threshold with the best F1 among those with at most this share of false alarms.
 fn threshold(examples: &[Example], logits: &[f32], false_alarms: f64) -> f32 {
     let of = |threshold: f32| figures(examples.iter().zip(logits).map(|(one, logit)| (one.helps, *logit >= threshold)));
     let fits = logits.iter().copied().filter(|threshold| of(*threshold).3 <= false_alarms);
@@ -398,7 +402,7 @@ fn report(name: &str, examples: &[Example], logits: &[f32], threshold: f32, whic
     println!("{name:<16} precision {precision:.3}, recall {recall:.3}, F1 {f1:.3}, false alarms {alarms:.3}");
 }
 
-/// What is known of the messages before each message of a transcript.
+/// Returns the context of each message of a transcript.
 fn contexts(transcript: &[Line]) -> Vec<Context> {
     let mentioned = |text: &str| -> Vec<String> {
         text.split("<@").skip(1).filter_map(|rest| rest.split_once('>')).map(|(who, _)| who.to_owned()).collect()
@@ -438,7 +442,8 @@ fn contexts(transcript: &[Line]) -> Vec<Context> {
         .collect()
 }
 
-/// The weights of what was said before; learned on every other day, and measured on the others.
+/// Learns the weights of the context. Prints how well they do on days that they were not trained on: even days are
+/// measured with the weights of odd days, and odd days with those of even days.
 fn learn_context(transcript: &[Line], message: &Weights, usage: &Usage, threshold: f32) -> anyhow::Result<Weights> {
     let contexts = contexts(transcript);
     let rows: Vec<Row> = transcript

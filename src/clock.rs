@@ -1,11 +1,11 @@
 //! One clock for the bot and for the sandbox.
 //!
-//! All times that matter to the desk (limits, windows, auto-close, the platforms' time stamps) are read here, so that a
-//! test or a replay can stop, scale or move the clock. Network time-outs are not: a request hangs in real time.
+//! All times that matter to the desk (limits, windows, auto-close, the platforms' time stamps) are read from a
+//! [`Clock`], so that a test or a replay can stop, scale or move the time. Network time-outs use real time ([`real`]).
 //!
-//! In production it runs evenly and follows the machine's clock when that is set (after sleep, or by a correction),
-//! forwards and back, because request signatures are checked with it. So code that counts windows must bear a step
-//! back.
+//! In production the clock runs evenly. When the machine's clock is set (by a correction, or after sleep), it follows,
+//! forwards or back, because request signatures are checked with it. Code that measures a window must therefore bear a
+//! step back.
 
 pub mod real;
 
@@ -18,34 +18,35 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// A clock that can be scaled and moved forward. Clones show the same time.
+/// A clock that can be scaled and moved forward. Clones share one state, so they show the same time.
 #[derive(Clone, Debug)]
 pub struct Clock {
     state: Arc<Mutex<State>>,
     moved: Arc<watch::Sender<u64>>,
 }
 
-/// Returns the machine's time.
+/// A function that returns the machine's time.
 type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// How far the machine's clock may differ before it counts as set, rather than read a moment later.
+/// The smallest difference from the machine's clock that shows that it was set. A smaller one can come from reading the
+/// two clocks one after the other.
 const STEP: SignedDuration = SignedDuration::from_secs(2);
 
-/// The longest sleep before the clock is checked again: it may have been set.
+/// The longest real sleep before the clock is read again, since the machine's clock may have been set meanwhile.
 const LONGEST_NAP: Duration = Duration::from_secs(60);
 
 struct State {
-    /// The clock to follow, if any.
+    /// The machine's clock, if this clock follows it.
     wall: Option<Wall>,
     real: Instant,
     shown: Timestamp,
     scale: f64,
-    /// The moments until which tasks sleep, with the number of tasks.
+    /// The number of sleeping tasks, by the moment at which they wake.
     sleepers: BTreeMap<Timestamp, usize>,
 }
 
 impl Clock {
-    /// Creates a clock with the machine's time at its own pace, as production uses it.
+    /// Creates the clock of production: it shows the machine's time, and follows it when it is set.
     #[must_use]
     pub fn system() -> Self {
         Self::following(Arc::new(real::timestamp))
@@ -66,7 +67,8 @@ impl Clock {
         Self { state: Arc::new(Mutex::new(state)), moved: Arc::new(watch::channel(0).0) }
     }
 
-    /// Returns the time it shows.
+    /// Returns the time that the clock shows. If it follows the machine's clock and that was set, it first steps to the
+    /// new time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let mut state = self.lock();
@@ -84,23 +86,24 @@ impl Clock {
         set_to
     }
 
-    /// Returns the time it shows, in milliseconds since the Unix epoch.
+    /// Returns the time that the clock shows, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
         self.now().as_millisecond()
     }
 
-    /// Moves it forward by `by` at once, and wakes the tasks that sleep until before then.
+    /// Moves the clock forward by `by`, and wakes the tasks whose moment has come. The clock no longer follows the
+    /// machine's.
     pub fn advance(&self, by: Duration) {
         self.change(|state| state.shown += SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX));
     }
 
-    /// Moves it forward to `to`; does nothing if that has passed.
+    /// Moves the clock forward to `to`. A moment in the past changes nothing.
     pub fn advance_to(&self, to: Timestamp) {
         self.change(|state| state.shown = state.shown.max(to));
     }
 
-    /// Makes it run `scale` times as fast as the machine's from now on.
+    /// Makes the clock run `scale` times as fast as the machine's from now on.
     pub fn set_scale(&self, scale: f64) {
         self.change(|state| state.scale = scale);
     }
@@ -111,8 +114,8 @@ impl Clock {
         self.sleep_until(until).await;
     }
 
-    /// Returns the earliest moment until which a task sleeps. A caller that moves the clock by hand need not stop
-    /// before it.
+    /// Returns the earliest moment at which a sleeping task wakes. A caller that moves the clock by hand can move it
+    /// there in one step.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
         self.lock().sleepers.first_key_value().map(|(until, _)| *until)
@@ -150,7 +153,7 @@ impl Clock {
         let mut state = self.lock();
         state.shown = state.now();
         state.real = real::now();
-        // A clock moved by hand stops following.
+        // A clock that is changed by hand no longer follows the machine's.
         state.wall = None;
         change(&mut state);
         drop(state);
@@ -158,7 +161,7 @@ impl Clock {
     }
 }
 
-/// A sleeping task; removed when dropped.
+/// Counts a sleeping task in [`State::sleepers`] until it is dropped.
 struct Sleeper<'c> {
     clock: &'c Clock,
     until: Timestamp,

@@ -3,8 +3,8 @@
 //! *Checks* are parts that work or do not (the database, the connection to each platform). *Conditions* are problems
 //! that an operator should know of although all parts work: a platform that takes nothing, a channel of the desk that
 //! refuses. The part that notices a condition raises it, and clears it when it is over. `/readyz`, the metrics and the
-//! desk on the other platform show it. Nothing here contains secrets, names or words of people, since `/readyz` is
-//! public.
+//! desk on the other platform show it. Nothing here contains secrets, names or words of people, since anybody who
+//! reaches the operators' port can read `/readyz`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,13 +16,13 @@ use tokio::sync::watch;
 
 use crate::domain::ids::PlatformName;
 
-/// The health of all parts. Clones share their state.
+/// The checks and conditions of the program. Clones share one state.
 #[derive(Clone, Debug)]
 pub struct Health {
     board: Arc<watch::Sender<Board>>,
 }
 
-/// The state at one moment.
+/// All checks and conditions at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Board {
     checks: Vec<Check>,
@@ -32,24 +32,20 @@ pub struct Board {
 /// A part that works or does not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Its name, such as `database` or `slack`.
+    /// `database`, or the name of a platform.
     pub name: String,
-    /// Whether it works.
     pub ready: bool,
-    /// More about it, for people. It is public: no secrets, no names.
+    /// More about it, for operators. `/readyz` shows it: no secrets, no names.
     pub detail: String,
 }
 
 /// Something on a platform that keeps people from being answered or seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Condition {
-    /// On which platform.
     pub platform: PlatformName,
-    /// The kind of condition.
     pub kind: Kind,
-    /// When it began.
     pub since: Timestamp,
-    /// More about it, for people. It is public: no secrets, no names.
+    /// More about it, for operators. `/readyz` shows it: no secrets, no names.
     pub detail: String,
 }
 
@@ -67,11 +63,11 @@ pub enum Kind {
     Triage,
     /// The bot is not in a guild that it is to serve.
     Guild,
-    /// The members of the desk's groups cannot be read.
+    /// The members of the desk's groups or roles cannot be read.
     Roster,
     /// The platform's requests are refused at the port: a wrong secret, or a wrong clock.
     Door,
-    /// The guard may not read the messages before a ping of staff in some channel: pings there are only counted.
+    /// In some channel the guard may not read the messages before a ping of staff. Pings there are only counted.
     Guard,
 }
 
@@ -117,7 +113,7 @@ impl Default for Health {
 }
 
 impl Health {
-    /// Creates parts with these names, none of which works yet.
+    /// Creates a check for each name. No part works yet.
     #[must_use]
     pub fn new<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
         let starting = |name: N| Check { name: name.into(), ready: false, detail: "starting".to_owned() };
@@ -160,7 +156,7 @@ impl Health {
         let _ = board.wait_for(|board| board.checks.iter().all(|check| check.ready)).await;
     }
 
-    /// Raises a condition. A condition that exists already keeps its beginning.
+    /// Raises a condition. If it exists already, only its detail changes, not its `since`.
     pub fn raise(&self, platform: PlatformName, kind: Kind, detail: impl Into<String>, now: Timestamp) {
         let (detail, mut is_new) = (detail.into(), false);
         self.board.send_if_modified(|board| match board.conditions.get_mut(&(platform, kind)) {
@@ -188,7 +184,7 @@ impl Health {
         }
     }
 
-    /// Returns a receiver of changes.
+    /// Returns a receiver that is notified of every change.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Board> {
         self.board.subscribe()
@@ -218,7 +214,7 @@ mod tests {
         health.clear(PlatformName::Slack, Kind::Delivery);
         health.clear(PlatformName::Slack, Kind::Delivery);
         assert_eq!(health.conditions().len(), 1);
-        assert!(!health.all(), "a condition is no part, and a part is none");
+        assert!(!health.all(), "clearing a condition does not change a check");
         health.set("database", true, "answers");
         assert!(health.all());
     }

@@ -1,8 +1,8 @@
 //! The log: JSON or text on standard error, one line per event, without secrets.
 //!
-//! There are several protections. The code holds secrets as `SecretString`. Libraries that log addresses with tokens
-//! are kept quiet, whatever level is set. And every line passes through a writer that removes everything that looks
-//! like a secret, or is one of the configured ones.
+//! Secrets are kept out of the log in three ways. The code holds them as `SecretString`. Libraries that log addresses
+//! with tokens are silenced, whatever level is set. And every line passes through a writer that removes the configured
+//! secrets and everything that looks like one.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
@@ -24,11 +24,12 @@ pub enum Format {
     /// One JSON object per line, for machines.
     #[default]
     Json,
-    /// For people.
+    /// Lines for people, with colours on a terminal.
     Text,
 }
 
-/// Starts the log on standard error, which also gets panics. `secrets` are removed wherever they appear.
+/// Starts the log on standard error. Panics are logged, too. `secrets` of at least eight bytes are removed from every
+/// line.
 ///
 /// # Errors
 /// If the level cannot be understood, or the log was started before.
@@ -73,7 +74,7 @@ where
     Ok(tracing_subscriber::registry().with(lines.with_filter(filter)))
 }
 
-/// Checks a level: `info`, or finer: `info,deskbell::outbox=debug`.
+/// Checks a level, such as `info`, or with modules: `info,deskbell::outbox=debug`.
 ///
 /// # Errors
 /// If it cannot be understood.
@@ -88,10 +89,8 @@ pub fn check_level(level: &str) -> Result<(), LogError> {
 /// Why the log did not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
-    /// The level is not valid.
     #[error("the log level is none of error, warn, info, debug, trace, nor a list like info,deskbell::outbox=debug")]
     Level,
-    /// The log was started before.
     #[error("the log was started before")]
     Started,
 }
@@ -106,7 +105,7 @@ pub fn redact(text: &str) -> Cow<'_, str> {
             r"xapp-[A-Za-z0-9-]+",
             // Discord's token: the bot's id, a time and a signature.
             r"[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}",
-            // Anybody who knows these addresses may post.
+            // Whoever knows these addresses can post.
             r"(?<keep>hooks\.slack\.com/)[^\s\x22'<>\\]+",
             r"(?<keep2>/(?:webhooks|interactions)/[0-9]+/)[A-Za-z0-9_-]+",
             // The ticket in the address of a Socket Mode connection.
@@ -119,7 +118,8 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     SECRET.replace_all(text, "${keep}${keep2}${keep3}${keep4}[redacted]${after}")
 }
 
-/// Creates writers that remove secrets. A line must arrive in one piece, as the formatting layers write it.
+/// Creates writers that remove secrets. Each line must arrive in one `write`, as the formatting layers do it; a secret
+/// that is split between two is not found.
 #[derive(Clone, Debug)]
 pub struct Redacted<W> {
     writer: W,
@@ -127,9 +127,10 @@ pub struct Redacted<W> {
 }
 
 impl<W> Redacted<W> {
-    /// Creates one that writes to `writer`, without `secrets` and anything that looks like a secret.
+    /// Creates one that writes to `writer`, without `secrets` (of at least eight bytes) and anything that looks like
+    /// one.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretString>, writer: W) -> Self {
-        // A very short secret would remove half of all words.
+        // A very short secret would remove parts of ordinary words.
         let secrets = secrets.into_iter().filter(|secret| secret.expose_secret().len() >= 8);
         Self { writer, secrets: secrets.cloned().collect() }
     }
@@ -187,7 +188,7 @@ const QUIET: [&str; 10] = [
 /// `info`.
 const LEAKING: [&str; 2] = ["tungstenite", "tokio_tungstenite"];
 
-/// The library that logs tokens at every level (tickets of connections): it is never logged.
+/// The library that logs secrets (tickets of connections) at every level: it is never logged.
 const NEVER: &str = "slack_morphism";
 
 fn is_within_ceiling(metadata: &Metadata<'_>, named: &str) -> bool {

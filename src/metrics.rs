@@ -4,8 +4,8 @@
 //! alert rules in step with this list. Labels come from closed sets (a platform, a kind, an outcome): they never
 //! contain words or ids of people, channels or tickets.
 //!
-//! There is one recorder per process, even if several programs run in it (as in tests). Without one, as in a command
-//! that only reads, counting does nothing.
+//! There is one recorder per process, even if several programs run in it (as in tests). Without a recorder, as in an
+//! operator's command that only reads, counting does nothing.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -15,32 +15,27 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use crate::domain::ids::PlatformName;
 
-/// The media type of what [`render`] returns.
+/// The media type of the text that [`render`] returns.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// One metric.
+/// The description of a metric, which `/metrics` and the documentation repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metric {
-    /// Its name.
     pub name: &'static str,
-    /// Its type.
     pub kind: Kind,
-    /// The names of its labels.
     pub labels: &'static [&'static str],
-    /// Its unit.
     pub unit: &'static str,
-    /// What it means.
     pub help: &'static str,
 }
 
 /// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Only grows, from zero at each start.
+    /// A number that only grows, from zero at each start.
     Counter,
-    /// Goes up and down.
+    /// A number that goes up and down.
     Gauge,
-    /// Counts values by size.
+    /// Counts of values, by size.
     Histogram,
 }
 
@@ -269,14 +264,15 @@ const POOL: Metric = Metric {
     help: "Connections to the database: `open` in all, and `idle` among them.",
 };
 
-/// The upper bounds of the histograms, in seconds: from the length of a commit to that of a notice waiting for its
-/// limit.
+/// The upper bounds of the histograms, in seconds: from the time of a commit to the time that a notice waits for its
+/// rate limit.
 const BUCKETS: [f64; 16] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0];
-/// Outcomes of events that were not stored, or had been stored before: their duration means nothing.
+/// Outcomes of events that were not stored, or had been stored before. Their lag would mean nothing, so none is
+/// recorded.
 const NOT_STORED: [&str; 3] = [AWAY, "ignored", "repeated"];
 
-/// The outcome of an event that could not be stored.
+/// The outcome of an event that was not stored because the database was away.
 pub const AWAY: &str = "away";
 /// The end of an effect that was delivered.
 pub const DONE: &str = "done";
@@ -284,7 +280,7 @@ pub const DONE: &str = "done";
 pub const FAILED: &str = "failed";
 /// The end of a private answer that can never be delivered.
 pub const DROPPED: &str = "dropped";
-/// The preliminary end of an effect that is held until an operator fixes the cause.
+/// The preliminary end of an effect that is held: an operator can fix the cause.
 pub const HELD: &str = "held";
 
 /// Installs the recorder; further calls change nothing.
@@ -298,20 +294,21 @@ pub fn render() -> String {
     handle().render()
 }
 
-/// Cleans up the recorder's samples. To be called every few seconds, since nobody may ever read the metrics.
+/// Keeps the recorder's memory bounded. Must be called every few seconds: otherwise samples pile up until somebody
+/// reads the metrics.
 pub fn upkeep() {
     handle().run_upkeep();
 }
 
-/// Shows the counters of a platform from the start, so that the first count is seen as a change.
+/// Starts the counters that are labelled only by platform at zero, so that their first count shows as an increase.
 pub fn expect(platform: PlatformName) {
     for metric in [RETRIES, REFUSALS, RECONNECTS, CAUGHT_UP] {
         metrics::counter!(metric.name, "platform" => platform.as_str()).increment(0);
     }
 }
 
-/// Counts a handled event: its kind, its outcome ([`AWAY`] if it could not be stored), and its delay since the
-/// platform's time stamp.
+/// Counts a handled event by its kind and outcome ([`AWAY`] if it could not be stored). `lag` is the time since the
+/// platform's time stamp. It is recorded only for events that were stored for the first time.
 pub fn event(kind: &'static str, outcome: &'static str, lag: Duration) {
     metrics::counter!(EVENTS.name, "kind" => kind, "outcome" => outcome).increment(1);
     if !NOT_STORED.contains(&outcome) {
@@ -324,7 +321,8 @@ pub fn dead_event() {
     metrics::counter!(DEAD_EVENTS.name).increment(1);
 }
 
-/// Counts an effect that ended ([`DONE`] or [`FAILED`]), with the time since it was decided.
+/// Counts an effect by its end ([`DONE`], [`FAILED`], [`DROPPED`] or [`HELD`]). `lag` is the time since the effect was
+/// decided or due. It is recorded only for [`DONE`].
 pub fn delivery(platform: PlatformName, kind: &'static str, end: &'static str, lag: Duration) {
     metrics::counter!(DELIVERIES.name, "platform" => platform.as_str(), "kind" => kind, "end" => end).increment(1);
     if end == DONE {
@@ -332,7 +330,7 @@ pub fn delivery(platform: PlatformName, kind: &'static str, end: &'static str, l
     }
 }
 
-/// Counts a failed try that will be repeated.
+/// Counts a try at an effect that did not succeed and will be repeated.
 pub fn retry(platform: PlatformName) {
     metrics::counter!(RETRIES.name, "platform" => platform.as_str()).increment(1);
 }
@@ -352,7 +350,7 @@ pub fn reconnect(platform: PlatformName) {
     metrics::counter!(RECONNECTS.name, "platform" => platform.as_str()).increment(1);
 }
 
-/// Sets how many effects wait or are leased, are leased, are held, and failed for good.
+/// Sets the numbers of effects: `waiting` includes `leased`, and `failed` is for good.
 pub fn outbox(waiting: u64, leased: u64, held: u64, failed: u64) {
     metrics::gauge!(OUTBOX_DEPTH.name).set(float(waiting));
     metrics::gauge!(OUTBOX_LEASED.name).set(float(leased));
@@ -401,7 +399,7 @@ pub fn connected(platform: PlatformName, is_connected: bool) {
     metrics::gauge!(CONNECTED.name, "platform" => platform.as_str()).set(f64::from(u8::from(is_connected)));
 }
 
-/// Sets whether events may have been missed that were not caught up with yet.
+/// Sets whether events may have been missed that the catch-up has not read yet.
 pub fn behind(platform: PlatformName, is_behind: bool) {
     metrics::gauge!(BEHIND.name, "platform" => platform.as_str()).set(f64::from(u8::from(is_behind)));
 }
@@ -411,16 +409,16 @@ pub fn unreadable(platform: PlatformName) {
     metrics::counter!(UNREADABLE.name, "platform" => platform.as_str()).increment(1);
 }
 
-/// What Discord's gateway can leave out.
+/// The kinds of gaps in what Discord's gateway sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
-    /// Events, by their numbers.
+    /// Sequence numbers of events are missing.
     Numbers,
-    /// A guild that was named.
+    /// A guild that READY named has not arrived.
     Guild,
 }
 
-/// Counts something that Discord's gateway has left out.
+/// Counts a gap.
 pub fn gap(what: Gap) {
     let kind = match what {
         Gap::Numbers => "numbers",
@@ -429,7 +427,7 @@ pub fn gap(what: Gap) {
     metrics::counter!(GAPS.name, "kind" => kind).increment(1);
 }
 
-/// Sets whether the process is ready.
+/// Sets whether the check of the database is ready.
 pub fn ready(is_ready: bool) {
     metrics::gauge!(READY.name).set(f64::from(u8::from(is_ready)));
 }
@@ -440,7 +438,7 @@ pub fn pool(name: &'static str, size: u64, idle: u64) {
     metrics::gauge!(POOL.name, "pool" => name, "state" => "idle").set(float(idle));
 }
 
-/// Returns how much later `to` is than `from`; zero if it is not, since platforms have their own clocks.
+/// Returns the time from `from` to `to`; zero if `to` is earlier, as it can be since platforms have their own clocks.
 #[must_use]
 pub fn lag(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
@@ -463,7 +461,7 @@ fn builder() -> PrometheusBuilder {
     PrometheusBuilder::new().set_buckets(&BUCKETS).expect("there are buckets")
 }
 
-/// Describes all metrics to the recorder, and starts those without labels at zero.
+/// Describes all metrics to the recorder, and starts the only counter without labels at zero.
 fn describe() {
     for metric in &ALL {
         match metric.kind {
@@ -534,7 +532,7 @@ mod tests {
             assert_eq!(labels, metric.labels, "{line}");
         }
         let kinds = text.lines().filter(|line| line.starts_with("# TYPE")).count();
-        assert_eq!(kinds, ALL.len(), "something is counted that is not in the list:\n{text}");
+        assert_eq!(kinds, ALL.len(), "a metric is counted that is not in the list:\n{text}");
         for line in [
             "deskbell_intake_lag_seconds_bucket{kind=\"message_posted\",le=\"0.005\"} 0",
             "deskbell_intake_lag_seconds_bucket{kind=\"message_posted\",le=\"0.01\"} 1",

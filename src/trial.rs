@@ -1,12 +1,12 @@
-//! Switches for testing the guarantees: the program without one of its safeguards, or stopped halfway.
+//! Switches for tests of the guarantees: they turn a safeguard off, or stop the process at a named point.
 //!
-//! A checker that has never reported a fault proves nothing. With deduplication, reconciliation or fencing switched off
-//! it must report some. Fencing is tested with a process that is frozen at the worst moment, past its leases. Both need
-//! a hand inside the program, which is this module: `DESKBELL_TRIAL_WITHOUT=dedupe,reconcile,fencing` switches
-//! safeguards off, and `DESKBELL_TRIAL_FREEZE_AT=deciding|before_write|in_flight|before_settle` stops the process
-//! (SIGSTOP) the first time that it reaches that point.
+//! `DESKBELL_TRIAL_WITHOUT=dedupe,reconcile,fencing` turns safeguards off. A checker that has never reported a fault
+//! proves nothing, so it must report faults while one of them is off.
 //!
-//! Release builds contain none of this: the environment is not read, and every safeguard is on.
+//! `DESKBELL_TRIAL_FREEZE_AT=deciding|before_write|in_flight|before_settle` stops the process (SIGSTOP) the first time
+//! that it reaches that point. Tests of fencing keep it stopped until its leases have ended.
+//!
+//! Release builds contain none of this: they do not read the environment, and every safeguard is on.
 
 pub use switches::{in_flight, point, without};
 
@@ -22,9 +22,10 @@ mod switches {
     static FREEZE_AT: LazyLock<String> =
         LazyLock::new(|| std::env::var("DESKBELL_TRIAL_FREEZE_AT").unwrap_or_default());
     static FROZEN: AtomicBool = AtomicBool::new(false);
-    /// How long a request has to leave this process before the freeze.
+    /// The time that a request gets to leave this process before the process is stopped.
     const LEAVING: Duration = Duration::from_millis(5);
-    /// How long the signal may take: the system delivers it to one thread first, and the others run until then.
+    /// How long the calling thread waits for the signal to stop it. The system stops one thread first, and the others
+    /// run on for a moment.
     const HEARD_WITHIN: Duration = Duration::from_millis(200);
 
     /// Whether this safeguard (`dedupe`, `reconcile` or `fencing`) is switched off.
@@ -33,7 +34,8 @@ mod switches {
         WITHOUT.split(',').any(|name| name.trim() == safeguard)
     }
 
-    /// Stops the process here, once, if this was requested. It continues after SIGCONT.
+    /// Stops the process (SIGSTOP) if `name` is the requested point, at the first call only. It continues after
+    /// SIGCONT.
     pub fn point(name: &str) {
         if FREEZE_AT.as_str() != name || FROZEN.swap(true, Ordering::SeqCst) {
             return;
@@ -47,7 +49,8 @@ mod switches {
         std::thread::sleep(HEARD_WITHIN);
     }
 
-    /// Carries out a call to a platform, with the point `in_flight` right after its request has left.
+    /// Makes a call to a platform. The point `in_flight` comes when the request has left, and before the answer is
+    /// used.
     pub async fn in_flight<T>(call: impl Future<Output = T>) -> T {
         if FREEZE_AT.as_str() != "in_flight" || FROZEN.load(Ordering::SeqCst) {
             return call.await;

@@ -1,4 +1,4 @@
-//! The bot as a process of its own: the load program runs itself again, so that what is measured is the bot alone.
+//! The bot in a process of its own, so that only the bot is measured: the load program starts itself again as the bot.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -18,36 +18,36 @@ use deskbell::logging;
 use crate::slow_disk;
 use crate::stub::{AGENT, TRIAGE};
 
-/// Proves the requests of the load program.
+/// The secret with which the load program signs its requests.
 pub const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 
-/// The first argument of the process that is the bot.
+/// The first argument of a process that is to be the bot.
 const ARGUMENT: &str = "bot";
 /// Clock ticks per second in `/proc/PID/stat`: the same on every Linux that this runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// Tickets of one page.
+/// Tickets that are read per page.
 const PAGE: u32 = 1_000;
 
-/// As in the program itself.
+/// The same allocator as in the program itself.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// How the bot is to run.
+/// Settings of the bot's process.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where the stub is.
+    /// The stub's address.
     pub api: SocketAddr,
     /// The database's address.
     pub database: String,
-    /// A folder for what it writes.
+    /// Folder for the settings file and the log.
     pub folder: PathBuf,
-    /// The level of its log, which goes to a file.
+    /// Level of the log, which is written to a file.
     pub log: String,
-    /// What becomes of pings of staff.
+    /// Mode of the guard.
     pub guard: String,
-    /// Whom the guard protects, besides the agent.
+    /// Accounts that the guard protects besides the agent.
     pub staff: Vec<String>,
-    /// What is added to each of its syncs.
+    /// Delay that is added to each sync of a file.
     pub sync_delay: Duration,
 }
 
@@ -57,38 +57,38 @@ pub struct Bot {
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     log: PathBuf,
-    /// Where it listens.
+    /// Address of its HTTP server.
     pub address: SocketAddr,
-    /// How long it took from its start until it was ready.
+    /// Time from the start of the process until the bot was ready.
     pub ready_after: Duration,
 }
 
-/// A ticket, as the bot's record has it.
+/// A ticket in the bot's database.
 #[derive(Clone, Debug)]
 pub struct Known {
     pub key: String,
     pub channel: String,
     pub root: String,
-    /// How many messages are on its record.
+    /// Number of messages on record.
     pub records: usize,
 }
 
-/// What the system says of the bot's process.
+/// Resource usage of the bot's process, as the system reports it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
     /// Processor time so far, user and system.
     pub cpu_secs: f64,
-    /// Memory now.
+    /// Resident memory now.
     pub memory_mb: f64,
-    /// The most memory so far.
+    /// Largest resident memory so far.
     pub peak_mb: f64,
 }
 
 impl Bot {
-    /// Starts it and waits until it is ready.
+    /// Starts the bot and waits until it is ready.
     ///
     /// # Errors
-    /// If it does not start.
+    /// If the bot does not start.
     pub fn start(settings: &Settings) -> anyhow::Result<Self> {
         let path = settings.folder.join("deskbell.toml");
         std::fs::write(&path, text(settings))?;
@@ -101,8 +101,8 @@ impl Bot {
         }
         let began = Instant::now();
         let mut child = command.spawn().context("the bot does not start")?;
-        let input = child.stdin.take().context("no way to ask the bot")?;
-        let mut output = BufReader::new(child.stdout.take().context("no way to hear the bot")?);
+        let input = child.stdin.take().context("the bot's stdin is missing")?;
+        let mut output = BufReader::new(child.stdout.take().context("the bot's stdout is missing")?);
         let mut line = String::new();
         output.read_line(&mut line)?;
         let ready_after = began.elapsed();
@@ -113,12 +113,13 @@ impl Bot {
         Ok(Self { child, input, output, log, address, ready_after })
     }
 
-    /// What the system says of it; zero where the system does not say.
+    /// Returns the usage of the bot's process; zeros where the system does not report it.
     pub fn usage(&self) -> Usage {
         let read =
             |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap_or_default();
         let stat = read("stat");
-        // The name of the program, in brackets, may hold anything.
+        // The program's name stands in brackets and may contain any character, so the fields are counted after the last
+        // one.
         let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
         let ticks: f64 = fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
         let status = read("status");
@@ -129,10 +130,10 @@ impl Bot {
         Usage { cpu_secs: ticks / TICKS_PER_SECOND, memory_mb: megabytes("VmRSS"), peak_mb: megabytes("VmHWM") }
     }
 
-    /// Every ticket on its record, newest first, at most `most`.
+    /// Returns the newest `most` tickets of the bot, newest first.
     ///
     /// # Errors
-    /// If it cannot say.
+    /// If the bot does not answer.
     pub fn tickets(&mut self, most: usize) -> anyhow::Result<Vec<Known>> {
         let lines = self.ask(&format!("tickets {most}"))?;
         lines
@@ -145,19 +146,19 @@ impl Bot {
             .collect()
     }
 
-    /// Numbers of its record: tickets, effects that wait or are under way, effects that failed, dead events.
+    /// Returns the counts of the bot's outbox as JSON: waiting, leased, held and failed effects, and dead events.
     ///
     /// # Errors
-    /// If it cannot say.
+    /// If the bot does not answer.
     pub fn counts(&mut self) -> anyhow::Result<serde_json::Value> {
         let lines = self.ask("counts")?;
         Ok(serde_json::from_str(lines.first().context("no answer")?)?)
     }
 
-    /// Stops it, and says how many lines of its log are warnings or errors.
+    /// Stops the bot. Returns how many lines of its log are warnings or errors.
     ///
     /// # Errors
-    /// If it did not end well.
+    /// If the bot exits with a failure.
     pub fn stop(self) -> anyhow::Result<usize> {
         let Self { mut child, input, log, .. } = self;
         drop(input);
@@ -167,7 +168,7 @@ impl Bot {
         Ok(log.lines().filter(|line| line.contains("\"WARN\"") || line.contains("\"ERROR\"")).count())
     }
 
-    /// The process.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -186,10 +187,10 @@ impl Bot {
     }
 }
 
-/// If this process is to be the bot: is it, and says so.
+/// Runs the bot, if this process was started as the bot. Returns whether it was.
 ///
 /// # Errors
-/// What went wrong.
+/// If the bot cannot start or cannot answer.
 pub fn be_the_bot() -> anyhow::Result<bool> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_none_or(|first| first != ARGUMENT) {
@@ -204,7 +205,7 @@ fn serve(settings: &Path) -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = Config::from_text(&std::fs::read_to_string(settings)?, [])?;
     logging::init(config.log.format, &config.log.level, &config.secrets())?;
-    // As in the program itself.
+    // The same runtime as in the program itself.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let app = runtime.block_on(async {
         let app = App::start_with(&config, Clock::system(), Limits::Lifted).await?;
@@ -220,7 +221,7 @@ fn serve(settings: &Path) -> anyhow::Result<()> {
                 let counts = runtime.block_on(app.store().counts())?;
                 println!("{}", serde_json::to_string(&counts)?);
             }
-            (other, _) => bail!("{other} is no question"),
+            (other, _) => bail!("unknown question: {other}"),
         }
         println!();
     }

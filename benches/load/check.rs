@@ -1,5 +1,5 @@
-//! Whether everything that was acknowledged became what it should, once: held against the bot's record and what was
-//! posted to the stub.
+//! Checks that every acknowledged message had its effects, once: compares the messages with the bot's database and the
+//! posts to the stub.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use crate::bot::Known;
 use crate::client::Message;
 use crate::stub::{Post, TRIAGE};
 
-/// What is wrong; empty if nothing is.
+/// Returns the faults; empty if there are none.
 pub fn faults(sent: &[Message], tickets: &[Known], posts: &[Post]) -> Vec<String> {
     let mut faults = Faults::default();
     let requests: HashSet<(&str, &str)> =
@@ -37,7 +37,7 @@ pub fn faults(sent: &[Message], tickets: &[Known], posts: &[Post]) -> Vec<String
     for ticket in tickets {
         let Known { key, channel, root, records } = ticket;
         let place = (channel.as_str(), root.as_str());
-        // Those of an earlier run, in a database that is used again.
+        // A ticket of an earlier run, in a database that is used again.
         if !requests.contains(&place) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Slack as the bot sees it: signed events over connections that stay open.
+//! Plays Slack towards the bot: sends signed events over connections that stay open.
 
 use std::net::SocketAddr;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -19,35 +19,36 @@ pub struct Connection {
     mac: Hmac<Sha256>,
 }
 
-/// Something that somebody wrote.
+/// A message of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Message {
     pub number: u64,
     pub author: String,
     pub channel: String,
     pub ts: String,
-    /// The request that it is a reply to.
+    /// Time stamp of the request to which this is a reply.
     pub root: Option<String>,
-    /// It is none of the desk's business: people talk to each other.
+    /// Whether the message does not concern the desk: people talk to each other.
     pub is_chatter: bool,
-    /// Whom of the staff it pings with a question.
+    /// The member of staff whom the message pings with a question.
     pub pings: Option<String>,
 }
 
-/// Who writes what where: new requests by everybody in every channel in turn, so that no two of one person in one channel
-/// come within a burst; and replies in the threads of these.
+/// Chooses author and channel of each message. Requests come from every person in turn in one channel, then in the
+/// next, so that no two requests of a person in a channel fall into one burst. Replies stand in the threads of
+/// requests.
 #[derive(Clone, Copy, Debug)]
 pub struct Cast {
     pub people: usize,
     pub channels: usize,
-    /// How many of the people are staff, whom the guard protects: the last ones.
+    /// How many of the people are staff (the last ones), whom the guard protects.
     pub staff: usize,
-    /// Of a hundred messages of chatter, how many ping one of them.
+    /// Percentage of chatter that pings a member of staff.
     pub pings: u64,
 }
 
 impl Cast {
-    /// Request `number`, a mention in a channel.
+    /// Returns request `number`: a mention of the bot in a channel.
     pub fn request(self, number: u64) -> Message {
         let index = usize::try_from(number).unwrap_or_default();
         let authors = self.people - self.staff;
@@ -56,7 +57,7 @@ impl Cast {
         Message { number, author, channel, ts: now(number), root: None, is_chatter: false, pings: None }
     }
 
-    /// What somebody says to others in a channel.
+    /// Returns a message between people in a channel, which may ping staff.
     pub fn chatter(self, number: u64) -> Message {
         let index = usize::try_from(number).unwrap_or_default();
         let pings = self.staff > 0 && number % 100 < self.pings;
@@ -64,14 +65,14 @@ impl Cast {
         Message { is_chatter: true, pings, ..self.request(number) }
     }
 
-    /// Words of the author of `request` in its thread, without a mention.
+    /// Returns a reply by the author of `request` in its thread, without a mention.
     pub fn reply(self, number: u64, request: &Message) -> Message {
         Message { number, ts: now(number), root: Some(request.ts.clone()), ..request.clone() }
     }
 }
 
 impl Connection {
-    /// Connects.
+    /// Opens a connection to the bot.
     ///
     /// # Errors
     /// If nobody listens.
@@ -82,7 +83,7 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::with_capacity(1024), mac })
     }
 
-    /// Sends a message as an event and waits for the acknowledgement; when it came.
+    /// Sends a message as an event and waits for the acknowledgement. Returns the moment at which it came.
     ///
     /// # Errors
     /// If it is not acknowledged.
@@ -120,7 +121,7 @@ impl Connection {
     }
 }
 
-/// What Slack sends for it, in the fields and length of a real one.
+/// Returns the payload that Slack would send for a message, with the fields and length of a real one.
 fn payload(message: &Message) -> String {
     let Message { number, author, channel, ts, root, is_chatter, pings } = message;
     let names_bot = root.is_none() && !is_chatter;
@@ -146,10 +147,10 @@ fn payload(message: &Message) -> String {
     )
 }
 
-/// A time stamp of now that no other message has.
+/// Returns the current time as a Slack time stamp that no other message has.
 fn now(number: u64) -> String {
     let now = since_epoch();
-    // Tens of microseconds are replaced by the number, so that two of one moment differ.
+    // The last five digits are taken from the number, so that two messages of one moment differ.
     format!("{}.{:06}", now.as_secs(), (u64::from(now.subsec_micros()) / 100_000 * 100_000) + number % 100_000)
 }
 

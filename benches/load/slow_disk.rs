@@ -1,11 +1,11 @@
-//! A disk that syncs slowly, for the bot alone.
+//! A simulated disk that syncs slowly, for the bot's process alone.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
-/// Compiles what is preloaded into the bot, and says where it is.
+/// Compiles the library that is preloaded into the bot. Returns its path.
 ///
 /// # Errors
 /// On other systems than Linux, and without a C compiler.

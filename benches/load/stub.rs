@@ -1,6 +1,6 @@
-//! A Slack Web API that agrees to everything at once, and remembers what was posted.
+//! A stub of Slack's Web API that accepts every call at once and remembers the posts.
 //!
-//! It shares its machine with what it measures, so that it does as little as can be done: no HTTP library, no JSON
+//! The stub shares the machine with the measured bot, so it does as little work as possible: no HTTP library, no JSON
 //! parser, one thread.
 
 use std::collections::BTreeMap;
@@ -13,16 +13,16 @@ use anyhow::Context as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The workspace.
+/// The workspace's id.
 pub const TEAM: &str = "T0LOAD";
 /// The bot's account.
 pub const BOT: &str = "U0LOADBOT";
 /// The one agent.
 pub const AGENT: &str = "U0LOADAGENT";
-/// Where the cards go.
+/// The desk's channel, for the cards.
 pub const TRIAGE: &str = "C0TRIAGE";
 
-/// People of one page of `users.list`.
+/// People per page of `users.list`.
 const PAGE: usize = 1_000;
 
 /// A message that the bot posted.
@@ -30,15 +30,15 @@ const PAGE: usize = 1_000;
 pub struct Post {
     pub channel: String,
     pub thread: Option<String>,
-    /// What the stub answered as its time stamp.
+    /// The time stamp that the stub gave the message.
     pub ts: String,
-    /// The effect's id in its metadata.
+    /// The effect's id, from the metadata.
     pub effect: String,
-    /// The first ticket's key in its text.
+    /// The first ticket key in the text.
     pub key: Option<String>,
 }
 
-/// What was called and posted. Clones are the same.
+/// The calls and posts so far. Clones share them.
 #[derive(Clone, Default)]
 pub struct Calls {
     inner: Arc<Inner>,
@@ -59,12 +59,12 @@ impl Calls {
         self.inner.posted.load(Ordering::Acquire)
     }
 
-    /// How often each method was called.
+    /// Returns how often each method was called.
     pub fn by_method(&self) -> BTreeMap<String, u64> {
         lock(&self.inner.by_method).clone()
     }
 
-    /// Every message that was posted, in the order of posting.
+    /// Returns the posts, in the order of posting.
     pub fn posts(&self) -> Vec<Post> {
         lock(&self.inner.posts).clone()
     }
@@ -104,7 +104,7 @@ impl Calls {
                 format!(r#"{{"ok":true,"channel":{{"id":"{id}","name":"channel-{id}","is_member":true}}}}"#)
             }
             "conversations.open" => r#"{"ok":true,"channel":{"id":"D0LOAD"}}"#.to_owned(),
-            // One message is looked at: that which pings somebody.
+            // `inclusive` is sent for a look at one message: the one that pings somebody.
             "conversations.history" if parameter(query, "inclusive").is_some() => {
                 let (ts, author) = (parameter(query, "latest").unwrap_or_default(), person(0));
                 format!(
@@ -134,17 +134,17 @@ impl Calls {
     }
 }
 
-/// The account of an employee.
+/// Returns the account of an employee.
 pub fn person(number: usize) -> String {
     format!("U1{number:08}")
 }
 
-/// A channel that employees write in.
+/// Returns a channel that employees write in.
 pub fn channel(number: usize) -> String {
     format!("C1{number:06}")
 }
 
-/// Starts it, with so many employees, on a thread of its own.
+/// Starts the stub with `people` employees, on a thread of its own. Returns its address and its calls.
 ///
 /// # Errors
 /// If no loopback port is free.
@@ -161,7 +161,7 @@ pub fn start(people: usize) -> anyhow::Result<(SocketAddr, Calls)> {
             loop {
                 let (stream, _) = listener.accept().await?;
                 let calls = served.clone();
-                // A connection that breaks is the bot's to notice.
+                // The bot notices a broken connection by itself.
                 tokio::spawn(async move { serve(stream, &calls).await });
             }
             #[expect(unreachable_code, reason = "gives the block its type")]
@@ -204,12 +204,12 @@ async fn serve(mut stream: TcpStream, calls: &Calls) -> std::io::Result<()> {
     }
 }
 
-/// Where `needle` begins.
+/// Returns the position of `needle`.
 pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }
 
-/// The length that the header of a request or answer announces; 0 if it does not.
+/// Returns the `Content-Length` of a request's or answer's header; 0 if there is none.
 pub fn content_length(head: &[u8]) -> usize {
     let head = String::from_utf8_lossy(head);
     let mut lengths = head.lines().filter_map(|line| {

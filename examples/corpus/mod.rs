@@ -1,4 +1,4 @@
-//! Corpora and questions as files of JSON Lines, and an engine that is filled with one.
+//! Reads corpora and questions from files of JSON Lines, and fills an engine with a corpus.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read};
@@ -12,13 +12,13 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// What is looked for.
+/// The kind of search that is trained or evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Task {
-    /// Texts that answer a question.
+    /// Finds texts that answer a question.
     KbRetrieval,
-    /// Reports of the same matter.
+    /// Finds reports of the same matter.
     DuplicateTickets,
 }
 
@@ -31,7 +31,7 @@ impl Task {
     }
 }
 
-/// A product stands for the service; what is behind a slash in it names a part.
+/// Returns the service of a product: the part before the first slash. The rest names a part of the service.
 fn service(product: &str) -> &str {
     product.split('/').next().unwrap_or_default()
 }
@@ -46,7 +46,7 @@ struct Text {
     product: Option<String>,
 }
 
-/// A question of a file.
+/// A question in a file.
 #[derive(Debug, Deserialize)]
 pub struct Asked {
     pub id: String,
@@ -68,7 +68,7 @@ impl Asked {
     }
 }
 
-/// The values of a file, one a line; of a file whose name ends in `.gz` unpacked.
+/// Returns the values of a file of JSON Lines. A file whose name ends in `.gz` is unpacked.
 pub fn lines<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let is_packed = path.extension().is_some_and(|extension| extension == "gz");
@@ -84,12 +84,12 @@ pub fn lines<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
     Ok(values)
 }
 
-/// The documents of a file.
+/// Returns the documents of a corpus file.
 pub fn documents(corpus: &Path) -> anyhow::Result<Vec<Document>> {
     Ok(lines::<Text>(corpus)?.into_iter().map(document).collect())
 }
 
-/// An engine that holds these documents, in this folder.
+/// Returns an engine that has these documents in an index in this folder.
 pub fn engine(task: Task, documents: &[Document], folder: PathBuf) -> anyhow::Result<Engine> {
     let engine = Engine::new(Setup {
         folder,

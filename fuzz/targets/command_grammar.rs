@@ -1,4 +1,6 @@
-//! The grammar of commands. Input: the names of the people mentioned, separated by commas; on the lines below, the words.
+//! The grammar of commands.
+//!
+//! Input: the names of the mentioned people, separated by commas; the words on the lines below.
 #![no_main]
 
 use deskbell::domain::act::{On, Read, Takes, Value, Where, parse};
@@ -19,15 +21,15 @@ fuzz_target!(|text: &str| {
     for place in [Where::Slash, Where::TicketThread, Where::CardThread, Where::Elsewhere] {
         let read = parse(acts(), words, &mentions, place, "IT", &now);
         let padded = format!(" {words}\n");
-        assert_eq!(parse(acts(), &padded, &mentions, place, "IT", &now), read, "white space around it means nothing");
+        assert_eq!(parse(acts(), &padded, &mentions, place, "IT", &now), read, "outer white space means nothing");
         let Read::Act { spec, key, given } = read else { continue };
         if let Some(key) = &key {
             assert_eq!(key.prefix(), "IT");
         }
-        assert!(key.is_some() || place != Where::Elsewhere || spec.on == On::Nothing, "elsewhere only with a key");
-        assert!(spec.check(&given, &now).is_ok(), "what is read as a command is one");
+        assert!(key.is_some() || place != Where::Elsewhere || spec.on == On::Nothing, "elsewhere a key is needed");
+        assert!(spec.check(&given, &now).is_ok(), "the act takes the fields that were read");
         for (name, value) in given {
-            let param = spec.takes.iter().find(|param| param.name == name).expect("it takes that");
+            let param = spec.takes.iter().find(|param| param.name == name).expect("the act has this field");
             match value {
                 Value::Person(person) => assert!(param.takes == Takes::Person && mentions.contains(&person)),
                 Value::Date(_) | Value::Flag(_) => {}

@@ -1,4 +1,5 @@
-//! Frames of Discord's gateway (one JSON object a line), messages of its REST API, and any text as the words of a message.
+//! Frames of Discord's gateway (one JSON object a line), messages of its REST API, and any text as the words of a
+//! message.
 #![no_main]
 
 use deskbell::domain::event::{Event, EventKind, Said};
@@ -9,7 +10,7 @@ use serde_json::json;
 fuzz_target!(|data: &[u8]| {
     let events = parsers::gateway(data);
     events.iter().for_each(holds);
-    assert_eq!(parsers::gateway(data), events, "the same frames are the same facts");
+    assert_eq!(parsers::gateway(data), events, "the same frames give the same events");
     if let Some(said) = parsers::message(data) {
         readable(&said);
     }

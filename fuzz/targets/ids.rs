@@ -1,4 +1,5 @@
-//! Names and keys as text, what buttons and forms carry, and what is stored as JSON: what is read is written the same.
+//! Round trips of ids, keys and acts as text, of acts in buttons, and of values stored as JSON: a value that was read
+//! is written, and read back as the same value.
 #![no_main]
 
 use std::fmt::{Debug, Display};
@@ -38,7 +39,7 @@ fuzz_target!(|text: &str| {
     kept::<EffectKind>(text);
 });
 
-/// What a button carries on either platform comes back, and fits.
+/// Checks that the id of a button fits the limit of each platform and is read back as its act.
 fn carried(does: &ActRef) {
     assert_eq!(format!("{does}~3").parse().as_ref(), Ok(does));
     let effect = EffectId("01JD9GJ2V4M8Q3B7Z5T6W1X0CY".to_owned());

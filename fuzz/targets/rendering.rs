@@ -1,8 +1,8 @@
-//! People's words on both platforms: whatever they are, nobody is pinged, nothing is dressed as something else, and the
-//! platform takes the message.
+//! Rendering of people's words on both platforms. Whatever the words are, they ping nobody and are not interpreted as
+//! markup, and the message keeps within the platform's limits.
 //!
-//! Input: words, in pieces separated by a line `---`: two that stand beside each other, a text, the name of a channel, the
-//! label of a button, and a choice of a menu.
+//! Input: pieces of text, separated by a line `---`: two texts side by side in one line, a text, the name of a channel,
+//! the label of a button, and an option of a menu.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -16,16 +16,16 @@ use libfuzzer_sys::fuzz_target;
 use regex::Regex;
 use serde_json::{Value, json};
 
-/// Characters of an option's label on Discord.
+/// The longest label of an option on Discord, in UTF-16 units.
 const OPTION_CHARS: usize = 100;
-/// What Discord would act on: mentions, tokens, masked links.
+/// Text that Discord would interpret: mentions, tokens, masked links.
 static LIVE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)@everyone|@here|<@[!&]?[0-9]|<#[0-9]|<a?:\w+:[0-9]|<t:-?[0-9]|</\w|<id:\w|\]\(")
         .expect("a pattern")
 });
 /// Discord's mass mentions.
 static MASS_ON_DISCORD: LazyLock<Regex> = LazyLock::new(|| Regex::new("(?i)@(everyone|here)").expect("a pattern"));
-/// Slack's mass mentions, should a text ever be read by it.
+/// Slack's mass mentions as plain text, which Slack would interpret only if it parsed the text.
 static MASS: LazyLock<Regex> = LazyLock::new(|| Regex::new("(?i)@(channel|here|everyone)").expect("a pattern"));
 
 fuzz_target!(|text: &str| {
@@ -98,7 +98,7 @@ fn on_discord(message: &Message) {
     }
 }
 
-/// Both platforms count as JavaScript does.
+/// Returns the length in UTF-16 units, as both platforms count it.
 fn width(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 fuzz_target!(|body: &[u8]| {
     if let Some(event) = parsers::event(body) {
         holds(&event);
-        assert_eq!(parsers::event(body), Some(event), "the same bytes are the same fact");
+        assert_eq!(parsers::event(body), Some(event), "the same bytes give the same event");
     }
     let text = String::from_utf8_lossy(body);
     let message = json!({ "event": {

@@ -1,4 +1,5 @@
-//! Slack's signature: what is found right is right, what is right is found right, and a changed bit never is.
+//! The check of Slack's signature: it accepts a valid signature, refuses a changed bit, and whatever it accepts is
+//! valid.
 //!
 //! Input: a time stamp, a signature and a body, a line each (the body may have several).
 #![no_main]
@@ -34,7 +35,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let right = stamped(NOW, body);
     assert!(is_signed(SECRET, &right, body, now));
-    assert!(!is_signed("", &right, body, now), "no secret opens nothing");
+    assert!(!is_signed("", &right, body, now), "an empty secret accepts nothing");
     assert!(!is_signed("another", &right, body, now));
     for away in [-301, 301, -1_000_000_000, i64::MAX - NOW] {
         assert!(!is_signed(SECRET, &stamped(NOW + away, body), body, now), "{away} s away");

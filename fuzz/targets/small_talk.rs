@@ -1,4 +1,6 @@
-//! The greeting filter. Input: the names of the people mentioned, separated by commas; on the lines below, the words.
+//! The greeting filter.
+//!
+//! Input: the names of the mentioned people, separated by commas; the words on the lines below.
 #![no_main]
 
 use deskbell::domain::ids::{Person, PersonRef, PlatformName};

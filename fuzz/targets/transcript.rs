@@ -1,4 +1,4 @@
-//! The transcript of a replay.
+//! The parser of a replay's transcript.
 #![no_main]
 
 use deskbell::sandbox::replay::{self, Part};

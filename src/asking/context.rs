@@ -1,6 +1,6 @@
-//! The messages before a message, as numbers.
+//! Describes the messages before a message by numbers, for the classifier.
 
-/// The known facts about the messages before a message.
+/// What is known about the messages before a message that mentions a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Context {
     /// Whether the mentioned person has written in the place lately.
@@ -20,14 +20,14 @@ pub struct Context {
     pub quiet_minutes: u8,
 }
 
-/// The name of the number that stands for the message alone.
+/// The name of the first number: the score of the message alone.
 pub(super) const ALONE: &str = "alone";
 
-/// The names of the numbers.
+/// The names of the numbers, in the order of the model.
 pub const NAMES: [&str; 8] =
     [ALONE, "mentioned_spoke", "of_mentioned", "of_writer", "other_asked", "writer_was_mentioned", "goes_on", "quiet"];
 
-/// Returns what a number shows.
+/// Returns the words that tell people what a number says about the messages before; `None` for other names.
 pub(super) fn says(name: &str) -> Option<&'static str> {
     Some(match name {
         "mentioned_spoke" | "of_mentioned" => "whoever is mentioned takes part in the conversation",

@@ -1,4 +1,4 @@
-//! The numbers by which a message is judged.
+//! Describes a message by numbers, for the classifier.
 
 use super::signs::{self, SIGNS};
 use super::usage::Usage;
@@ -7,7 +7,7 @@ use super::{READ_CHARS, plain};
 /// The numbers of a message, in the order of [`names`].
 pub type Features = Vec<f32>;
 
-/// The numbers besides the signs, and what each shows.
+/// The names of the numbers besides the signs, each with the words that tell people what it says about a message.
 const COUNTS: [(&str, &str); 30] = [
     ("usage", "its words are like those that start a request"),
     ("words", "its length"),
@@ -41,18 +41,18 @@ const COUNTS: [(&str, &str); 30] = [
     ("asks_at_length", "it asks at length"),
 ];
 
-/// Returns the names of the numbers, in order.
+/// Returns the names of the numbers, in order: the signs first.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
     SIGNS.iter().map(|sign| sign.name).chain(COUNTS.map(|(name, _)| name)).collect()
 }
 
-/// Returns what a number besides the signs shows.
+/// Returns the words that tell people what a number besides the signs says about a message; `None` for other names.
 pub(super) fn says(name: &str) -> Option<&'static str> {
     COUNTS.iter().find(|(other, _)| *other == name).map(|(_, says)| *says)
 }
 
-/// Returns the numbers of a message.
+/// Returns the numbers of a message, in the order of [`names`].
 #[must_use]
 pub fn describe(text: &str, usage: &Usage) -> Features {
     let plain = plain(text);

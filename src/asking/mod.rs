@@ -19,37 +19,37 @@ pub use self::context::Context;
 pub use self::features::Features;
 use self::usage::Usage;
 
-/// How many characters of a message are read: a request is clear by then, and the time is limited.
+/// How many characters of a message are read at most. A request is clear by then, and long texts would take long.
 pub const READ_CHARS: usize = 2_000;
 
-/// Weights of numbers. Each number is first scaled to the mean 0 and the deviation 1.
+/// The weights of a linear model. Each number is first scaled to the mean 0 and the standard deviation 1.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
-    /// The constant part.
+    /// The constant term of the sum.
     pub constant: f32,
-    /// For each number its name, its mean, its deviation and its weight.
+    /// For each number its name, its mean, its standard deviation and its weight.
     pub numbers: Vec<(String, f32, f32, f32)>,
 }
 
-/// A trained model.
+/// A trained model, as `models/asking.json` holds it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     /// Weighs the numbers of a message in English, or in any other language except German.
     pub english: Weights,
     /// Weighs the numbers of a German message.
     pub german: Weights,
-    /// Weighs the score of the message alone, and the messages before it.
+    /// Weighs the score of the message alone and the numbers of the messages before it.
     pub context: Weights,
     /// The probability from which a message counts as a request.
     pub asks_from: f32,
 }
 
-/// A model names numbers that do not exist.
+/// The model cannot be read, or its numbers are not those of this version.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the model cannot be read: {0}")]
 pub struct BadModel(String);
 
-/// Tells requests for help from other talk.
+/// The classifier: tells requests for help from other talk.
 #[derive(Clone, Debug)]
 pub struct Classifier {
     model: Model,
@@ -63,9 +63,9 @@ pub struct Reading {
     pub logit: f32,
     /// The probability that it asks for help, from 0 to 1.
     pub probability: f32,
-    /// Whether that is likely enough.
+    /// Whether the message counts as a request: the probability is at least [`Model::asks_from`].
     pub asks: bool,
-    /// The strongest reasons for or against it, the strongest first.
+    /// The reasons that moved the logit most, for and against a request, the strongest first.
     pub why: Vec<Reason>,
 }
 
@@ -78,14 +78,14 @@ pub struct Reason {
     pub weight: f32,
 }
 
-/// The number of reasons that a reading keeps.
+/// How many reasons a reading keeps at most.
 const REASONS: usize = 5;
 
 impl Classifier {
     /// Returns the built-in classifier.
     ///
     /// # Errors
-    /// If its model does not fit the program; a test reads it.
+    /// If its model cannot be read or does not fit this version. A test makes sure that it does.
     pub fn built_in() -> Result<Self, BadModel> {
         let model: Model =
             serde_json::from_str(include_str!("models/asking.json")).map_err(|error| BadModel(error.to_string()))?;
@@ -96,7 +96,7 @@ impl Classifier {
     /// Creates a classifier with these weights.
     ///
     /// # Errors
-    /// If they name numbers that do not exist.
+    /// If the numbers of the model are not exactly those that this version computes.
     pub fn new(model: Model, usage: Usage) -> Result<Self, BadModel> {
         model.english.fit(&features::names())?;
         model.german.fit(&features::names())?;
@@ -109,7 +109,7 @@ impl Classifier {
     pub fn read(&self, text: &str) -> Reading {
         let plain = plain(text);
         let weights = if language::is_german(&plain) { &self.model.german } else { &self.model.english };
-        // A message without words asks nothing.
+        // A message without letters is never a request.
         if !plain.contains(char::is_alphabetic) {
             return Reading { logit: f32::MIN, probability: 0.0, asks: false, why: Vec::new() };
         }
@@ -124,7 +124,7 @@ impl Classifier {
             return alone.clone();
         }
         let numbers = context.numbers(alone.logit);
-        // The first number is the score of the message alone; its own reasons replace it.
+        // The first number is the score of the message alone. The reasons of that score are listed instead of it.
         let before = self.model.context.reasons(&numbers).into_iter().filter(|reason| reason.name != context::ALONE);
         self.reading(self.model.context.of(&numbers), alone.why.iter().cloned().chain(before).collect())
     }
@@ -140,7 +140,7 @@ impl Classifier {
 impl Weights {
     fn fit(&self, names: &[&str]) -> Result<(), BadModel> {
         let known = self.numbers.iter().map(|(name, ..)| name.as_str());
-        if known.eq(names.iter().copied()) { Ok(()) } else { Err(BadModel("other numbers than there are".to_owned())) }
+        if known.eq(names.iter().copied()) { Ok(()) } else { Err(BadModel("its numbers do not fit".to_owned())) }
     }
 
     /// Returns the weighted sum of these numbers.
@@ -164,7 +164,7 @@ impl Weights {
     }
 }
 
-/// Returns a reason in words, for somebody who asks why.
+/// Returns the words for a reason of this name, for people who ask about a ruling.
 #[must_use]
 pub fn says(name: &str) -> &'static str {
     let sign = signs::SIGNS.iter().find(|sign| sign.name == name).map(|sign| sign.says);
@@ -175,8 +175,8 @@ static MENTION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"<[@#!][^
 static LINK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"<?https?://[^\s>]+>?|\bwww\.\S+").ok());
 static CODE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?s)```.*?(?:```|$)|`[^`\n]+`").ok());
 
-/// Returns the plain form of a message, in which signs are searched: lower case, mentions as `@`, links as `§`, code as
-/// `¤`, straight apostrophes.
+/// Returns the plain form of a message, in which signs are searched: at most [`READ_CHARS`] characters in lower case,
+/// with mentions as `@`, links as `§`, code as `¤`, and straight apostrophes.
 #[must_use]
 pub fn plain(text: &str) -> String {
     let start: String = text.chars().take(READ_CHARS).collect();

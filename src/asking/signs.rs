@@ -1,7 +1,7 @@
 //! Signs: patterns in the words of a message that show the writer's intention, in English and German.
 //!
-//! A sign is a pattern over the plain form of a message ([`super::plain`]): lower case, mentions as `@`, links as `§`, code as
-//! `¤`. What a sign weighs was learned from examples, not set by hand.
+//! A sign is a pattern over the plain form of a message ([`super::plain`]): lower case, mentions as `@`, links as `§`,
+//! code as `¤`. The weights of the signs were learned from examples, not set by hand.
 
 use std::sync::LazyLock;
 
@@ -12,9 +12,9 @@ use regex::bytes::{RegexSet, RegexSetBuilder};
 pub struct Sign {
     /// Its name in the model.
     pub name: &'static str,
-    /// What it shows, for somebody who asks why.
+    /// The words that tell people what it says about a message.
     pub says: &'static str,
-    /// In the syntax of the `regex` crate.
+    /// The regular expression, in the syntax of the `regex` crate.
     pattern: &'static str,
 }
 
@@ -25,7 +25,7 @@ const fn sign(name: &'static str, says: &'static str, pattern: &'static str) -> 
 /// Memory for the automaton that finds all signs at once, in bytes.
 const DFA_BYTES: usize = 4 * 1024 * 1024;
 
-/// What stands before the first word: mentions and fillers.
+/// Makes a pattern for words at the beginning of a message. Mentions, greetings and fillers may stand before them.
 macro_rules! first {
     ($words:literal) => {
         concat!(
@@ -38,7 +38,7 @@ macro_rules! first {
 
 /// The signs, in the order of the model's numbers.
 pub const SIGNS: &[Sign] = &[
-    // What asks.
+    // Signs of a question.
     sign("ends_asking", "it ends with a question mark", r"\?[\s)\x22'!.@]*$"),
     sign("asks_twice", "it has several question marks", r"\?[^?]*\?"),
     sign("asks_within", "it asks, and goes on", r"\?\s+\S+\s+\S+"),
@@ -132,7 +132,7 @@ pub const SIGNS: &[Sign] = &[
         "it announces a question",
         r"\b(?:(?:a|one|quick|another|dumb|stupid|simple|noob|newbie|beginner|general|my|have|got) questions?|question(?:s)? (?:about|on|for|regarding)|may i ask|can i ask|eine?n? (?:kurze |schnelle |kleine |blöde |dumme )?fragen?|mal (?:ne|eine) frage|frage (?:zu|an|in|:))\b|^\W*(?:question|frage)\b",
     ),
-    // What is wanted.
+    // Signs of a wish.
     sign("please", "it says please", r"\b(?:please|pls|plz|pleas|bitte|plss)\b"),
     sign(
         "help",
@@ -169,7 +169,7 @@ pub const SIGNS: &[Sign] = &[
         "it is about access",
         r"\b(?:access|permissions?|passwords?|passwort|pw|kennwort|login|log ?in|logging in|sign ?in|account|konto|zugang|zugriff|berechtigung(?:en)?|rechte|freischalt\w*|freigeben|freigabe|reset|zurücksetzen|zurueckgesetzt|gesperrt|locked out|mfa|2fa|token)\b",
     ),
-    // What is in trouble.
+    // Signs of trouble.
     sign(
         "error",
         "it tells of an error",
@@ -215,7 +215,7 @@ pub const SIGNS: &[Sign] = &[
         "it is urgent",
         r"\b(?:urgent(?:ly)?|asap|immediately|critical|emergency|production|prod|deadline|dringend|eilig|eilt|sofort|schnellstmöglich|notfall|wichtig)\b",
     ),
-    // Who speaks.
+    // Signs of the person spoken of: the writer, or a person whom the writer addresses.
     sign(
         "first_i",
         "it begins with the writer",
@@ -268,7 +268,7 @@ pub const SIGNS: &[Sign] = &[
         "it suggests something",
         r"\b(?:try|tried) (?:to|the|it|this|that|with|using|running|a|again|reinstall\w*)\b|\b(?:should|might|may|would) (?:work|be|help|do|have)\b|\b(?:i'd|i would) (?:suggest|recommend|try|use|just|say|go)\b|\bhow about\b|\bwhy (?:not|don't you)\b|\b(?:sollte|müsste|dürfte|könnte) (?:gehen|funktionieren|helfen|klappen|reichen|passen)\b|\bversuch (?:mal|es|doch)\b|\b(?:mal|einfach) (?:neu|abmelden|neustarten|probieren|versuchen|löschen)\b|\bich würde\b",
     ),
-    // What answers.
+    // Signs of answers and of other talk, and some further signs.
     sign(
         "first_yes",
         "it begins with yes or no",
@@ -393,12 +393,13 @@ pub const SIGNS: &[Sign] = &[
     ),
 ];
 
-/// The patterns, in the letters of [`ascii`]. In a text with only these letters, one pass finds all signs.
+/// The patterns of all signs, converted by [`ascii`] like the texts. For ASCII, one fast pass over a text finds all
+/// signs.
 static PATTERNS: LazyLock<RegexSet> = LazyLock::new(|| {
     let patterns = SIGNS.iter().map(|sign| ascii(sign.pattern));
     RegexSetBuilder::new(patterns).unicode(false).dfa_size_limit(DFA_BYTES).build().unwrap_or_else(|error| {
-        // A test reads the patterns. Without them no message counts as a request.
-        tracing::error!(%error, "the signs of a request cannot be read");
+        // A test makes sure that the patterns are valid. Without them no sign is found.
+        tracing::error!(%error, "the patterns of the signs cannot be compiled");
         RegexSet::empty()
     })
 });
@@ -409,7 +410,7 @@ pub fn found(plain: &str) -> impl Iterator<Item = usize> {
 }
 
 /// Returns a text in ASCII: German letters in their usual replacements, smiling emoji as `:)`, and full stops for an
-/// ellipsis. Any other letter becomes one character that no pattern contains.
+/// ellipsis. Any other character becomes the control character 1, which no pattern contains.
 fn ascii(text: &str) -> String {
     let mut plain = String::with_capacity(text.len() + 8);
     for letter in text.chars() {

@@ -33,8 +33,8 @@ fn requests_are_told_from_talk() {
     }
 }
 
-/// Counts how many requests and other messages of `examples/asking/`, which the model has not learned from, are taken
-/// for requests. The figures are in docs/architecture/guard.md.
+/// Returns how many requests and how many other messages are classified as requests, from a file of `examples/asking/`
+/// that the model has not learned from. The figures are in docs/architecture/guard.md.
 fn taken_for_requests(messages: &str) -> (usize, usize) {
     let classifier = classifier();
     let labelled = messages.lines().map(|line| line.split_once('\t').expect("a label and a message"));

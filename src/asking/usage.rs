@@ -1,13 +1,13 @@
-//! How much the words of a message resemble those that start a conversation: words and pairs of words, hashed to places
-//! in a table of learned weights.
+//! How much the words of a message resemble the words of messages that start a conversation. Words and pairs of words
+//! are hashed to places in a table of learned weights.
 
 /// The number of places in the table.
 pub const PLACES: usize = 1 << 13;
 
-/// The table, each weight in a byte.
+/// The table of weights, each in one byte.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Usage {
-    /// The weight of a byte of 1.
+    /// The weight for which a byte of 1 stands.
     scale: f32,
     weights: Vec<i8>,
 }
@@ -23,7 +23,7 @@ impl Usage {
         Self { scale, weights }
     }
 
-    /// Reads the output of [`Usage::written`].
+    /// Reads the output of [`Usage::written`]. `None` if it does not have the right length.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let (scale, weights) = bytes.split_first_chunk::<4>()?;
@@ -38,8 +38,8 @@ impl Usage {
         self.scale.to_le_bytes().into_iter().chain(weights).collect()
     }
 
-    /// Returns how much a message in its plain form resembles the start of a conversation, positive if it does: the
-    /// mean over its words and pairs.
+    /// Returns how much a message in its plain form resembles the start of a conversation, positive if it does: the sum
+    /// of the weights of its words and pairs, divided by the square root of their number.
     #[must_use]
     pub fn of(&self, plain: &str) -> f32 {
         let places = places(plain);
@@ -48,8 +48,8 @@ impl Usage {
     }
 }
 
-/// Returns the places of a message's words, pairs of words and first words, each with a sign, so that random collisions
-/// cancel out.
+/// Returns the places of a message's words, pairs of words and first word, each once. Each has a sign (1 or -1), so
+/// that accidental collisions of hashes tend to cancel out.
 #[must_use]
 pub fn places(plain: &str) -> Vec<(usize, f32)> {
     let words: Vec<String> = plain
@@ -87,6 +87,6 @@ fn hash(kind: &str, parts: &[&str]) -> u64 {
     let bytes = kind.bytes().chain(parts.iter().flat_map(|part| std::iter::once(0).chain(part.bytes())));
     let hash =
         bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
-    // Otherwise the upper bits of short texts would be alike.
+    // Mixes the bits again, since the upper bits of short texts would be alike.
     (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }

@@ -42,48 +42,48 @@ pub(in crate::desk) use acts;
 #[derive(Debug)]
 pub(in crate::desk) struct Act {
     pub(in crate::desk) spec: Spec,
-    /// Whether the agents' menu of this ticket shows the act.
+    /// Whether the agents' menu of a ticket shows the act.
     pub(in crate::desk) in_menu: fn(&Ticket) -> bool,
     pub(in crate::desk) reads: Reads,
     pub(in crate::desk) does: Does,
 }
 
-/// The data that an act needs besides its subject and its arguments.
+/// The data that an act needs besides its subject and its arguments. A text names the parameter of the act that says
+/// what to read. [`Sees`] holds the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::desk) enum Reads {
-    /// Nothing.
     Nothing,
     /// The ticket's messages and audit entries.
     Story,
-    /// Open tickets of the person that the act is about, else of the actor.
+    /// The open tickets of the person that the act is about, else of the actor.
     Requests,
-    /// The ticket that this parameter takes.
+    /// The ticket whose tag the parameter holds.
     Chosen(&'static str),
-    /// The message that this parameter takes, which was joined to the ticket.
+    /// The message whose id the parameter holds, and which was joined to the ticket.
     Joined(&'static str),
-    /// The article that this parameter takes, and the suggestion on the ticket.
+    /// The article whose key the parameter holds, and the suggestion on the ticket.
     Article(&'static str),
-    /// The article that this parameter takes, as its keepers see it.
+    /// The article whose key the parameter holds, with the counts of its marks and its latest complaints.
     Overview(&'static str),
-    /// The articles in the list that this parameter chooses.
+    /// The articles in the lists that the parameter chooses.
     Articles(&'static str),
     /// The number and key for a new article.
     NextArticle,
-    /// The outage that this parameter takes, with the places where it was announced.
+    /// The outage whose key the parameter holds, with the places where it was announced.
     Outage(&'static str),
     /// The running outages: announced and not over.
     Outages,
-    /// The ping of staff that this parameter takes, and who is on call.
+    /// The ping of staff whose id the parameter holds, and the people on call.
     Ping(&'static str),
-    /// The ping of staff whose message this parameter links to.
+    /// The ping of staff in the message that the parameter links to.
     PingAt(&'static str),
-    /// The guard's setting in the channel in which the act is done, and the staff who were not told of it yet.
+    /// The guard's setting in the channel of the act, and the staff who were not yet told how the guard works.
     Guard,
-    /// Who is on call.
+    /// The people on call.
     OnCall,
-    /// The pings of staff with what became of them.
+    /// The latest pings of staff with their rulings and ends, and the guard mode in the channel of the act.
     Pings,
-    /// What is known of the channel in which the act is done.
+    /// The entry of the act's channel in the stored list of channels.
     Here,
     /// The number and key for a new outage, and its audience.
     NextOutage {
@@ -104,7 +104,7 @@ pub(in crate::desk) enum Does {
 }
 
 impl Act {
-    /// Shows an act in no menu.
+    /// The `in_menu` of an act that the agents' menu of no ticket shows.
     pub(in crate::desk) const NO_MENU: fn(&Ticket) -> bool = |_| false;
 
     /// Returns an act on a ticket that no menu shows.
@@ -160,13 +160,12 @@ pub(in crate::desk) struct Actor<'a> {
     pub(in crate::desk) in_private: bool,
     /// Whether the person sent a form. Arguments that are missing were left empty in it.
     pub(in crate::desk) is_form: bool,
-    /// The act and all that was filled in on all pages, if the person sent a form.
+    /// The act and the values from all pages, if the person sent a form.
     pub(in crate::desk) filled_in: Option<&'a (ActRef, Given)>,
-    /// The way of acting: a button, a form and so on.
     pub(in crate::desk) way: Way,
     /// The message that the act is done on, if any.
     pub(in crate::desk) at: Option<&'a MessageRef>,
-    /// The words that the person typed into a form. A refusal returns them, so that they need not be typed again.
+    /// The words that the person typed into a form. A refusal repeats them, so that they need not be typed again.
     pub(in crate::desk) typed: &'a str,
 }
 
@@ -184,40 +183,40 @@ pub(in crate::desk) struct Deed<'a> {
 
 /// The result of an act: the changed ticket, and the answer to the actor.
 pub(in crate::desk) struct Done {
-    /// The ticket as it is now, if the act changed it.
+    /// The ticket after the act, if the act changed it.
     after: Option<Box<Ticket>>,
     answer: Option<Message>,
     /// Whether the answer is given even if the actor does not wait for one.
     is_always_told: bool,
     /// Whether the answer is about something other than the ticket. It is then given without the ticket's menu.
     is_apart: bool,
-    /// The outcome of the event, if it is not simply that the act was done.
+    /// The outcome of the event. `None`: [`Outcome::Done`] with the ticket's key.
     outcome: Option<Outcome>,
 }
 
 impl Done {
-    /// The ticket was changed. An actor who waits for an answer is told the ticket's new state.
+    /// Returns the result of an act that changed the ticket. An expected answer tells the ticket's new state.
     pub(in crate::desk) fn changed(after: Ticket) -> Self {
         let answer = Some(tickets::text::done(&after));
         Self { after: Some(Box::new(after)), answer, is_always_told: false, is_apart: false, outcome: None }
     }
 
-    /// The actor is told this in any case.
+    /// Returns a result with an answer that the actor gets in any case.
     pub(in crate::desk) const fn told(answer: Message) -> Self {
         Self { after: None, answer: Some(answer), is_always_told: true, is_apart: false, outcome: None }
     }
 
-    /// The actor is told this, without the ticket's menu: the answer is about something else.
+    /// Returns a result with an answer that the actor gets in any case, without the ticket's menu.
     pub(in crate::desk) fn apart(answer: Message) -> Self {
         Self { is_apart: true, ..Self::told(answer) }
     }
 
-    /// The actor is told this if they wait for an answer.
+    /// Returns a result with an answer that the actor gets only if they wait for one.
     pub(in crate::desk) fn quietly(answer: Message) -> Self {
         Self { is_always_told: false, ..Self::told(answer) }
     }
 
-    /// A ticket was opened. Its confirmation is the answer.
+    /// Returns the result of an act that opened a ticket. The ticket's confirmation is the answer.
     pub(in crate::desk) const fn opened(key: TicketKey) -> Self {
         Self { after: None, answer: None, is_always_told: false, is_apart: false, outcome: Some(Outcome::Opened(key)) }
     }
@@ -232,7 +231,7 @@ impl Done {
 pub(in crate::desk) enum No {
     /// The ticket's state does not allow it.
     Ticket(Refusal),
-    /// Another reason, told in these words.
+    /// Another reason. The message is the answer to the actor.
     Say(Message),
 }
 
@@ -242,7 +241,7 @@ impl From<Refusal> for No {
     }
 }
 
-/// Decides about an act by a button, a menu, a form or a command.
+/// Decides about an act by a button, a menu, a form, a reaction or a `/desk` command.
 pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: Timestamp) -> Decision {
     let meant = &asked.meant;
     let (is_command, is_form) = (acted.way == Way::Command, acted.way == Way::Form);
@@ -258,7 +257,7 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         .is_some_and(|place| place.is_direct() && plan.on.is_some_and(|ticket| ticket.origin != *place));
     let wants_answer = |spec: &Spec| match acted.way {
         Way::Command | Way::Menu | Way::MessageMenu | Way::PersonMenu => true,
-        // The effect shows on the card or in the thread.
+        // The bot reports an act that `is_told` on the card or in the thread.
         Way::Button | Way::Reaction => !spec.is_told || shows_nowhere,
         Way::Form => acted.is_answered(),
     };
@@ -292,7 +291,8 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         typed: &typed,
     };
     let draft = acted.asks.does().and_then(|does| does.draft.as_ref());
-    // The form was not opened because the actor may not do the act.
+    // An act with a form came without the form's fields, so the form was not opened. If the actor may not do the act,
+    // the refusal says that, rather than which fields are missing.
     if let Meant::Faulty(spec, _) = meant
         && !is_form
         && spec.on == On::Nothing
@@ -321,19 +321,20 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         Meant::Faulty(spec, faults) if is_command => help::text::malformed(spec, faults),
         Meant::NoKey => help::text::no_key(),
         Meant::Unknown if is_command => help::text::unknown_command(),
-        // The form would have to show the former values, and could not.
+        // The form shows stored values, and was not opened because they could not be read or have changed.
         Meant::Faulty(spec, _)
             if spec.takes.iter().any(|param| matches!(param.begins_with, Begins::Article | Begins::Outage)) =>
         {
             help::text::form_not_opened()
         }
-        // A button that should have opened a form comes from an earlier version.
+        // A button with an unknown act or faulty arguments was drawn by an earlier version of the program.
         Meant::Unknown | Meant::Faulty(..) => help::text::unknown_button(),
     };
     refuse(plan, &actor(true), why)
 }
 
-/// Keeps what was filled in of an unfinished form, and says how to continue. Refuses an actor without the right.
+/// Stores the values of an unfinished form as a draft, and tells the actor how to continue (`says`). Refuses an actor
+/// without the right to the act.
 fn go_on(
     mut plan: Plan<'_>,
     actor: &Actor<'_>,
@@ -400,8 +401,8 @@ pub(in crate::desk) fn perform(
     }
 }
 
-/// Checks that this person may do the act. Returns the ticket that it is done to, if any, and whether the person is its
-/// requester; else the refusal. `about` is the person that the act takes.
+/// Checks that a person may do an act. Returns the ticket that the act is done to, if any, and whether the person is
+/// the ticket's requester. The error is the refusal. `about` is the person that the act takes.
 fn admit<'f>(
     plan: &Plan<'f>,
     person: &Person,
@@ -436,7 +437,7 @@ fn with_menu(plan: &Plan<'_>, actor: &Actor<'_>, ticket: &Ticket, answer: Messag
     }
 }
 
-/// Whether the actor may do the act that they ask for, and may know of its ticket.
+/// Whether an act can be read, and the actor may do it and know of its ticket.
 fn is_open_to(plan: &Plan<'_>, acted: &Acted, meant: &Meant) -> bool {
     let Meant::Act(meaning) = meant else { return false };
     let ticket = plan.on.filter(|ticket| plan.may_know(&acted.actor, ticket));
@@ -456,12 +457,12 @@ fn typed_words(acted: &Acted) -> String {
     }))
 }
 
-/// Joins these words, each on lines of their own.
+/// Joins texts with line breaks. Empty texts are left out.
 fn words_of<'w>(words: impl Iterator<Item = &'w str>) -> String {
     words.map(str::trim).filter(|words| !words.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// Checks a right. Returns whether the person is the ticket's requester; else the refusal.
+/// Checks that `may` admits a person. Returns whether they are the ticket's requester. The error is the refusal.
 fn gate(
     plan: &Plan<'_>,
     person: &Person,
@@ -494,14 +495,15 @@ pub(in crate::desk) fn refuse(mut plan: Plan<'_>, actor: &Actor<'_>, why: Messag
     plan.end(Outcome::Refused)
 }
 
-/// Refuses a form and keeps what was filled in, so that it can be opened again with all of it.
+/// Refuses a form and stores its values as a draft. The answer has a button that opens the form with them again.
 pub(in crate::desk) fn refuse_to_correct(mut plan: Plan<'_>, actor: &Actor<'_>, why: Message) -> Decision {
     let Some(does) = keep(&mut plan, actor) else { return refuse(plan, actor, why) };
     answer(&mut plan, actor, why.and(drafts::text::can_be_corrected(&does)));
     plan.end(Outcome::Refused)
 }
 
-/// Keeps what was filled in of a form for an hour. Returns the act for the button that opens the form again.
+/// Stores the values of a form as a draft, for an hour. Returns the act for the button that opens the form again.
+/// `None`: the actor sent no form.
 pub(in crate::desk) fn keep(plan: &mut Plan<'_>, actor: &Actor<'_>) -> Option<ActRef> {
     let (does, given) = actor.filled_in?;
     let (id, at, who) = (plan.desk.next.draft.clone(), plan.desk.now, actor.person.who.clone());
@@ -523,7 +525,7 @@ mod tests {
     use crate::domain::audit::Did;
     use crate::domain::ids::{TicketKey, TicketTag};
 
-    /// The limits that hold on both platforms (`domain::limits`, and Slack's and Discord's reference of forms).
+    /// The limits are the stricter ones of both platforms (`domain::limits`, Slack's and Discord's reference of forms).
     #[test]
     fn every_act_has_a_name_of_its_own_and_fits_both_platforms() {
         let mut names = HashSet::new();
@@ -536,7 +538,7 @@ mod tests {
             assert_eq!(carried.map(|does| does.act), Ok(spec.act()), "a button can carry it");
             assert!((1..=75).contains(&spec.label.chars().count()), "{}", spec.name);
             assert!(spec.menu.is_none_or(|menu| (1..=24).contains(&menu.chars().count())), "{}", spec.name);
-            // The menu of a message and a reaction carry nothing but the message. A form asks for the rest.
+            // A message's menu and a reaction carry only the message. Other required values need a form.
             let is_bare = spec.takes.iter().all(|param| !param.is_required || param.takes == Takes::Message);
             assert!(spec.menu.is_none() || spec.opens_form() || is_bare, "{}", spec.name);
             assert!(spec.sign.is_none() || is_bare, "{}", spec.name);
@@ -573,7 +575,8 @@ mod tests {
         let of_acts = specs().map(|spec| spec.audit).filter(|name| !name.is_empty());
         let mut names = HashSet::new();
         for name in others.chain(of_acts) {
-            // A reply is audited once it was delivered, and another request is audited like any opened ticket.
+            // Some acts share this name with a deed that is no act: a reply is audited when it was delivered, and a
+            // request by a form or command is audited like any opened ticket.
             let is_shared = ["replied", "opened"].contains(&name);
             assert!(names.insert(name) || is_shared, "{name} is the name of two things");
         }
@@ -588,7 +591,7 @@ mod tests {
             };
             assert_eq!(act.spec.on, expected, "{}", act.spec.name);
             let is_requesters = matches!(act.spec.may, May::Requester | May::RequesterOr(_));
-            assert!(!is_requesters || act.spec.on == On::Ticket, "{}: nothing else has a requester", act.spec.name);
+            assert!(!is_requesters || act.spec.on == On::Ticket, "{}: only a ticket has a requester", act.spec.name);
         }
     }
 }

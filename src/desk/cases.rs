@@ -1,5 +1,5 @@
-//! Tables of decisions: classified events, and what follows from them. Nothing is read or written here, so that there
-//! can be a line for every rule. The scenes in `tests/it` show what people see.
+//! Tables of classified events and their decisions. No database is used, so that every rule can have a line. The scenes
+//! in `tests/it` show what people see.
 //!
 //! A line names the case and its decision: the outcome, then each change, audit entry and effect. After a change of the
 //! rules, `UPDATE_EXPECT=1 cargo test --lib cases` writes the tables anew. Read their changes.
@@ -210,7 +210,7 @@ impl Table {
 
     fn case(&mut self, name: &str, desk: &Desk, heard: &Heard<'_>) {
         let decision = decide(desk, heard);
-        assert_eq!(decide(desk, heard), decision, "{name}: the same follows again");
+        assert_eq!(decide(desk, heard), decision, "{name}: two decisions about one event differ");
         let _ = writeln!(self.0, "{name}: {}", told(&decision));
     }
 }

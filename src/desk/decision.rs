@@ -1,4 +1,4 @@
-//! What a decision consists of: everything that one event causes, committed together.
+//! The decision about one event: its outcome, changes, audit entries and effects, which are committed together.
 
 use jiff::Timestamp;
 
@@ -19,16 +19,13 @@ use crate::domain::rules::GuardMode;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
 
-/// Everything that follows from one event, in one transaction.
+/// The decision about one event. All of it is written in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     /// The outcome of the event, for logs, metrics and the replay.
     pub outcome: Outcome,
-    /// The changes of the record.
     pub changes: Vec<Change>,
-    /// The audit entries.
     pub audit: Vec<AuditEntry>,
-    /// The effects to be queued.
     pub effects: Vec<Effect>,
 }
 
@@ -40,7 +37,7 @@ impl Decision {
     }
 }
 
-/// A change of the record.
+/// One change of the stored data. [`apply`](super::apply) writes it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// Inserts a ticket. Its number was drawn before.
@@ -49,225 +46,132 @@ pub enum Change {
     Put(Box<Ticket>),
     /// Binds a place to a ticket. The place then belongs to no other ticket.
     Bind {
-        /// The place.
         place: Place,
-        /// The ticket.
         ticket: TicketId,
-        /// Which side of the ticket the place is.
+        /// Whether the place is on the requester's side or under the card.
         side: Side,
     },
-    /// Puts words on record.
+    /// Inserts the record of words on a ticket, unless their message is on record already.
     Record(Record),
     /// Replaces the words of a recorded message.
     Rewrite {
-        /// The message.
         message: MessageRef,
-        /// The new words.
         text: String,
         /// The time of the edit.
         at: Timestamp,
     },
     /// Removes the words of a recorded message.
     Erase {
-        /// The message.
         message: MessageRef,
         /// The time of the deletion.
         at: Timestamp,
     },
-    /// Moves a joined message to another ticket. The message is no longer joined.
-    Part {
-        /// The message.
-        message: MessageRef,
-        /// The ticket that gets the message.
-        to: TicketId,
-    },
-    /// Moves all words and places of a ticket to another.
-    Move {
-        /// The ticket that loses them.
-        from: TicketId,
-        /// The ticket that gets them.
-        to: TicketId,
-    },
-    /// Keeps a mention that opened no ticket. A later mention by the same message replaces it.
+    /// Moves a joined message to another ticket. The message is then no longer marked as joined.
+    Part { message: MessageRef, to: TicketId },
+    /// Moves all records and places of a ticket to another ticket, and its standing messages except views such as the
+    /// card.
+    Move { from: TicketId, to: TicketId },
+    /// Stores a mention that opened no ticket. It replaces the stored mention of the same message.
     Keep(SkippedMention),
-    /// Deletes a kept mention.
-    Forget {
-        /// The message.
-        message: MessageRef,
-    },
-    /// Keeps what was filled in of a form.
+    /// Deletes the stored mention of this message.
+    Forget { message: MessageRef },
+    /// Inserts or updates the draft of a form.
     KeepDraft(Box<Draft>),
     /// Deletes a draft of a form.
     ForgetDraft(DraftId),
-    /// Writes which article is suggested to a ticket's requester, or would be.
+    /// Inserts the suggestion for a ticket, whether or not the requester is shown it.
     Suggest(Box<Suggestion>),
     /// Writes that an article solved a ticket.
-    SolvedBy {
-        /// The ticket.
-        ticket: TicketId,
-        /// The article.
-        article: ArticleKey,
-    },
+    SolvedBy { ticket: TicketId, article: ArticleKey },
     /// Writes that a requester wants a person in spite of the suggested article.
-    Escalate {
-        /// The ticket.
-        ticket: TicketId,
-        /// When.
-        at: Timestamp,
-    },
-    /// Marks what became of an article on a ticket.
-    MarkArticle {
-        /// The article.
-        article: ArticleId,
-        /// The mark.
-        mark: Mark,
-        /// The ticket.
-        ticket: TicketId,
-        /// When.
-        at: Timestamp,
-    },
+    Escalate { ticket: TicketId, at: Timestamp },
+    /// Adds a mark of an article on a ticket: shown, read, solved, helpful or unhelpful. Each mark counts once for each
+    /// ticket.
+    MarkArticle { article: ArticleId, mark: Mark, ticket: TicketId, at: Timestamp },
     /// Inserts an article and its first version.
     WriteArticle {
         /// The article, with the number and key that were drawn for it.
         article: Box<Article>,
-        /// The author.
         by: Person,
     },
-    /// Updates an article. A conflict if somebody else has changed it since it was read.
-    PutArticle {
-        /// The article as it was read.
-        before: Box<Kept>,
-        /// The article as it is now.
-        after: Box<Article>,
-        /// The person who changed it.
-        by: Person,
-    },
+    /// Updates an article. If another transaction has changed it since `before` was read, this transaction conflicts.
+    PutArticle { before: Box<Kept>, after: Box<Article>, by: Person },
     /// Inserts an outage.
     WriteOutage(Box<Outage>),
     /// Updates an outage. Its `version` is one more than the version that was read.
     PutOutage(Box<Outage>),
-    /// Tries the held effects of an outage again, which channels have refused.
-    RetryOutage {
-        /// The outage.
-        outage: OutageId,
-        /// When.
-        at: Timestamp,
-    },
-    /// Gives up the held effects of an outage, which channels have refused.
-    GiveUpOutage {
-        /// The outage.
-        outage: OutageId,
-        /// When.
-        at: Timestamp,
-    },
+    /// Releases the copies of an outage that are held because their channels refused them, so that they are tried
+    /// again.
+    RetryOutage { outage: OutageId, at: Timestamp },
+    /// Gives up the copies of an outage that are held because their channels refused them.
+    GiveUpOutage { outage: OutageId, at: Timestamp },
     /// Makes a channel follow a service.
     FollowService {
         /// The service's key.
         service: String,
-        /// The channel.
         place: Place,
-        /// When.
         at: Timestamp,
     },
-    /// Makes a channel follow a service no longer.
+    /// Ends the following of a service by a channel.
     UnfollowService {
         /// The service's key.
         service: String,
-        /// The channel.
         place: Place,
-        /// When.
         at: Timestamp,
     },
-    /// Writes a ping of staff as it is now.
+    /// Inserts or updates a ping of staff.
     KeepPing(Box<Ping>),
-    /// Leaves further pings by this author of the same staff alone for a while.
+    /// Makes the guard say nothing about further pings of the same staff by this author until `until`.
     LeaveAlone {
-        /// The author of the ping.
         author: PersonRef,
         /// The staff who were pinged: an account, or a group as the settings write it.
         staff: String,
-        /// Until when.
         until: Timestamp,
     },
     /// Sets the guard mode of a channel: how pings of staff are handled there.
     SetGuard {
-        /// The channel.
         place: Place,
         /// The mode. `None`: the mode of the settings applies.
         mode: Option<GuardMode>,
-        /// When.
         at: Timestamp,
     },
-    /// Writes that the people in a channel are told its guard mode. A conflict if they were told the same mode last.
-    AnnounceGuard {
-        /// The channel.
-        place: Place,
-        /// The mode.
-        mode: GuardMode,
-        /// When.
-        at: Timestamp,
-    },
-    /// Writes that an edit has addressed the message of a ping, if there is one, to the desk.
+    /// Writes that a guard mode is announced in a channel. If that mode was the last one announced there, the
+    /// transaction conflicts.
+    AnnounceGuard { place: Place, mode: GuardMode, at: Timestamp },
+    /// Ends the ping of this id, if it is stored: an edit has addressed its message to the desk.
     AddressByEdit(PingId),
     /// Sets whether a member of the staff wants to be pinged in a channel.
-    WantPings {
-        /// The person.
-        who: PersonRef,
-        /// The channel.
-        place: Place,
-        /// Whether they want to be pinged.
-        is_on: bool,
-        /// When.
-        at: Timestamp,
-    },
+    WantPings { who: PersonRef, place: Place, is_on: bool, at: Timestamp },
     /// Sets until when a member of the staff is away.
     BeAway {
-        /// The person.
         who: PersonRef,
-        /// Until when. `None`: the person is back.
+        /// The end of the absence. `None`: the person is back.
         until: Option<Timestamp>,
     },
-    /// Writes that a member of the staff is told how the guard works. Each is told once.
-    TellStaff {
-        /// The person.
-        who: PersonRef,
-        /// When.
-        at: Timestamp,
-    },
+    /// Writes that a member of the staff was told how the guard works. Each member is told once.
+    TellStaff { who: PersonRef, at: Timestamp },
     /// Sets until when a person is on call.
     BeOnCall {
-        /// The person.
         who: PersonRef,
-        /// Until when. `None`: no longer on call.
+        /// The end of the call duty. `None`: the person is no longer on call.
         until: Option<Timestamp>,
     },
-    /// Sets whether a person may be asked, in a channel, if the desk shall take a ping of theirs as a request.
+    /// Sets whether the guard may ask a person, in a channel, to make a ping of theirs a request.
     OptOut {
-        /// The person.
         who: PersonRef,
         /// The channel, or a place in it.
         place: Place,
-        /// Whether the person opts out.
+        /// Whether the person does not want to be asked.
         is_out: bool,
-        /// When.
         at: Timestamp,
     },
     /// Delays the first posting of a view of a subject, unless a delivery has been tried.
-    HoldBack {
-        /// The subject.
-        about: Subject,
-        /// The view.
-        view: View,
-        /// Until when.
-        until: Timestamp,
-    },
+    HoldBack { about: Subject, view: View, until: Timestamp },
     /// Sets a timer. It replaces the timer of the same kind, subject and slot.
     SetTimer(Timer),
     /// Clears a timer.
     ClearTimer {
-        /// The subject.
         on: Subject,
-        /// The timer's kind.
         kind: TimerKind,
         /// The timer's slot, where a subject has several timers of a kind.
         slot: u16,

@@ -1,4 +1,4 @@
-//! Classifies each event, once, inside the transaction, and nowhere else. What the decision needs is read here;
+//! The only place that classifies events. It runs inside the transaction and reads the data that the decision needs;
 //! [`decide`](super::decide) reads nothing.
 
 use std::sync::Arc;
@@ -29,36 +29,31 @@ use crate::store::{Sequence, StoreError, Tx, keys, outbox};
 /// The difference between a ticket's number, which people quote, and its id in the database.
 const NUMBERS_BEGIN_AT: i64 = 1_000;
 
-/// What every decision may see: the time, the settings, the roster and the ids that come next.
+/// The data for every decision: the time, the settings, the roster and the next ids.
 #[derive(Clone, Debug)]
 pub struct Desk {
-    /// The time of deciding.
+    /// The time of the decision.
     pub now: Timestamp,
-    /// The settings.
     pub rules: Arc<Rules>,
-    /// Who is on the desk.
     pub roster: Arc<Roster>,
-    /// The ids that the next ticket and the next draft get.
     pub next: Next,
-    /// Whether there are articles that can be looked for.
+    /// Whether the search index holds any article.
     pub has_articles: bool,
 }
 
 /// The ids that the next ticket and the next draft get.
 #[derive(Clone, Debug)]
 pub struct Next {
-    /// The ticket's number in the database.
     pub ticket: TicketId,
-    /// The ticket's key.
     pub key: TicketKey,
     /// The ticket's uid, which no restored database gives to another ticket.
     pub uid: TicketUid,
-    /// The draft's id.
     pub draft: DraftId,
 }
 
 impl Desk {
-    /// The desk as it decides about an event.
+    /// Returns the desk for the decision about an event. The id and key of the next ticket are placeholders until
+    /// [`number`](Self::number) draws them.
     #[must_use]
     pub fn about(event: &Event, rules: Arc<Rules>, roster: Arc<Roster>, now: Timestamp) -> Self {
         let (ticket, key) = (TicketId(0), rules.key(0));
@@ -81,10 +76,10 @@ impl Desk {
     }
 }
 
-/// Whether the message that a person has passed on is already on record.
+/// Whether the message that a person has passed on already belongs to a ticket.
 pub type IsKnown = bool;
 
-/// A classified event, with what its decision needs.
+/// A classified event, with the data that its decision needs.
 #[derive(Clone, Debug)]
 pub enum Heard<'e> {
     /// The event does not concern the desk.
@@ -106,9 +101,7 @@ pub enum Heard<'e> {
     Reworded {
         /// The message with its new words.
         said: &'e Said,
-        /// The record of the message.
         record: Box<Record>,
-        /// The ticket that the record belongs to.
         ticket: Box<Ticket>,
         /// The time of the edit.
         at: Timestamp,
@@ -120,7 +113,6 @@ pub enum Heard<'e> {
     SkippedAgain,
     /// A message was deleted.
     Deleted {
-        /// The message.
         message: &'e MessageRef,
         /// The record of the message and its ticket, if it is on record.
         recorded: Option<(Box<Record>, Box<Ticket>)>,
@@ -131,7 +123,6 @@ pub enum Heard<'e> {
     },
     /// The messages of a thread from before it became the ticket's thread were read.
     ThreadRead {
-        /// The ticket of the thread.
         ticket: Box<Ticket>,
         /// The messages, oldest first.
         messages: &'e [Said],
@@ -159,14 +150,15 @@ pub enum Heard<'e> {
     Suggested(Box<Ticket>, Option<Answered>),
     /// Somebody's search has ended.
     Searched(Search, Option<Answered>),
-    /// A call has ended that this version of the program does not know.
+    /// A call has ended, and nothing follows: this version of the program does not know the call or its input, or the
+    /// ticket is gone.
     CallEnded,
 }
 
 /// An act that is asked for by a button, menu, form, reaction or `/desk`.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// The act, or why none could be read.
+    /// The act with its arguments, or the reason why none could be read.
     pub(in crate::desk) meant: Meant,
     /// The ticket that the act is done to. Whether the actor may know of the ticket is not decided yet.
     pub(in crate::desk) on: Option<Ticket>,
@@ -187,12 +179,12 @@ pub struct Command {
     pub(in crate::desk) sees: Sees,
 }
 
-/// What is on record about a message that was read.
+/// The stored data about a message that was read from the platform because of a [`Look`].
 #[derive(Clone, Debug)]
 pub struct Looked {
-    /// The ping of staff in the message, if it is on record.
+    /// The ping of staff in the message, if it is stored.
     pub ping: Option<Ping>,
-    /// What is known about the ping now.
+    /// The circumstances of the ping at this moment, such as the guard mode of the channel.
     pub known: Pinged,
     /// The ticket that the message opened, or whose thread the message is in.
     pub there: Option<Ticket>,
@@ -405,15 +397,15 @@ async fn home(
     {
         return Ok(Some(home));
     }
-    // The bot does not answer visibly under a joined message, so people there do not know that words are kept. So
-    // replies to a joined message do not belong to its ticket.
+    // The bot does not answer visibly under a joined message, so people there do not know that words are kept.
+    // Therefore replies to a joined message do not belong to its ticket.
     let is_unseen =
         !place.is_direct() && conversation::record::of_message(tx, answered).await?.is_some_and(|record| record.joined);
     if is_unseen { Ok(None) } else { conversation::record::ticket_of_message(tx, answered).await }
 }
 
-/// Refuses to decide about a reply to an unknown message in the desk's channel while a card is being posted there: the
-/// reply may be a note under that card.
+/// Fails with [`StoreError::Early`] for a reply to an unknown message in the desk's channel while a card is being
+/// posted there: the reply may be a note under that card.
 async fn wait_for_card(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<(), StoreError> {
     let is_reply = said.place.root().is_some() || said.reply_to.is_some();
     if is_reply && desk.rules.is_triage(&said.place) && outbox::is_card_under_way(tx, &said.place).await? {
@@ -439,9 +431,9 @@ async fn skipped_above(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<Opti
     Ok(None)
 }
 
-/// Reads what a button, menu, form, reaction or `/desk` asks for.
+/// Reads the act that a button, menu, form, reaction or `/desk` asks for, with its ticket and the data that it needs.
 async fn asked(tx: &mut dyn Tx, desk: &Desk, acted: &Acted) -> Result<Asked, StoreError> {
-    // A thread may have held several requests, so the message decides before its place does.
+    // A thread may have held several requests, so the ticket of the message takes precedence over that of the place.
     let mut home_of = None;
     if let Some(at) = &acted.at {
         home_of = conversation::record::ticket_of_message(tx, at).await?;

@@ -19,17 +19,17 @@ pub(in crate::desk) enum Meant {
     Late(Unfinished),
     /// An act whose form has fields that are empty or not valid.
     ToCorrect(Vec<Fault>, Unfinished),
-    /// An act whose form was begun so long ago that its draft has been deleted.
+    /// An act whose form has no draft any more: the form was submitted, or the draft has expired.
     Gone(&'static Spec, ActRef),
     /// An act whose arguments, not given by a form, are incomplete or wrong.
     Faulty(&'static Spec, Vec<Fault>),
     /// A command with a syntax error.
     Malformed(&'static Spec),
-    /// A ticket's key that has not the form of a key.
+    /// A text in the place of a ticket's key that is no key.
     NoKey,
-    /// A command without any words.
+    /// A `/desk` command without any words.
     Nothing,
-    /// No known act.
+    /// No act that this version of the program knows.
     Unknown,
 }
 
@@ -55,7 +55,7 @@ pub(in crate::desk) struct Target {
     pub(in crate::desk) key: Option<TicketKey>,
     /// A ticket carried by a button or form.
     pub(in crate::desk) tag: Option<TicketTag>,
-    /// The message that the act is done on, if the message says which ticket is meant.
+    /// The message that the act is done on. The ticket is then that of the message.
     pub(in crate::desk) at: Option<MessageRef>,
 }
 
@@ -73,8 +73,8 @@ pub(in crate::desk) struct Unfinished {
 }
 
 impl Meant {
-    /// Reads the act that a button, menu, form or command asks for. `draft` is what the person had filled in before.
-    /// Only keys that begin with `prefix` are keys; dates are read against `now`.
+    /// Reads the act that a button, menu, form or command asks for. `draft` holds the values that the person had filled
+    /// in before. Only keys with this `prefix` are ticket keys. Dates are read relative to `now`.
     pub(in crate::desk) fn of(acted: &Acted, draft: Option<&Draft>, prefix: &str, now: &Now<'_>) -> Self {
         let (does, given, page, is_last) = match &acted.asks {
             Asks::Unknown => return Self::Unknown,
@@ -96,7 +96,7 @@ impl Meant {
         if acted.way == Way::Form {
             return of_form(act, target, does, given, (page, is_last), draft, now);
         }
-        // The button of a draft opens its form again and does nothing else. This code runs if the form could not be
+        // A button that carries a draft only opens the form again. Its click arrives here if the form could not be
         // opened in time.
         if does.draft.is_some() {
             return match draft {
@@ -203,7 +203,7 @@ mod tests {
         ActRef { draft: Some(id).filter(|_| has_draft), ..ActRef::bare(TOY.spec.act()) }
     }
 
-    /// Returns what this page means, as a word, with the values that are kept or given.
+    /// Returns how this page is read, as a word, with the values in the draft or in the arguments.
     fn sent(given: &Given, page: (u8, bool), kept: Option<Given>) -> (String, Vec<(String, String)>) {
         let does = does(kept.is_some());
         let draft = kept.map(|given| Draft {
@@ -241,7 +241,7 @@ mod tests {
     fn a_form_of_several_pages_is_done_once_all_of_them_are_there() {
         let first = given([("title", "VPN"), ("until", "tomorrow 9")]);
         let (what, kept) = sent(&first, (0, false), None);
-        assert_eq!((what.as_str(), kept.len()), ("page 1", 2), "what is on a later page is not missing yet");
+        assert_eq!((what.as_str(), kept.len()), ("page 1", 2), "fields of later pages do not count as missing yet");
         for (second, page) in [
             (given([("more", "since nine"), ("due", "soon")]), "page 1 again: due"),
             (given([("more", " "), ("due", "10:30")]), "page 1 again: more"),
@@ -255,7 +255,7 @@ mod tests {
         let expected = [("title", "VPN"), ("level", ""), ("more", "since nine")];
         assert_eq!(what, "done");
         assert_eq!(args, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
-        assert_eq!(sent(&second, (1, true), None).0, "toy is gone", "without the first page nothing is done");
+        assert_eq!(sent(&second, (1, true), None).0, "toy is gone", "without a draft the act is not done");
     }
 
     #[test]
@@ -266,8 +266,8 @@ mod tests {
             (given([("title", "VPN"), ("level", "P9")]), "page 0 again: level"),
         ] {
             let (what, kept) = sent(&first, (0, false), None);
-            assert_eq!((what.as_str(), kept.len()), (page, 2), "all that was typed is kept");
-            // The menu is left open this time, the field emptied.
+            assert_eq!((what.as_str(), kept.len()), (page, 2), "all typed values are kept");
+            // The person sends the page again, with the menu unset and the field `until` emptied.
             let again = given([("title", "VPN is down"), ("until", ""), ("level", "")]);
             let kept = kept.into_iter().map(|(name, text)| (name, Value::Text(text))).collect();
             let (what, now) = sent(&again, (0, false), Some(kept));

@@ -1,4 +1,5 @@
-//! The desk's capabilities, each in a folder of its own.
+//! The desk: it classifies events ([`hear()`]), decides about them ([`decide`]) and writes the decisions ([`write`]).
+//! Each capability has a folder of its own.
 
 pub mod acts;
 pub mod alarms;
@@ -47,14 +48,14 @@ use crate::domain::view::{Shown, View, Wanted};
 use crate::store::outbox::{enqueue, hold_back};
 use crate::store::{Ask, Statement, StoreError, Tx, audit, dead, standing, timers};
 
-/// Decides what follows from a classified event. Reads nothing.
+/// Returns the decision about a classified event. Reads neither the database nor a clock.
 #[must_use]
 pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
     match heard {
         Heard::Suggested(ticket, found) => knowledge::decide::suggested(desk, ticket, found.as_ref()),
         Heard::Searched(search, found) => knowledge::decide::searched(desk, search, found.as_ref()),
         Heard::Nobody | Heard::SkippedAgain | Heard::CallEnded => Plan::of(desk).end(match heard {
-            // The edit's dedupe key is kept, so that a redelivery after a later edit changes nothing.
+            // `Skipped` keeps the dedupe key of the edit, so that a redelivery after a later edit changes nothing.
             Heard::SkippedAgain => Outcome::Skipped,
             Heard::CallEnded => Outcome::Done(None),
             _ => Outcome::Ignored,
@@ -117,7 +118,8 @@ pub async fn write(tx: &mut dyn Tx, decision: &Decision, now: Timestamp) -> Resu
         audit::note(tx, entry)?;
     }
     for effect in &decision.effects {
-        // A ticket opened by this decision has no effects waiting but those that this decision queues.
+        // For a ticket that this decision opens, only this decision has queued effects. So the first effect of each
+        // order key finds no waiting one.
         let order_key = effect.order_key();
         let is_new = opened.as_ref() == Some(&effect.about) && !queued.contains(&order_key);
         queued.push(order_key);
@@ -176,8 +178,9 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
     }
 }
 
-/// Deletes expired rows, a few at a time for each capability. Returns whether there may be more. Rows that are kept as
-/// long as the dedupe keys of events are deleted if they are from before `then`.
+/// Deletes the expired rows of all capabilities. Skipped mentions expire if they are from before `then`, notices if
+/// they are older still by the longest hold of an effect. These two are deleted in portions. Returns whether another
+/// portion may be left.
 ///
 /// # Errors
 /// If the database is away.
@@ -189,8 +192,8 @@ pub async fn tidy(tx: &mut dyn Tx, now: Timestamp, then: Timestamp) -> Result<bo
     Ok(conversation::record::tidy(tx, then).await? || notices::record::tidy(tx, then).await?)
 }
 
-/// Erases what is kept of an account apart from tickets, or puts `alias` in its place. Returns a description of each
-/// kind of data and the number of rows.
+/// Deletes the data of an account outside of tickets, or replaces the account by `alias` where a row must be kept.
+/// Returns a description of each kind of data, for the operator, with the number of rows.
 ///
 /// # Errors
 /// If the database is away.
@@ -220,10 +223,10 @@ pub async fn forget(
     ])
 }
 
-/// How many other open tickets of the requester a confirmation offers.
+/// How many open tickets of the requester are read for a confirmation, which offers to add its request to one of them.
 const OTHERS: u32 = 20;
 
-/// Renders these views from the record, in their order. `None`: the view has nothing left to show.
+/// Renders these views from the database, in their order. `None`: the view has nothing (left) to show.
 ///
 /// # Errors
 /// If the database is away, or if a record cannot be read.
@@ -344,7 +347,8 @@ pub async fn audience(
     }
 }
 
-/// Returns the statement to write besides when a message of the bot stands on its platform, if there is one.
+/// Returns the statement to write together with the receipt of a message of the bot, if the message needs one: for a
+/// card, the statement binds the thread under it to its ticket.
 ///
 /// # Errors
 /// If the statement's values cannot be written as JSON, which is a fault of the program.
@@ -352,8 +356,8 @@ pub fn stood(standing: &Standing) -> Result<Option<Statement>, StoreError> {
     conversation::record::under(standing)
 }
 
-/// Raises the version of a subject, if it is a ticket. A transaction that has read the ticket before then conflicts and
-/// decides again.
+/// Raises the version of a subject, if it is a ticket. A concurrent transaction that has already read the ticket then
+/// conflicts, and its event is decided again.
 ///
 /// # Errors
 /// If the database is away.

@@ -19,7 +19,7 @@ pub(in crate::desk) async fn pinged<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e 
         return Ok(Heard::Nobody);
     }
     let roster = &desk.roster;
-    // Pings of staff by staff are left alone.
+    // The guard lets pings by staff, and by people whom the settings exempt, pass.
     if roster.is_exempt(&said.author, desk.now) {
         return Ok(Heard::Nobody);
     }
@@ -34,7 +34,8 @@ pub(in crate::desk) async fn pinged<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e 
     Ok(Heard::Pinged(said, Box::new(known)))
 }
 
-/// Classifies the result of reading a ping's message from the platform.
+/// Classifies the result of a [`Look`]: a message was read from the platform because of a ping of staff, or to make it
+/// a request on behalf of its author.
 pub(in crate::desk) async fn looked<'e>(
     tx: &mut dyn Tx,
     desk: &Desk,
@@ -55,7 +56,7 @@ pub(in crate::desk) async fn looked<'e>(
     if there.is_none() {
         there = conversation::record::ticket_of_message(tx, &look.message).await?.map(|(ticket, _)| ticket);
     }
-    // A request that the author has just made in the same place counts as the same matter.
+    // A ping in a channel counts as part of a request that its author has just made there.
     if let (None, None, LookFor::Judge(_), Some(ping)) = (&there, look.place.root(), &look.why, &ping) {
         let (by, since) = (desk.roster.accounts(&ping.author), desk.rules.burst_since(ping.at));
         there = tickets::record::burst(tx, &by, &look.place, since, desk.now).await?;
@@ -63,7 +64,7 @@ pub(in crate::desk) async fn looked<'e>(
     Ok(Heard::Looked(look, found, Box::new(Looked { ping, known, there })))
 }
 
-/// Reads what is known about a message that pings these members of the staff.
+/// Reads the circumstances of a message that pings these members of the staff.
 async fn known(tx: &mut dyn Tx, desk: &Desk, said: &Said, staff: Vec<String>) -> Result<Pinged, StoreError> {
     let roster = &desk.roster;
     let mut known = guard::record::pinged(tx, said, staff, (roster, &desk.rules), desk.now).await?;
@@ -78,7 +79,8 @@ async fn known(tx: &mut dyn Tx, desk: &Desk, said: &Said, staff: Vec<String>) ->
     Ok(known)
 }
 
-/// Whether an edit is the first to address the desk, with a message that is known only as a ping of staff.
+/// Whether an edit addresses the desk for the first time, and the message is stored as a ping of staff. The dedupe key
+/// of such a message is known, but the message has opened no ticket.
 pub(in crate::desk) async fn is_now_for_desk(tx: &mut dyn Tx, said: &Said) -> Result<bool, StoreError> {
     let ping = PingId::of(&DedupeKey::message(&said.message));
     let ping = guard::record::by_id(tx, &ping).await?.filter(|ping| ping.end != Some(End::Addressed));

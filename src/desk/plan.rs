@@ -21,8 +21,9 @@ use crate::domain::right::Right;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
 
-/// How long the confirmation of a request waits at most for the search for articles, and how long the card does.
+/// The longest time that the confirmation of a request waits for the search for articles.
 const ANSWER_WAITS: SignedDuration = SignedDuration::from_millis(200);
+/// The longest time that the card of a request waits for the search for articles.
 const CARD_WAITS: SignedDuration = SignedDuration::from_secs(1);
 
 /// A decision in the making, by one actor from one place.
@@ -38,12 +39,12 @@ pub(in crate::desk) struct Plan<'f> {
 }
 
 impl<'f> Plan<'f> {
-    /// Begins a decision about something that a person does.
+    /// Begins a decision about an event that a person has caused in the place `from`.
     pub(in crate::desk) fn by(desk: &'f Desk, actor: &'f Person, from: Option<&'f Place>) -> Self {
         Self { actor: Some(actor), from, ..Self::of(desk) }
     }
 
-    /// Begins a decision about something that the program does by itself.
+    /// Begins a decision without an actor, such as about a timer.
     pub(in crate::desk) const fn of(desk: &'f Desk) -> Self {
         let decision =
             Decision { outcome: Outcome::Ignored, changes: Vec::new(), audit: Vec::new(), effects: Vec::new() };
@@ -87,17 +88,17 @@ impl<'f> Plan<'f> {
         self.decision.changes.push(change);
     }
 
-    /// Queues an effect about a subject other than a ticket.
+    /// Queues an effect about any subject.
     pub(in crate::desk) fn effect_about(&mut self, about: Subject, what: EffectKind) {
         self.decision.effects.push(Effect::about(about, what));
     }
 
-    /// Queues an effect like [`effect_about`](Self::effect_about), not before this moment.
+    /// Queues an effect about any subject, to be delivered at `not_before` at the earliest.
     pub(in crate::desk) fn effect_later(&mut self, not_before: Option<Timestamp>, about: Subject, what: EffectKind) {
         self.decision.effects.push(Effect { not_before, ..Effect::about(about, what) });
     }
 
-    /// Queues an effect about a ticket. Without a ticket its subject is the person whom it answers privately, or else
+    /// Queues an effect about a ticket. Without a ticket, the subject is the person who gets a private message, else
     /// the desk.
     pub(in crate::desk) fn effect(&mut self, ticket: Option<TicketId>, what: impl Into<EffectKind>) {
         let what = what.into();
@@ -109,7 +110,8 @@ impl<'f> Plan<'f> {
         self.decision.effects.push(Effect::about(about, what));
     }
 
-    /// Opens a ticket for `author` with these words, the first of which opened it.
+    /// Opens a ticket for `author` with these words (one entry at least). The message of the first entry becomes the
+    /// ticket's `origin_message`.
     pub(in crate::desk) fn open(
         &mut self,
         author: &Person,
@@ -121,7 +123,7 @@ impl<'f> Plan<'f> {
         let first = &words[0];
         let said = words.iter().rfind(|words| !words.text.is_empty());
         let author = Person::new(author.who.clone(), author.name.clone());
-        // Greetings go on record, but the title is taken from the last words that say something.
+        // The last entry with text gives the title: an entry before it may be a greeting.
         let title = tickets::text::title(said.map(|words| words.text.as_str()).unwrap_or_default());
         let ticket = Ticket {
             id,
@@ -160,14 +162,14 @@ impl<'f> Plan<'f> {
         self.confirm(&ticket);
         self.show_cards(&ticket);
         if knowledge::decide::is_asked(self.desk, &ticket.origin) {
-            // Confirmation and card wait a moment, so that an article that is found in time is shown in them.
+            // Confirmation and card wait a moment, so that they can show an article that is found in time.
             for effect in &mut self.decision.effects[from..] {
                 let within = if effect.what.view() == Some(&View::Card) { CARD_WAITS } else { ANSWER_WAITS };
                 effect.not_before = self.desk.now.checked_add(within).ok();
             }
             self.effect(Some(id), EffectKind::Do(knowledge::decide::call(self.desk, &ticket)));
         }
-        // The card has room for one line. Longer words are shown in full under it.
+        // The card shows the title only. Words that are longer than their title are shown in full under the card.
         for words in words.iter().filter(|words| tickets::text::title(&words.text) != words.text.trim()) {
             self.mirror(&ticket, None, &author, words, Voice::Requester);
         }
@@ -190,7 +192,7 @@ impl<'f> Plan<'f> {
         after
     }
 
-    /// Writes that something was said on a ticket, without an audit entry.
+    /// Writes a ticket on which something was said at `at`. Adds no audit entry and leaves the cards as they are.
     pub(in crate::desk) fn touch(&mut self, before: &Ticket, mut after: Ticket, at: Timestamp) -> Ticket {
         after.version = before.version + 1;
         after.active_at = before.active_at.max(at);
@@ -202,7 +204,7 @@ impl<'f> Plan<'f> {
         self.audit_about(ticket.id.into(), did, fields);
     }
 
-    /// Adds an audit entry about a subject other than a ticket.
+    /// Adds an audit entry about any subject.
     pub(in crate::desk) fn audit_about(&mut self, about: Subject, did: impl Into<Did>, fields: Vec<FieldChange>) {
         self.decision.audit.push(AuditEntry {
             about,
@@ -218,8 +220,8 @@ impl<'f> Plan<'f> {
         self.record_as(ticket, author, voice, words, false);
     }
 
-    /// Joins words from a place where no line of the bot stands to a ticket. The words go on record without an answer
-    /// in that place. A sign on the message shows its author at once that the words were joined. A private message
+    /// Joins words to a ticket, from a place where the bot posts nothing. The words go on record without a public
+    /// answer. A sign (reaction) on the message shows its author at once that the words were joined. A private message
     /// offers to make the words a request of their own.
     pub(in crate::desk) fn join(&mut self, ticket: &Ticket, said: &Said, words: &Words) {
         self.record_as(ticket, &said.author, Voice::Requester, words, true);
@@ -258,7 +260,7 @@ impl<'f> Plan<'f> {
         self.effect(Some(ticket.id), EffectKind::Say(post));
     }
 
-    /// Posts a message to the requester, ahead of all other effects of this decision.
+    /// Posts a message to the requester, ahead of the effects that this decision has queued so far.
     pub(in crate::desk) fn tell_requester_first(&mut self, ticket: &Ticket, message: Message) {
         self.tell_requester(ticket, message, None);
         self.decision.effects.rotate_right(1);
@@ -270,18 +272,18 @@ impl<'f> Plan<'f> {
             view: View::Confirmation,
             at: Destination::Place(ticket.origin.clone()),
             awaited: Some(Awaited::Notice),
-            // A thread keeps its name when words are deleted, so the name holds none.
+            // The name of a thread stays when words are deleted, so it is the ticket's key and holds no words.
             thread_title: ticket.origin.root().map(|_| ticket.key.to_string()),
         };
         self.effect(Some(ticket.id), show);
     }
 
-    /// Brings every copy of the card up to date.
+    /// Updates the ticket's card in every channel of the desk.
     pub(in crate::desk) fn show_cards(&mut self, ticket: &Ticket) {
         self.show_cards_at(ticket, None);
     }
 
-    /// Brings every copy of the card up to date, not before this moment.
+    /// Updates the ticket's card in every channel of the desk, at `not_before` at the earliest.
     pub(in crate::desk) fn show_cards_at(&mut self, ticket: &Ticket, not_before: Option<Timestamp>) {
         for channel in &self.desk.rules.triage {
             let at = Destination::Place(channel.clone());
@@ -293,7 +295,7 @@ impl<'f> Plan<'f> {
         }
     }
 
-    /// Posts a message under every card, or under all but those in `except`'s channel.
+    /// Posts a message under the ticket's card in every channel of the desk, except the channel of `except`.
     pub(in crate::desk) fn under_cards(
         &mut self,
         ticket: &Ticket,
@@ -303,7 +305,7 @@ impl<'f> Plan<'f> {
         self.under_cards_in(Lane::Note, ticket, except, message);
     }
 
-    /// Posts a message under the cards like [`under_cards`](Self::under_cards), in this lane.
+    /// Posts a message like [`under_cards`](Self::under_cards), in the lane `urgency`.
     pub(in crate::desk) fn under_cards_in(
         &mut self,
         urgency: Lane,
@@ -319,8 +321,8 @@ impl<'f> Plan<'f> {
         }
     }
 
-    /// Shows a person's words under the cards, except those in `except`'s channel. The requester's words ping the
-    /// assignee.
+    /// Shows a person's words under the ticket's cards, except in the channel of `except`. The requester's words ping
+    /// the assignee. Words that stand in a message are shown as lines, which follow its edits.
     pub(in crate::desk) fn mirror(
         &mut self,
         ticket: &Ticket,
@@ -372,12 +374,12 @@ impl<'f> Plan<'f> {
     }
 }
 
-/// Words to be put on record.
+/// Words that become records of a ticket.
 pub(in crate::desk) struct Words {
     pub(in crate::desk) message: MessageRef,
     pub(in crate::desk) at: Timestamp,
     pub(in crate::desk) text: String,
-    /// Whether `message` holds exactly these words. Words from a form stand in no message.
+    /// Whether the words stand in `message`. Words from a form or command do not; `message` is then only near them.
     pub(in crate::desk) on_record: bool,
     /// Whether the words are on record already, joined to another ticket.
     pub(in crate::desk) is_joined: bool,
@@ -389,12 +391,12 @@ impl Words {
         Self { message, at, text, on_record: true, is_joined: false }
     }
 
-    /// Returns words that came by a form or command. `near` is a message that they belong to.
+    /// Returns words from a form or command. `near` is a message that they belong to.
     pub(in crate::desk) const fn given(near: MessageRef, at: Timestamp, text: String) -> Self {
         Self { message: near, at, text, on_record: false, is_joined: false }
     }
 
-    /// Returns the message that holds these words, if one does.
+    /// Returns the message in which the words stand, if any.
     pub(in crate::desk) fn source(&self) -> Option<&MessageRef> {
         self.on_record.then_some(&self.message)
     }
@@ -409,7 +411,7 @@ fn is_in(channel: &Place, place: Option<&Place>) -> bool {
     place.is_some_and(|place| place.tenant == channel.tenant && place.channel() == channel.channel())
 }
 
-/// Returns the text of a message, with a line for each file.
+/// Returns the text of a message, followed by a line for each file.
 pub(in crate::desk) fn full_text(said: &Said) -> String {
     let files = said.files.iter().map(|file| words::file(&file.name, &file.url));
     let words = (!said.text.trim().is_empty()).then(|| said.text.clone());
@@ -422,7 +424,7 @@ pub(in crate::desk) fn origin_of(place: &Place, message: &MessageRef) -> Place {
     if place.root().is_some() { place.clone() } else { place.thread(&message.id) }
 }
 
-/// Returns the audited fields that differ.
+/// Returns the audited fields in which two versions of a ticket differ. Without `before`, all fields that are set.
 fn changes(before: Option<&Ticket>, after: &Ticket) -> Vec<FieldChange> {
     type Read = fn(&Ticket) -> Option<String>;
     const FIELDS: [(&str, Read); 5] = [

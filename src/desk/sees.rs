@@ -27,19 +27,18 @@ const LISTED: u32 = 20;
 /// The data that an act needs besides its subject, as declared by its [`Reads`].
 #[derive(Clone, Debug)]
 pub(in crate::desk) enum Sees {
-    /// Nothing.
     Nothing,
     /// The ticket's messages and audit entries.
     Story(Vec<Record>, Vec<AuditEntry>),
-    /// Open tickets.
+    /// Open tickets of one person.
     Requests(Vec<Ticket>),
-    /// The ticket that was chosen from a menu.
+    /// The ticket that was chosen from a menu. `None`: there is no such ticket.
     Chosen(Option<Box<Ticket>>),
     /// An article, and the suggestion on the ticket.
     Article(Option<Box<Article>>, Option<Box<Suggestion>>),
-    /// An article as its keepers see it.
+    /// An article with the counts of its marks and its latest complaints.
     Overview(Option<Box<Overview>>),
-    /// Articles.
+    /// The articles in the chosen lists.
     Articles(Vec<Listed>),
     /// The number and key for a new article.
     NextArticle(ArticleId, ArticleKey),
@@ -47,21 +46,22 @@ pub(in crate::desk) enum Sees {
     Outage(Option<Box<outages::state::Seen>>),
     /// Running outages: announced and not over.
     Outages(Vec<Outage>),
-    /// The channel in which the act is done. `Some(None)`: not a channel that the platform lists. `None`: nothing is
-    /// known of it.
+    /// The channel in which the act is done. `Some(None)`: the platform has listed the channels that the bot can write
+    /// into, and this channel is not among them. `None`: nothing is known of the channel.
     Channel(Option<Option<Channel>>),
     /// The number and key for a new outage, and its audience.
     NextOutage(OutageId, OutageKey, Box<outages::state::Audience>),
-    /// A ping of staff, and who is on call.
+    /// A ping of staff, and the people on call.
     Ping(Option<Box<guard::state::Ping>>, Vec<OnCall>),
     /// The guard's setting in the channel in which the act is done.
     Guard(Box<guard::state::Setting>),
-    /// Who is on call.
+    /// The people on call.
     OnCall(Vec<OnCall>),
-    /// The pings of staff with what became of them, and the guard's mode in the channel in which the act is done, if
-    /// any.
+    /// The pings of staff of the last days with their rulings and ends. The guard mode is that of the channel in which
+    /// the act is done; `None` in a direct conversation and in a channel of the desk.
     Pings(Vec<guard::record::Counted>, Option<GuardMode>),
-    /// A message that was joined to the ticket, and whether another request has been opened under it since.
+    /// The record of a message that was joined to the ticket, and whether the thread under the message belongs to a
+    /// ticket by now.
     Joined(Option<Box<Record>>, bool),
 }
 
@@ -163,7 +163,7 @@ pub(in crate::desk) async fn sees(
     }
 }
 
-/// Reads a message that was joined to a ticket.
+/// Reads a message that was joined to a ticket, for [`Sees::Joined`].
 async fn joined(tx: &mut dyn Tx, ticket: &Ticket, message: &str) -> Result<Sees, StoreError> {
     let message = MessageRef {
         tenant: ticket.origin.tenant.clone(),

@@ -1,5 +1,4 @@
-//! What an event touches, according to its own data. The names to lock and the statements to read ahead are derived
-//! from that.
+//! The locks and the read-ahead of an event, derived from the event's own data before anything is read.
 
 use crate::desk::{conversation, tickets};
 use crate::domain::event::{DeliverySettled, Event, EventKind, Said, Timer};
@@ -9,7 +8,7 @@ use crate::domain::rules::Rules;
 use crate::domain::subject::Subject;
 use crate::store::{Scope, keys};
 
-/// What an event touches, according to its own data.
+/// The person, the place and the messages that an event is about, according to its own data.
 struct Touched<'e> {
     who: Option<&'e PersonRef>,
     place: Option<&'e Place>,
@@ -17,10 +16,9 @@ struct Touched<'e> {
     first: First<'e>,
 }
 
-/// The first read of a decision, as far as it can be foreseen.
+/// The first read for a decision, if it can be foreseen.
 #[derive(Clone, Copy)]
 enum First<'e> {
-    /// The first read cannot be foreseen.
     Unforeseen,
     /// The ticket of this thread.
     Thread(&'e Place),
@@ -57,7 +55,7 @@ impl<'e> Touched<'e> {
             | EventKind::CallEnded { about, .. }
             | EventKind::TimerFired(Timer { on: about, .. }) => match about {
                 Subject::Person(who) => Self { who: Some(who), ..nothing },
-                // Tickets, articles and outages are written only in the version that was read, so they need no name.
+                // Tickets, articles and outages are written only in the version that was read, so they need no lock.
                 Subject::Ticket(_) | Subject::Article(_) | Subject::Outage(_) | Subject::Notice(_) | Subject::Desk => {
                     nothing
                 }
@@ -65,9 +63,9 @@ impl<'e> Touched<'e> {
         }
     }
 
-    /// Returns the names to lock during the decision: those of the person, the conversation and the messages. Two first
-    /// messages of one person must not open two tickets, and the words of two people must not open two tickets for one
-    /// thread. Tickets need no name, since they are written only in the version that was read.
+    /// Returns the names to lock during the decision: those of the person's accounts, the conversation and the
+    /// messages. Two first messages of one person must not open two tickets, and the words of two people must not open
+    /// two tickets for one thread. Tickets need no lock, since they are written only in the version that was read.
     fn names(&self, roster: &Roster) -> Vec<String> {
         // A thread has the name of its root message.
         let name =

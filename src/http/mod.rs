@@ -1,7 +1,8 @@
-//! The ports of the bot: one for liveness, readiness and metrics. In HTTP mode there is another one for Slack's
-//! requests, which besides only says whether the bot is alive and ready.
+//! The HTTP ports of the bot. One is for operators: liveness, readiness with details, and metrics. In HTTP mode another
+//! one takes Slack's requests. It also answers liveness, and readiness without details.
 //!
-//! There are no pages, so the answers tell browsers to do nothing with them.
+//! No answer is a page, so the headers of every answer forbid browsers to frame or cache it, to guess its type, or to
+//! load anything for it.
 
 mod serve;
 
@@ -36,7 +37,7 @@ use crate::metrics;
 
 pub use self::serve::serve;
 
-/// The longest body that is read. Slack's longest requests (forms with their view) are far shorter.
+/// The longest body of a request. Slack's longest requests (forms with their view) are far shorter.
 pub const BODY_LIMIT_BYTES: usize = 1024 * 1024;
 
 /// The time limit of a health check.
@@ -44,13 +45,13 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a test write may take before the database counts as away.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How old the result of the test write may be: frequent questions share one result.
+/// How long the result of a test write is used again, so that frequent health checks share one write.
 const STORED_LATELY: Duration = Duration::from_millis(500);
 
-/// Tests whether the database accepts writes now.
+/// A test write: returns whether the database accepts writes now.
 pub type Storing = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
-/// The state from which the port answers. Clones share it.
+/// The state from which the ports answer. Clones share it.
 #[derive(Clone, Default)]
 pub struct Port {
     inner: Arc<Inner>,
@@ -69,7 +70,8 @@ struct Inner {
 }
 
 impl Port {
-    /// Creates a port that reports `health`. `takes_requests` says whether a platform's requests arrive at it.
+    /// Creates the state of a port that reports `health`. `takes_requests` says whether a platform's requests arrive at
+    /// it.
     #[must_use]
     pub fn new(health: Health, takes_requests: bool) -> Self {
         Self { inner: Arc::new(Inner { health, takes_requests, ..Inner::default() }) }
@@ -87,7 +89,8 @@ impl Port {
         let _ = self.inner.routes.set(routes);
     }
 
-    /// Whether this process can store a request now. If requests arrive at this port, their routes must be set, too.
+    /// Whether this process can store a request now: a test write succeeds, and, if requests arrive at this port, their
+    /// routes are set.
     pub async fn is_ready(&self) -> bool {
         let Inner { storing, stored, takes_requests, routes, .. } = &*self.inner;
         let Some(storing) = storing.get() else { return false };
@@ -112,13 +115,13 @@ pub fn own_router(port: Port) -> Router {
     carefully(port, Router::new().route("/readyz", get(ready)).route("/metrics", metrics))
 }
 
-/// Returns the routes for a platform's requests, which are open to anybody: the platform's routes once it is connected,
-/// `/healthz`, and `/readyz` with only yes or no, for a load balancer.
+/// Returns the routes of the port that is open to anybody: the platform's own routes once it is connected, `/healthz`,
+/// and `/readyz` with only yes or no, for a load balancer.
 pub fn public_router(port: Port) -> Router {
     carefully(port, Router::new().route("/readyz", get(bare_ready)).fallback(further))
 }
 
-/// Adds a limit on bodies, and protective headers on every answer.
+/// Adds `/healthz`, a limit on bodies, and protective headers on every answer.
 fn carefully(port: Port, router: Router<Port>) -> Router {
     router
         .route("/healthz", get(|| async { "ok" }))
@@ -127,7 +130,7 @@ fn carefully(port: Port, router: Router<Port>) -> Router {
         .layer(middleware::map_response(secure))
 }
 
-/// Returns the address at which a bot that listens on `listen` is asked for its health from the same machine.
+/// Returns the URL of `/healthz`, for a check from the same machine, of a bot that listens on `listen`.
 #[must_use]
 pub fn health_url(listen: SocketAddr) -> String {
     let ip = match listen.ip() {
@@ -138,11 +141,12 @@ pub fn health_url(listen: SocketAddr) -> String {
     format!("http://{}/healthz", SocketAddr::new(ip, listen.port()))
 }
 
-/// Asks `url` (plain `http://`) and blocks until it has answered 200, or failed: the health check of a container
-/// without `curl`.
+/// Requests `url` (plain `http://`) and blocks until the answer has come: the health check of a container without
+/// `curl`.
 ///
 /// # Errors
-/// If nobody answers within three seconds, or not with 200.
+/// If `url` is not such an address, if connecting, writing or reading takes longer than three seconds or fails, or if
+/// the status is not 200.
 pub fn probe(url: &str) -> Result<(), ProbeError> {
     let url = Url::parse(url).map_err(|_| ProbeError::Address)?;
     let port = url.port_or_known_default().ok_or(ProbeError::Address)?;
@@ -168,10 +172,10 @@ pub enum ProbeError {
     /// The address is not of the form `http://host:port/path`.
     #[error("not an address like http://127.0.0.1:8080/healthz")]
     Address,
-    /// Nobody answers.
+    /// There is no connection, or no answer in time.
     #[error("no answer: {0}")]
     Io(#[from] io::Error),
-    /// The answer is not 200.
+    /// The status of the answer is not 200.
     #[error("it answers, but not with 200")]
     Status,
 }
@@ -182,7 +186,8 @@ struct Asked {
     platform: Option<String>,
 }
 
-/// Answers 200 if this process can store a request now, and if each platform that was asked about is well.
+/// Answers 200 if this process can store a request now, and if each platform that the query names is connected and has
+/// no condition.
 async fn ready(State(port): State<Port>, Query(asked): Query<Asked>) -> Response {
     #[derive(Serialize)]
     struct Answer {
@@ -214,7 +219,7 @@ async fn look(port: &Port, asked: &Asked) -> (StatusCode, Vec<Check>, Vec<Condit
     (status, checks, conditions)
 }
 
-/// Passes a platform's requests on. While the platform is not connected, they are refused so that it sends them again.
+/// Passes requests to the platform's routes. Until these are set it answers 503, so that the platform sends them again.
 async fn further(State(port): State<Port>, request: Request) -> Response {
     match port.inner.routes.get() {
         Some(routes) => routes.clone().oneshot(request).await.into_response(),
@@ -223,7 +228,7 @@ async fn further(State(port): State<Port>, request: Request) -> Response {
     }
 }
 
-/// Refuses bodies that announce too great a length. Others are cut off at the limit.
+/// Answers 413 to a body whose announced length is above the limit. A body without a length is cut off at the limit.
 async fn limit_body(request: Request, next: Next) -> Response {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|bytes| bytes > BODY_LIMIT_BYTES) {
@@ -292,12 +297,12 @@ mod tests {
         assert!(matches!(tls, Err(ProbeError::Address)), "{tls:?}");
 
         port.store_by(Arc::new(|| Box::pin(async { true })));
-        assert_eq!(asked(address, "").await.0, 503, "nobody takes the requests yet");
+        assert_eq!(asked(address, "").await.0, 503, "the platform's routes are not set yet");
         let post = || reqwest::Client::new().post(format!("http://{address}/echo")).body("x").send();
-        assert_eq!(post().await.expect("an answer").status(), 503, "the platform sends that again");
+        assert_eq!(post().await.expect("an answer").status(), 503, "the platform will send the request again");
         port.serve_by(echo());
         assert_eq!(post().await.expect("an answer").status(), 200);
-        assert_eq!(asked(address, "").await, (200, serde_json::json!({"ready": true})), "in public no more is said");
+        assert_eq!(asked(address, "").await, (200, serde_json::json!({"ready": true})), "no details in public");
         for path in ["metrics", "echo"] {
             let status =
                 |at| async move { reqwest::get(format!("http://{at}/{path}")).await.expect("an answer").status() };
@@ -307,12 +312,12 @@ mod tests {
             );
         }
         let (status, body) = asked(own, "").await;
-        assert_eq!(status, 200, "a platform that is away is no reason to take the requests of others away");
+        assert_eq!(status, 200, "a platform that is away does not make the process unready for the others");
         assert_eq!(body["checks"][1], serde_json::json!({"name": "slack", "ready": false, "detail": "starting"}));
         assert_eq!(asked(address, "?platform=slack").await.0, 503);
         port.inner.health.set("slack", true, "connected");
         assert_eq!(asked(address, "?platform=slack").await.0, 200);
-        assert_eq!(asked(address, "?platform=slack,discord").await.0, 503, "there is none");
+        assert_eq!(asked(address, "?platform=slack,discord").await.0, 503, "there is no check of this name");
         port.inner.health.raise(PlatformName::Slack, Kind::Token, "refused", Timestamp::UNIX_EPOCH);
         let (status, body) = asked(own, "?platform=slack").await;
         assert_eq!((status, body["conditions"][0]["kind"].as_str()), (503, Some("token")));

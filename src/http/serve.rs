@@ -1,5 +1,6 @@
-//! Serves connections so that nobody can block the port. Each connection has ten seconds for a request's head, and
-//! their number is limited. At the limit, the connection that has waited longest for a head makes room.
+//! Serves connections in a way that no client can block the port. Each connection has ten seconds for a request's head,
+//! and the number of connections is limited. At the limit, a new connection replaces the one that has waited longest
+//! for a head.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,24 +25,25 @@ use tower::ServiceExt as _;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests under way may take after a stop was requested.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest number of connections. Slack opens a few dozen; one that waits for a head costs about ten kilobytes.
+/// The largest number of connections. Slack opens a few dozen. A connection that waits for a head takes about ten
+/// kilobytes.
 const CONNECTIONS: u64 = 2_048;
-/// Descriptors for everything else: the database, the platforms, the log.
+/// File descriptors that are kept free for the database, the platforms and the log.
 const OTHER_DESCRIPTORS: u64 = 256;
-/// The pause if no connection can be accepted because a resource has run out.
+/// The pause after a failed `accept`, for example while no file descriptor is free.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Raises the process's limit of descriptors to the system's maximum. Returns how many connections that allows.
+/// Raises the process's limit of file descriptors to the maximum. Returns the number of connections that it allows.
 fn room() -> usize {
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024);
     let connections = CONNECTIONS.min(descriptors.saturating_sub(OTHER_DESCRIPTORS).max(descriptors / 4));
     usize::try_from(connections).unwrap_or(usize::MAX)
 }
 
-/// Serves until `stop`, then lets requests under way finish, for at most ten seconds.
+/// Serves until `stop`, then gives requests under way ten seconds to finish.
 ///
 /// # Errors
-/// If the listener fails for good.
+/// None at present: a failure of the listener is logged, and `accept` is tried again.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
     let seats = Seats::new(room());
     let tracker = TaskTracker::new();
@@ -54,25 +56,25 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             Ok((stream, _)) => stream,
             Err(error) if is_of_the_connection(&error) => continue,
             Err(error) => {
-                tracing::warn!(%error, "no connection can be taken at the port");
+                tracing::warn!(%error, "a connection cannot be accepted; trying again");
                 real::sleep(PAUSE).await;
                 continue;
             }
         };
         let Some(seat) = seats.take() else {
-            tracing::warn!("a connection is refused: the limit of connections is reached");
+            tracing::warn!("a connection is refused: the limit is reached, and all connections are busy");
             continue;
         };
         tracker.spawn(one(TokioIo::new(stream), seat, router.clone(), stop.clone()));
     }
     tracker.close();
     if tokio::time::timeout(DRAIN_TIMEOUT, tracker.wait()).await.is_err() {
-        tracing::warn!("requests were cut off at the stop");
+        tracing::warn!("requests that were still under way ten seconds after the stop were cut off");
     }
     Ok(())
 }
 
-/// Whether an error concerns only the connection being accepted.
+/// Whether an error of `accept` concerns only that one connection.
 fn is_of_the_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
@@ -93,7 +95,7 @@ async fn one(io: TokioIo<tokio::net::TcpStream>, seat: Seat, router: Router, sto
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let mut served = pin!(http.serve_connection(io, service));
     tokio::select! {
-        // Errors of the other side are ignored.
+        // An error here is the client's, and is ignored.
         _ = served.as_mut() => {}
         () = seat.leave.cancelled() => {}
         () = stop.cancelled() => {
@@ -103,7 +105,7 @@ async fn one(io: TokioIo<tokio::net::TcpStream>, seat: Seat, router: Router, sto
     }
 }
 
-/// The open connections.
+/// The open connections, each of which holds a [`Seat`].
 #[derive(Clone)]
 struct Seats {
     most: usize,
@@ -114,7 +116,7 @@ struct Seats {
 struct Inner {
     taken: usize,
     next: u64,
-    /// The connections that wait for a head, in the order in which they began.
+    /// The connections that wait for a head, longest wait first.
     waiting: BTreeMap<u64, CancellationToken>,
 }
 
@@ -123,7 +125,7 @@ impl Seats {
         Self { most, inner: Arc::default() }
     }
 
-    /// Takes a seat, if necessary that of the connection that has waited longest for a head.
+    /// Takes a seat. At the limit, closes the connection that has waited longest for a head. `None`: all are busy.
     fn take(&self) -> Option<Seat> {
         let mut inner = lock(&self.inner);
         if inner.taken >= self.most {
@@ -147,12 +149,12 @@ impl Inner {
     }
 }
 
-/// The seat of one connection; freed when dropped.
+/// The seat of one connection. It is freed when dropped.
 struct Seat {
     seats: Arc<Mutex<Inner>>,
-    /// Its number among the connections that wait for a head.
+    /// Its key in `Inner::waiting`, while the connection waits for a head.
     waits_as: Mutex<Option<u64>>,
-    /// Cancelled to make room.
+    /// Cancelled when the connection must close to make room.
     leave: CancellationToken,
 }
 

@@ -1,4 +1,4 @@
-//! Keeps what the platforms tell of their channels, for previews and audiences of announcements.
+//! Stores the channels that the platforms report, for previews and audiences of announcements.
 
 use std::collections::HashMap;
 
@@ -51,7 +51,7 @@ impl Intake {
         }
     }
 
-    /// Deletes a channel that is gone, and ends all that it follows.
+    /// Deletes a channel that is gone. The channel follows no service any more.
     ///
     /// # Errors
     /// If the database is away.
@@ -68,7 +68,7 @@ impl Intake {
         gone.await
     }
 
-    /// Closes the channels of tenants that are not `served` any more, among the tenants of this platform that
+    /// Marks as closed the channels of the tenants that are no longer `served`, among the tenants of this platform that
     /// `is_asked` selects.
     ///
     /// # Errors

@@ -35,8 +35,9 @@ const RANGE: i64 = 1_000;
 /// How many tickets a minute are brought up to date on the platforms: half of what the slowest of their limits allows,
 /// so that the desk's own messages are not delayed.
 const TICKETS_PER_MINUTE: usize = 20;
-/// How long one wait for a delivery under way lasts, in real time, and the number of waits at most.
+/// How long to wait for a delivery under way before the next try, in real time.
 const WAIT: Duration = Duration::from_millis(500);
+/// How many such waits there are at most.
 const WAITS: u32 = 80;
 /// The error by which the transaction of a preview is rolled back.
 const PREVIEW: &str = "this was a preview";
@@ -165,7 +166,7 @@ pub async fn expired(
         tracing::info!(
             tickets = tally.tickets,
             messages = tally.messages,
-            "kept long enough: words and names are gone"
+            "tickets have reached their retention time: their words and names are erased"
         );
         return Ok(Some(last));
     }
@@ -211,7 +212,7 @@ async fn ticket(
     if !erased.is_any() && did == Did::Erased {
         return Ok(Tally::default());
     }
-    // Lines that were being delivered when a merge moved their words still stand for the former ticket.
+    // If a line was being delivered while a merge moved its words, the line is on record for the former ticket.
     for message in &erased.gone {
         let elsewhere = standing::showing(tx, message).await?;
         standing.extend(elsewhere.into_iter().filter(|one| one.about != Subject::from(id)));
@@ -310,7 +311,8 @@ fn is_theirs(dead: &DeadEvent, erasure: &Erasure, accounts: &[PersonRef]) -> boo
     }
 }
 
-/// Runs a work and returns its counts. A preview is rolled back. Waits while words of the person are being delivered.
+/// Runs a work and returns its counts. A preview is rolled back. If the work conflicts, for example because words of
+/// the person are being delivered, waits and runs it again.
 async fn tallied(
     store: &Arc<dyn Store>,
     preview: bool,

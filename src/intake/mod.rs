@@ -48,7 +48,7 @@ pub use proof::Prover;
 const TRIES: u32 = 12;
 /// The longest pause before the next try is this, times the number of tries.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long after the posting of a message its post may still arrive later than its deletion.
+/// If a message is deleted within this time of its posting, its post may still arrive later, so its key is kept.
 const OVERTAKEN: SignedDuration = SignedDuration::from_hours(1);
 
 /// How many places of a notice or spread are written in one transaction, so that others can write meanwhile.
@@ -57,7 +57,6 @@ const PLACES_AT_ONCE: usize = 200;
 /// The record of a message, as far as needed to compare it with the message on its platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnRecord {
-    /// The message.
     pub message: MessageRef,
     /// When its words were last changed.
     pub edited_at: Option<Timestamp>,
@@ -145,7 +144,7 @@ impl Intake {
                     counted.count();
                     let ticket = outcome.ticket().map(ToString::to_string);
                     if outcome == Outcome::Ignored {
-                        tracing::trace!("none of the desk's business");
+                        tracing::trace!("the event does not concern the desk");
                     } else {
                         tracing::info!(outcome = outcome.name(), ticket, "event handled");
                     }
@@ -208,7 +207,7 @@ impl Intake {
     }
 
     /// Queues one page of a spread, and the rest of the spread, and settles the effect in the same transaction, so that
-    /// each page is queued once. A conflict if the effect is no longer leased by this worker.
+    /// each page is queued once. It is a conflict if another worker holds the effect or has ended it.
     ///
     /// # Errors
     /// If the database is away.
@@ -247,8 +246,9 @@ impl Intake {
         spread.await
     }
 
-    /// Tells the desk something about the program itself, on every platform but `except`: for each `name` once an hour
-    /// at most, in all processes. [`Outcome::Ignored`]: no channel of the desk is known yet.
+    /// Posts a message about the program itself into the desk's channels, except those on the platform `except`. The
+    /// desk is told of each `name` once an hour at most, by all processes together. [`Outcome::Ignored`]: there is no
+    /// such channel.
     ///
     /// # Errors
     /// If the database is away.
@@ -310,7 +310,8 @@ impl Intake {
         self.inner.store.transact(work).await.map(drop)
     }
 
-    /// Whether a reaction of this person may be an act at all. Most people who react have no right to the act.
+    /// Whether this person has, or may have, the right to an act, so that a reaction of theirs must be handled. Most
+    /// people who react have no right to the act.
     #[must_use]
     pub fn may_matter(&self, spec: &Spec, person: &Person) -> bool {
         let (roster, now) = (self.roster(), self.inner.clock.now());
@@ -457,7 +458,7 @@ impl Intake {
                         keys::remember(tx, &event.key, now)?;
                     }
                     if let EventKind::MessageEdited(said) = &event.what {
-                        // The edit is handled with its words. The post, if it arrives later, is a repetition.
+                        // The edit contains all the words. If the post arrives later, its key makes it a repetition.
                         let post = DedupeKey::message(&said.message);
                         if !keys::knows(tx, &post).await? {
                             keys::remember(tx, &post, now)?;
@@ -503,7 +504,7 @@ impl Intake {
                 Box::pin(async move { outbox::enqueue(tx, &apology, Known::Nothing, now).await })
             });
             if let Err(error) = told.await {
-                tracing::error!(%error, "the person cannot be told");
+                tracing::error!(%error, "the person cannot be told that their event was not handled");
             }
         }
         Ok(Outcome::Dead)
@@ -589,7 +590,7 @@ fn apology(event: &Event) -> Option<Effect> {
     Some(Effect::about(Subject::Person(to.clone()), what))
 }
 
-/// Queues the spread of a notice to its places after this one, in the transaction of the change that needs it.
+/// Queues the spread of a notice to its places after number `after`, in the transaction of the change that needs it.
 async fn spread_notice(tx: &mut dyn Tx, name: String, after: u64, now: Timestamp) -> Result<(), StoreError> {
     let spread = EffectKind::Spread { view: View::Notice, after };
     outbox::enqueue(tx, &Effect::about(Subject::Notice(name), spread), Known::Nothing, now).await

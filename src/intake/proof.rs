@@ -30,11 +30,11 @@ pub trait Prover: Send + Sync {
     async fn prove(&self, intake: &Intake, group: &GroupRef, who: &PersonRef) -> bool;
 }
 
-/// How many unknown people are asked for within a minute at most, in the clock's time. A person who writes in a thread
-/// may be an agent who was not yet seen in the desk's guild, but mostly is not.
+/// The largest number of questions about unknown people within a minute, in the clock's time. A person who writes in a
+/// thread may be an agent who was not yet seen in the desk's guild, but mostly is not.
 const STRANGERS: usize = 30;
 
-/// The question of one call: an account in a group, or the group as a whole.
+/// A question to a platform: whether an account is in a group, or (without an account) who is in the group.
 type Flight = (GroupRef, Option<PersonRef>);
 
 /// The provers of the platforms, and the questions under way.
@@ -50,7 +50,7 @@ pub(super) struct Provers {
 }
 
 impl Provers {
-    /// Whether one more unknown person may be asked for now. Counts the question if so.
+    /// Whether one more question about an unknown person may be asked now. If so, the question is counted.
     fn has_room(&self, now: Timestamp) -> bool {
         let mut strangers = locked(&self.strangers);
         strangers.retain(|at| now.duration_since(*at) < SignedDuration::from_mins(1));
@@ -72,8 +72,8 @@ impl Intake {
         locked(&self.inner.provers.by_platform).insert(platform, prover);
     }
 
-    /// Makes sure that the memberships of an event's actor are proven within the last minute, and include those that
-    /// the event itself proves.
+    /// Learns the memberships that an event itself proves. Then asks the platforms about those of its actor that were
+    /// not proven within the last minute, and waits for [`PATIENCE`] at most.
     pub(super) async fn prove(&self, event: &Event) {
         let Some(actor) = actor(event) else { return };
         for person in std::iter::once(actor).chain(others(event)) {
@@ -97,7 +97,7 @@ impl Intake {
         // The question goes on after the time-out: its answer serves the next act.
         let asked = tokio::spawn(asking.in_current_span());
         if tokio::time::timeout(PATIENCE, asked).await.is_err() {
-            tracing::warn!("whether somebody is still on the desk is not answered in time; what was known counts");
+            tracing::warn!("no answer in time whether a person is still on the desk; the last known proof counts");
         }
     }
 

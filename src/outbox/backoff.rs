@@ -5,8 +5,9 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Returns the wait after try number `tries` (from 1). It doubles from one second to one minute; `chance` (0 to 1)
-/// picks a point in the upper half of it, so that replicas do not come back at the same time.
+/// Returns the wait after try number `tries` (from 1). The longest wait doubles with each try, from one second to one
+/// minute. `chance` (0 to 1) picks a wait between half of it and all of it, so that replicas do not try again at the
+/// same time.
 #[must_use]
 pub fn wait(tries: u32, chance: f64) -> Duration {
     let doubled = FIRST.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1).min(16)));

@@ -1,6 +1,6 @@
 //! Whether a platform takes anything at all: pure.
 //!
-//! A platform that is away refuses every call. Trying every effect would be a storm of calls and show nothing new. The
+//! A platform that is away refuses every call. Trying every effect would cost many calls and show nothing new. The
 //! breaker opens on evidence that the platform, not one message, is at fault. While open it lets one probe through from
 //! time to time: the oldest waiting effect of the most urgent lane. No effect is given up or ages meanwhile. The first
 //! delivery that the platform answers in its own words closes the breaker.
@@ -15,11 +15,12 @@ use jiff::Timestamp;
 use super::{backoff, signed};
 use crate::platform::Absence;
 
-/// Failures in a row, of any effects, that open the breaker where a single one proves nothing.
+/// The number of failures in a row, of any effects, that opens the breaker. One failure proves nothing, unless the
+/// bot's token is refused.
 const FAILURES: u32 = 3;
 /// The longest time between two probes.
 const PROBE_EVERY: Duration = Duration::from_secs(30);
-/// Probes of the same effect in a row before the next effect in line is tried too.
+/// The number of failed probes after which every other probe may be the next effect in line.
 const PROBES_OF_ONE: u32 = 2;
 
 /// The breaker of one platform.
@@ -29,12 +30,11 @@ pub struct Breaker {
     open: Option<Open>,
 }
 
-/// An absence of the platform: the state of an open breaker.
+/// The state of an open breaker: the platform is away.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Open {
-    /// When the absence began.
+    /// When the breaker opened.
     pub since: Timestamp,
-    /// What is known about its cause.
     pub cause: Absence,
     /// Details for operators.
     pub detail: String,
@@ -115,7 +115,7 @@ impl Breaker {
         true
     }
 
-    /// Returns the absence, while the platform is away.
+    /// Returns the state of the breaker while it is open.
     pub const fn open(&self) -> Option<&Open> {
         self.open.as_ref()
     }
@@ -160,7 +160,7 @@ mod tests {
             assert_eq!(breaker.admits(at(now)), Admits::Probe(0), "a token is not one effect's fault");
             breaker.begin_probe();
             assert_eq!(breaker.admits(at(now + 9)), Admits::Nothing(None));
-            // Others that were under way fail, too, and move nothing.
+            // A delivery that is no probe fails, too, and does not move the next probe.
             breaker.end_probe();
             assert!(!away(&mut breaker, now, Absence::Token));
             breaker.begin_probe();

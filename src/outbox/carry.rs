@@ -177,7 +177,7 @@ impl Dispatcher {
         if looked.is_none()
             && let Some(at) = self.too_early_to_repeat(queued, &delivery.act)
         {
-            let error = "it may stand there, and not be shown in the history yet".to_owned();
+            let error = "an earlier try may have posted it, and the history may not show that yet".to_owned();
             return Ok(Settlement::Retry { at, unsure: false, counts: false, error });
         }
         let result = match looked {
@@ -408,8 +408,9 @@ impl Dispatcher {
         }
     }
 
-    /// Tells the desk that the guard can only count pings of staff in some channels, because the messages before a ping
-    /// may not be read there. `refused` is the reason; `None` means that they were read.
+    /// Raises or clears the condition that the guard can only count pings of staff in some channels, because the bot
+    /// may not read the messages before a ping there. `refused` is the reason. `None` means that the messages were
+    /// read.
     fn tell_of_guard(&self, act: &Act, refused: Option<Undeliverable>) {
         let Act::Silent(SilentAct::Look(look)) = act else { return };
         // A channel that is closed or gone brings no more pings.
@@ -479,7 +480,8 @@ impl Dispatcher {
         Ok(Settlement::Removed(gone))
     }
 
-    /// Reports the end of this delivery to the person who waits for it, as an event.
+    /// Reports the end of a delivery to the intake as an event, if somebody waits for it. The success of a notice is
+    /// not reported.
     async fn tell(&self, queued: &Queued, result: Result<MessageRef, Undeliverable>) -> Result<(), StoreError> {
         let Some(awaited) = queued.effect.what.awaited() else { return Ok(()) };
         if *awaited == Awaited::Notice && result.is_ok() {

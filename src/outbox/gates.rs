@@ -1,6 +1,6 @@
 //! The gates whose limits are used up, which a look at the outbox skips: pure.
 //!
-//! Reading every waiting effect at each look would take longer the more effects wait. So effects stand in gates
+//! Reading every waiting effect at each look would take longer the more effects wait. So effects are grouped in gates
 //! ([`Gate`]). When one effect of a gate finds its limit used up, the whole gate is skipped until there is room again.
 
 use std::collections::HashMap;

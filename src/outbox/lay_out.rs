@@ -17,7 +17,7 @@ use crate::intake::text;
 use crate::platform::Act;
 use crate::store::{Claim, Queued, Release, Settlement, StoreError, outbox, standing};
 
-/// An effect that may start; the windows that it counts against are already taken.
+/// An effect that may start. Its call already counts in the windows.
 pub(super) struct Ready {
     pub queued: Queued,
     pub addressed: Addressed,
@@ -43,8 +43,8 @@ pub(super) struct LaidOut {
     pub queued: Queued,
     pub act: Act,
     pub costs: Vec<Cost>,
-    /// Whether nothing is left to say. An earlier try may still stand; once it is known, the effect queued behind this
-    /// one takes it away.
+    /// Whether nothing is left to say. The message of an earlier try is then only looked for. If it is found, it is put
+    /// on record, and the effect behind this one removes it.
     pub is_silent: bool,
     /// Whether the message does not change any more after this try.
     pub is_last: bool,
@@ -210,7 +210,7 @@ impl Dispatcher {
                 let message = Message::default();
                 let act = match stands_in(about, view.name(), place, standing) {
                     Some(message_ref) => Act::Update { place: place.clone(), message: message_ref, to: message },
-                    // The desk has another channel now; its card stands there, or will.
+                    // The desk has another channel now. The ticket's card stands there, or will.
                     None if *view == View::Card && !self.is_desk(place) => {
                         self.end_unleased(queued, Settlement::Done).await?;
                         self.let_go_of(place).await?;
@@ -341,7 +341,8 @@ impl Dispatcher {
         unless_crossed(moved.await)
     }
 
-    /// Releases everything held for a channel that the desk no longer uses: it is posted elsewhere, or not at all.
+    /// Releases the effects that are held for posts into a channel that the desk no longer uses. Each is then addressed
+    /// anew.
     async fn let_go_of(&self, channel: &Place) -> Result<(), StoreError> {
         let (platform, held_in) = (self.platform.name(), places::posts_in(channel.channel()));
         self.knowledge().places.forget(&held_in);

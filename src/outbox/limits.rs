@@ -27,7 +27,6 @@ use crate::platform::Act;
 pub struct Cost {
     /// What is limited: a method, or a method in one channel.
     pub key: String,
-    /// How many calls are allowed, in which time.
     pub rate: Rate,
     /// For a limit of the whole workspace: the time between two broadcasts that count against it.
     pub pace: Option<Duration>,
@@ -83,7 +82,7 @@ fn discord_costs(act: &Act, old: bool) -> Vec<Cost> {
         }
         Act::Whisper { to, .. } => Cost::narrow(format!("whisper:{}", to.id), discord::REQUESTS),
     };
-    // A thread may have to be started first, or a direct conversation opened.
+    // A thread may have to be started first, or a direct conversation opened, by a second request.
     let requests = match act {
         Act::Post { thread_title: Some(_), .. } | Act::Whisper { via: None, .. } => 2,
         _ => 1,
@@ -104,7 +103,7 @@ impl Cost {
         Self { key: key.to_owned(), rate, pace, is_halved: false }
     }
 
-    /// Returns a limit of the whole workspace, half of which is reserved for tickets.
+    /// Returns a limit of the whole workspace, half of which broadcasts leave to more urgent effects.
     fn halved(key: &str, rate: Rate) -> Self {
         let pace = Some(rate.per / (rate.count / 2).max(1));
         Self { key: key.to_owned(), rate, pace, is_halved: true }
@@ -151,7 +150,7 @@ pub struct Windows {
     blocked: HashMap<String, Timestamp>,
     all_blocked: Option<Timestamp>,
     sweep_at: usize,
-    /// The latest time with which these windows were asked or changed.
+    /// The latest moment that a caller has passed as `now`.
     seen: Option<Timestamp>,
 }
 
@@ -265,7 +264,8 @@ impl Windows {
         self.blocked.retain(|_, end| later(*end, HOUR) > Some(until));
     }
 
-    /// Adds the calls of a predecessor: the keys of their [`Cost`]s, and at most how long ago they counted.
+    /// Adds the calls of an earlier process: for each call, the keys of its [`Cost`]s, and how long ago its lease
+    /// began.
     pub fn seed(&mut self, spent: &[(Vec<String>, Duration)], now: Timestamp) {
         for (keys, ago) in spent {
             let then = earlier(now, *ago);

@@ -39,7 +39,7 @@ pub trait Calls: Send + Sync {
     async fn call(&self, call: &Call) -> Result<Option<Value>, String>;
 }
 
-/// Knows no calls: each one fails.
+/// Implements [`Calls`] without any call: each one fails.
 #[derive(Clone, Copy, Debug)]
 pub struct NoCalls;
 
@@ -85,7 +85,7 @@ impl LocalDispatcher {
         let mut changed = self.store.changed();
         let mut take_over = real::interval(TAKE_OVER_EVERY);
         take_over.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        // Another version's effects may have been set aside by a third process. The first tick comes at once.
+        // A process of another version may have held effects that this process can read. The first tick comes at once.
         let mut look_again = real::interval(LOOK_AGAIN_EVERY);
         look_again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -125,7 +125,10 @@ impl LocalDispatcher {
         let now = self.intake.clock().now();
         let page = self.store.due(Outlet::Local, now, None, &[], room).await?;
         for unreadable in &page.unreadable {
-            tracing::error!(effect = %unreadable, "a call cannot be read: another version's, or damaged; it is kept");
+            tracing::error!(
+                effect = %unreadable,
+                "an effect cannot be read: another version's, or damaged; it is held"
+            );
             let error = Undeliverable::Unreadable.to_string();
             let held = Settlement::Held { by: UNREADABLE.to_owned(), error, unsure: false };
             self.store.settle(unreadable, &self.worker, held, now).await?;

@@ -69,8 +69,8 @@ pub struct Timing {
     pub lease: Duration,
     /// How long one delivery may take, in real time.
     pub call_timeout: Duration,
-    /// How long another process waits, after `call_timeout` and the end of the lease, before it takes over, in real
-    /// time: machines' clocks and networks are not exact.
+    /// How long another process waits, after the end of a lease plus `call_timeout`, before it takes over the effect;
+    /// in real time. The machines' clocks and the network are not exact.
     pub take_over_pause: Duration,
     /// How long an effect may fail on its own, while others of its kind are delivered, before it is held and the
     /// effects behind it go on; in the clock's time.
@@ -134,7 +134,10 @@ impl Dispatcher {
             // process.
             if is_unsure {
                 if let Err(error) = self.store.release_lease(&name, &self.worker).await {
-                    tracing::debug!(platform = %self.platform.name(), %error, "the outbox cannot be given back; trying again");
+                    tracing::debug!(
+                        platform = %self.platform.name(), %error,
+                        "the lease of the outbox cannot be released; trying again"
+                    );
                     pause(ASK_AGAIN_AFTER, &stop).await;
                     continue;
                 }
@@ -159,7 +162,7 @@ impl Dispatcher {
         }
         // Spares the next process the wait until the lease ends. If this fails, that process waits.
         if let Err(error) = self.store.release_lease(&name, &self.worker).await {
-            tracing::debug!(%error, "the outbox is not handed over");
+            tracing::debug!(%error, "the lease of the outbox cannot be released; it ends by itself");
         }
     }
 
@@ -169,7 +172,7 @@ impl Dispatcher {
         let delivered = self.deliver(name, stop, &mut under_way).await;
         // Each delivery holds its own lease and ends it.
         while under_way.join_next().await.is_some() {}
-        // Another process reads the histories from now on.
+        // The next process that delivers finds out itself which histories the bot may not read.
         self.knowledge().unread.clear();
         self.health.clear(self.platform.name(), Kind::Guard);
         delivered
@@ -241,7 +244,7 @@ impl Dispatcher {
         self.release_unreadable().await
     }
 
-    /// Releases effects that could not be read: this version may know them, or the next one will.
+    /// Releases the effects that are held as unreadable, so that this process tries to read them.
     async fn release_unreadable(&self) -> Result<(), StoreError> {
         let unreadable =
             Release::In { outlet: self.platform.name().into(), held_in: UNREADABLE.to_owned(), limit: u32::MAX };
@@ -292,8 +295,7 @@ impl Dispatcher {
             }
         };
         if ready.len() < room {
-            // If more effects are ready than there is room for, the end of a delivery triggers the next look, so no
-            // moment is needed.
+            // If all the room is used, the end of a delivery triggers the next look, so no moment is needed.
             let next_due = self.store.next_due(name, now).await?;
             wake_at = wake_at.into_iter().chain(next_due).min();
         }
@@ -323,8 +325,8 @@ impl Dispatcher {
         ours.map(|_| wake_at)
     }
 
-    /// Returns up to `room` effects that may start; the windows that they count against are already taken. Gates whose
-    /// limits are used up are skipped, so the work of a look depends on how much can be sent, not on how much waits.
+    /// Returns up to `room` effects that may start. Their calls already count in the windows. Gates whose limits are
+    /// used up are skipped, so the work of a look depends on how much can be sent, not on how much waits.
     async fn ready(
         &self,
         now: Timestamp,
@@ -388,8 +390,8 @@ impl Dispatcher {
         self.knowledge().gates.blocked(&mut windows, now)
     }
 
-    /// Returns the standing messages of the views that these effects need. A message that cannot be read holds up no
-    /// other.
+    /// Returns the standing messages of the views that these effects need. A standing message that cannot be read is
+    /// logged and left out.
     async fn standing(&self, of: &[Queued]) -> Result<Vec<Standing>, StoreError> {
         let needed = lay_out::needed(of);
         let mut reader = self.store.reader().await?;
@@ -414,7 +416,7 @@ impl Dispatcher {
     async fn set_aside(&self, effect: &EffectId) -> Result<(), StoreError> {
         tracing::error!(
             %effect,
-            "an effect cannot be read: another version's, or damaged; it is kept, and tried again after the next start"
+            "an effect cannot be read: another version's, or damaged; it is held, and read again from time to time"
         );
         let (by, error) = (UNREADABLE.to_owned(), Undeliverable::Unreadable.to_string());
         let held = Settlement::Held { by, error, unsure: false };
@@ -439,7 +441,7 @@ impl Dispatcher {
         if knowledge.breaker.failed(now, cause, detail, real::random()) {
             tracing::error!(
                 %platform, cause = cause.name(), detail,
-                "the platform takes nothing: what is to be said there waits, and one message is tried now and then"
+                "the platform takes nothing: all effects wait, and one of them is sent as a probe from time to time"
             );
         }
         let Some(open) = knowledge.breaker.open().cloned() else { return };

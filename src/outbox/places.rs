@@ -51,7 +51,6 @@ struct Closed {
 pub struct Refused {
     /// The refusing place.
     pub by: String,
-    /// The reason of the refusal.
     pub reason: Undeliverable,
     /// The platform's own words.
     pub detail: String,
@@ -202,7 +201,7 @@ impl Places {
         .collect()
     }
 
-    /// When the next probe is due.
+    /// Returns when the next probe is due. `None`: no place refuses.
     pub fn next_probe(&self) -> Option<Timestamp> {
         self.closed.values().map(|closed| closed.probe_at).min()
     }
@@ -321,11 +320,11 @@ mod tests {
         assert!(places.failed(&effect, "post", limit, at(22)));
         assert_eq!(places.stuck(&effect, "500", at(22)), "effect:1");
         assert_eq!(places.take_due(at(27)), ["effect:1"]);
-        assert!(places.failed(&effect, "post", limit, at(27)), "one look is enough");
+        assert!(places.failed(&effect, "post", limit, at(27)), "one failed probe is enough");
         places.ended(&effect);
-        assert!(!places.failed(&effect, "post", limit, at(23)), "it begins anew");
+        assert!(!places.failed(&effect, "post", limit, at(23)), "failures are counted anew");
         places.opened(&post("C2", None), at(24));
-        assert!(!places.failed(&effect, "post", limit, at(25)), "that is not long");
+        assert!(!places.failed(&effect, "post", limit, at(25)), "it has not failed for long");
         places.forget_failures();
         assert!(!places.failed(&effect, "post", limit, at(60)));
     }

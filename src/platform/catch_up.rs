@@ -1,12 +1,12 @@
-//! Positions of the conversations of a workspace or guild: how far each has been handled, so that messages posted while
-//! no process listened can be read afterwards.
+//! Positions: how far each conversation of a workspace or guild has been handled. Messages after a position that were
+//! posted while no process listened can be read afterwards.
 //!
-//! A position says that *everything* up to it is committed, so it is never simply the largest id. Events that are being
-//! handled hold it back, and so do events that could not be committed. While events may have been missed (from the
-//! start of the program until the end of the first catch-up, and after each gap) all positions stand still: live events
-//! are still handled, but only conversations that have been caught up with move. So a crash means that more is read
-//! again, never that something is left out. Reading twice is harmless, since messages from history have the same keys
-//! as live events.
+//! A position is a watermark: *every* event up to it is committed. So it is not simply the largest id. Events that are
+//! being handled, and events that could not be committed, hold it back. While events may have been missed (from the
+//! start of the program until the end of the first catch-up, and after each gap), positions stand still: live events
+//! are handled, but a position moves only after its conversation has been caught up. A crash therefore causes messages
+//! to be read again, and never to be left out. Reading twice is harmless, since messages from history have the same
+//! dedupe keys as live events.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,43 +20,44 @@ use crate::clock::real;
 use crate::domain::ids::{PlatformName, Tenant};
 use crate::intake::{Intake, Position, StoreError};
 
-/// The farthest that a catch-up reads back. Keys of handled events are kept longer than this.
+/// How far back a catch-up reads at most. Dedupe keys of handled events are kept longer than this.
 pub const SPAN: Duration = Duration::from_secs(14 * 24 * 3600);
-/// How far before a position reading begins: platforms may deliver events out of order, but not by this much.
+/// How far before a position a catch-up begins to read. Platforms may deliver events out of order, but not by this
+/// much.
 pub const OVERLAP: Duration = Duration::from_secs(5 * 60);
-/// How many of the newest messages on record of a conversation are compared with their present state.
+/// How many of a conversation's newest messages on record a catch-up compares with their present state on the platform.
 pub const COMPARED: u32 = 1_000;
 
-/// The conversation name that stands for the tenant as a whole.
+/// The conversation name of the position of the tenant as a whole.
 const WHOLE: &str = "";
-/// The conversation name under which the moment of the very first start is stored. Earlier messages are never read.
+/// The conversation name under which the beginning is stored: the moment of the very first start. Earlier messages are
+/// never read.
 const BEGINNING: &str = "beginning";
-/// The tenant name that stands for the whole platform.
+/// The tenant id under which the beginning of a whole platform is stored.
 const EVERYWHERE: &str = "";
 /// How often positions are stored, in real time.
 const STORE_EVERY: Duration = Duration::from_secs(3);
-/// How long to wait before asking a database again that did not answer, in real time.
+/// The wait before another try if the database does not answer, in real time.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// When the desk was first opened on a platform with this database.
+/// The first start on a platform with this database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
-    /// The moment.
     pub at: Timestamp,
-    /// Whether this is the first start: no process has listened before.
+    /// Whether it is the present start: no process has listened before.
     pub is_now: bool,
 }
 
-/// Returns when the desk was first opened on this platform. It must be called before anything is received, because it
-/// stores the moment. If this process does not get to store any positions, its successor reads everything from that
-/// moment on. Waits for the database; `None` if stopped meanwhile.
+/// Returns the first start on this platform, and stores it if it is the present one. It must be called before the
+/// adapter receives anything: if this process dies before it stores a position, its successor reads everything from
+/// that moment on. Waits for the database; returns `None` if stopped meanwhile.
 pub async fn opened(intake: &Intake, platform: PlatformName, stop: &CancellationToken) -> Option<Opened> {
     loop {
         let now = intake.clock().now();
         match open(intake, platform, now).await {
             Ok(opened) => return Some(opened),
             Err(error) => {
-                tracing::warn!(%platform, %error, "the database cannot be read yet; no events are received before")
+                tracing::warn!(%platform, %error, "the database cannot be read yet; no events are received until then")
             }
         }
         tokio::select! {
@@ -75,11 +76,12 @@ async fn open(intake: &Intake, platform: PlatformName, now: Timestamp) -> Result
         return Ok(Opened { at: now, is_now: true });
     };
     let at = known.through.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    let at = at.ok_or_else(|| StoreError::Corrupt("the beginning of a platform is no moment".to_owned()))?;
+    let at =
+        at.ok_or_else(|| StoreError::Corrupt("the stored first start on a platform is no time stamp".to_owned()))?;
     Ok(Opened { at, is_now: false })
 }
 
-/// How far a tenant has been handled. Clones share their state. A new one is behind until the first catch-up has ended.
+/// The positions of a tenant. Clones share their state. A new one is behind until the first catch-up has ended.
 #[derive(Clone, Debug)]
 pub struct Progress {
     tenant: Tenant,
@@ -87,9 +89,9 @@ pub struct Progress {
     fell_behind: Arc<Notify>,
 }
 
-/// An event that is being handled. If it is dropped without [`Handling::done`], it was not committed, and positions
-/// stay below it until it is handled after all.
-#[must_use = "what is not done holds the position back"]
+/// An event that is being handled. If the guard is dropped without [`Handling::done`], the event was not committed, and
+/// positions stay below it until the event is handled again or read by a catch-up.
+#[must_use = "an event that is not done holds the position back"]
 #[derive(Debug)]
 pub struct Handling {
     progress: Progress,
@@ -98,17 +100,19 @@ pub struct Handling {
     is_done: bool,
 }
 
-/// The platform's id of a message. A longer id is later; ids of equal length compare as text.
+/// The platform's id of a message, with its length first: a longer id is later, and ids of equal length compare as
+/// text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Id(usize, String);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Counts the gaps, so that the end of a catch-up cannot close a gap that began after the catch-up had begun.
+    /// The number of the current gap. A catch-up closes only the gap for which it was begun.
     round: u64,
     behind: bool,
+    /// Whether the stored positions have been read.
     loaded: bool,
-    /// The moment of the very first start.
+    /// The moment of the very first start; empty if it is not known yet.
     beginning: Id,
     beginning_is_stored: bool,
     conversations: HashMap<String, Reached>,
@@ -116,28 +120,28 @@ struct State {
 
 #[derive(Debug, Default)]
 struct Reached {
-    /// Everything up to here is committed.
+    /// The position: every event up to it is committed.
     through: Id,
-    /// The position that is stored.
+    /// The position as stored in the database.
     stored: Id,
     /// The latest committed event. Earlier events may still be open.
     ahead: Id,
-    /// The events that are not committed, each with the number of tasks that handle it now.
+    /// Events that are not committed, each with the number of tasks that handle it now.
     open: BTreeMap<Id, u32>,
-    /// The round in which it was caught up with.
+    /// The last round in which this conversation was caught up.
     caught_up: Option<u64>,
 }
 
 impl Progress {
-    /// Creates the progress of a workspace or guild.
+    /// Creates the positions of a workspace or guild. Nothing is read from the database yet.
     #[must_use]
     pub fn new(tenant: Tenant) -> Self {
         let state = State { round: 1, behind: true, loaded: false, ..State::default() };
         Self { tenant, state: Arc::new(Mutex::new(state)), fell_behind: Arc::new(Notify::new()) }
     }
 
-    /// Notes that handling of an event of this conversation begins. `id` is the event's moment in the platform's form
-    /// (a message id).
+    /// Notes that an event of this conversation is being handled from now on. `id` is a message id of the platform,
+    /// which orders events by time.
     pub fn begin(&self, conversation: &str, id: &str) -> Handling {
         let id = Id::of(id);
         let mut state = self.lock();
@@ -148,13 +152,14 @@ impl Progress {
         Handling { progress: self.clone(), conversation: conversation.to_owned(), id, is_done: false }
     }
 
-    /// Notes that events may have been missed and that a catch-up is due.
+    /// Notes that events may have been missed: positions stand still, and a catch-up is due.
     pub fn fall_behind(&self) {
         self.stand_still();
         self.fell_behind.notify_one();
     }
 
-    /// Notes that events may be missed from now on: positions stand still. A catch-up is due once events come again.
+    /// Notes that events may be missed from now on: positions stand still. The adapter calls [`Progress::fall_behind`]
+    /// once events arrive again.
     pub fn stand_still(&self) {
         let mut state = self.lock();
         state.round += 1;
@@ -166,14 +171,14 @@ impl Progress {
         self.fell_behind.notified().await;
     }
 
-    /// Whether events may have been missed that were not caught up with yet.
+    /// Whether events may have been missed and the catch-up has not ended.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.lock().behind
     }
 
-    /// Begins a catch-up; the first time, reads the stored positions. Returns the round for the caller. `None`: nothing
-    /// was ever stored, and the caller must set the beginning of this tenant with [`Progress::begin_at`].
+    /// Returns the round for a catch-up that begins now. The first call reads the stored positions. Returns `None` if
+    /// this tenant has no beginning yet: the caller must set it with [`Progress::begin_at`].
     ///
     /// # Errors
     /// If the database is away.
@@ -199,7 +204,7 @@ impl Progress {
         Ok((!is_first).then_some(state.round))
     }
 
-    /// Sets the beginning of the tenant to `id`, and stores it at once. Nothing before it is ever read.
+    /// Sets and stores the beginning of this tenant. Messages before it are never read.
     ///
     /// # Errors
     /// If the database is away.
@@ -213,15 +218,15 @@ impl Progress {
         self.store(intake).await
     }
 
-    /// Notes that nothing can have been missed since the beginning: every message came live.
+    /// Notes that no event has been missed since the beginning, because every message has come live.
     pub fn missed_nothing(&self) {
         let mut state = self.lock();
         state.behind = false;
         state.settle();
     }
 
-    /// Returns where reading of this conversation starts ([`OVERLAP`] not subtracted): at its own position, or at the
-    /// tenant's.
+    /// Returns the id after which a catch-up must read this conversation: its own position, that of the tenant, or the
+    /// beginning, whichever is latest. [`OVERLAP`] is not subtracted.
     #[must_use]
     pub fn since(&self, conversation: &str) -> String {
         let state = self.lock();
@@ -229,29 +234,29 @@ impl Progress {
         through(conversation).max(through(WHOLE)).max(state.beginning.clone()).1
     }
 
-    /// Returns the moment of the very first start. Nothing before it is read.
+    /// Returns the beginning of this tenant. Messages before it are never read.
     #[must_use]
     pub fn beginning(&self) -> String {
         self.lock().beginning.1.clone()
     }
 
-    /// Notes that all messages of a conversation up to `through` have been read and committed. `through` must lie
-    /// before the beginning of the reading, since later messages came live.
+    /// Notes that a catch-up has read and committed all messages of a conversation up to `through`. `through` must not
+    /// be later than the beginning of the catch-up, since later messages come live. Ignored if another gap began
+    /// meanwhile.
     pub fn caught_up(&self, round: u64, conversation: &str, through: &str) {
         let mut state = self.lock();
         if state.round == round {
             let reached = state.reached(conversation);
             reached.caught_up = Some(round);
-            // A conversation without any handled event needs no position of its own, since the tenant's position counts
-            // for it.
+            // A conversation without any handled event needs no position of its own: the tenant's position applies.
             let is_known = reached.through != Id::default() || reached.ahead != Id::default();
             reached.read_through(Id::of(through), is_known);
             reached.settle();
         }
     }
 
-    /// Notes that every conversation has been caught up with; `through` as in [`Progress::caught_up`]. Returns whether
-    /// the tenant is up to date now; it is not if another gap began meanwhile.
+    /// Notes that every conversation has been caught up; `through` as in [`Progress::caught_up`]. Returns whether the
+    /// tenant is up to date now; it is not if another gap began meanwhile.
     pub fn end_round(&self, round: u64, through: &str) -> bool {
         let mut state = self.lock();
         if state.round != round {
@@ -267,8 +272,8 @@ impl Progress {
         true
     }
 
-    /// Stores changed positions every few seconds, and at the end. Once the database answers again, it starts a
-    /// catch-up for events that could not be committed, because the platform stops delivering them again after a while.
+    /// Stores changed positions every few seconds until `stop`. If events could not be committed, it stores nothing but
+    /// waits until the database answers, and then makes a catch-up due: the platform may have stopped delivering them.
     pub async fn keep(&self, intake: &Intake, stop: &CancellationToken) {
         loop {
             tokio::select! {
@@ -280,7 +285,7 @@ impl Progress {
                 if has_left_behind { intake.positions(&self.tenant).await.map(drop) } else { self.store(intake).await };
             match answers {
                 Ok(()) if has_left_behind => {
-                    tracing::warn!(tenant = self.tenant.id, "events could not be stored; they are read again");
+                    tracing::warn!(tenant = self.tenant.id, "events could not be committed; they are read again");
                     self.fall_behind();
                 }
                 Ok(()) => {}
@@ -328,7 +333,7 @@ impl Progress {
 }
 
 impl Handling {
-    /// Notes that the event is committed, or does not concern the desk.
+    /// Notes that the event is committed, or that it does not concern the desk.
     pub fn done(mut self) {
         self.is_done = true;
         let mut state = self.progress.lock();
@@ -337,7 +342,7 @@ impl Handling {
             let moves = state.moves(conversation);
             let reached = state.reached(conversation);
             reached.ahead = id.clone().max(std::mem::take(&mut reached.ahead));
-            // An earlier failure under this id is repaired now.
+            // This also closes an earlier failed try of the same event, whose count is zero.
             match reached.open.get_mut(&id) {
                 Some(count) if *count > 1 => *count -= 1,
                 _ => drop(reached.open.remove(&id)),
@@ -371,7 +376,8 @@ impl State {
         self.conversations.entry(conversation.to_owned()).or_default()
     }
 
-    /// Whether live events move this conversation's position.
+    /// Whether live events move this conversation's position: the tenant is not behind, or the conversation was caught
+    /// up in this round.
     fn moves(&self, conversation: &str) -> bool {
         let caught_up = self.conversations.get(conversation).and_then(|reached| reached.caught_up);
         !self.behind || caught_up == Some(self.round)
@@ -381,14 +387,14 @@ impl State {
         self.conversations.values_mut().for_each(Reached::settle);
     }
 
-    /// Whether an event was not committed, no task handles it any more, and no catch-up is under way for it.
+    /// Whether an event was not committed, no task handles it any more, and no catch-up is due or under way.
     fn has_left_behind(&self) -> bool {
         !self.behind && self.conversations.values().any(|reached| reached.open.values().any(|count| *count == 0))
     }
 }
 
 impl Reached {
-    /// Notes that everything up to `through` was read and committed, including events that were not committed before.
+    /// Notes that every event up to `through` was read and committed, including events whose earlier tries failed.
     fn read_through(&mut self, through: Id, moves: bool) {
         self.open.retain(|id, count| *count > 0 || *id > through);
         if moves && self.open.first_key_value().is_none_or(|(open, _)| *open > through) {
@@ -396,7 +402,7 @@ impl Reached {
         }
     }
 
-    /// Moves the position to the latest committed event, if no event is open.
+    /// Moves the position to the latest committed event, unless an event is open.
     fn settle(&mut self) {
         if self.open.is_empty() && self.ahead > self.through {
             self.through = self.ahead.clone();
@@ -415,7 +421,7 @@ mod tests {
     use super::*;
     use crate::domain::ids::PlatformName;
 
-    /// Returns a progress as it is after a first catch-up.
+    /// Returns positions as they are after a first catch-up up to `10`.
     fn current() -> Progress {
         let progress = Progress::new(Tenant { platform: PlatformName::Slack, id: "T1".to_owned() });
         let round = progress.lock().round;
@@ -437,7 +443,7 @@ mod tests {
         assert_eq!((progress.since("C1"), progress.since("C2")), ("11".to_owned(), "15".to_owned()));
         assert!(progress.lock().has_left_behind());
         progress.begin("C1", "12").done();
-        assert_eq!(progress.since("C1"), "15", "everything is committed, in the whole workspace");
+        assert_eq!(progress.since("C1"), "15", "all events of the workspace are committed");
         assert!(!progress.lock().has_left_behind());
     }
 
@@ -486,7 +492,7 @@ mod tests {
         drop(progress.begin("C1", "31"));
         progress.caught_up(round, "C1", "30");
         assert!(progress.end_round(round, "30"));
-        assert!(progress.lock().has_left_behind(), "31 came after it was read");
+        assert!(progress.lock().has_left_behind(), "31 was posted after the messages that the catch-up read");
         assert_eq!(progress.since("C1"), "30");
     }
 }

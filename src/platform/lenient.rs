@@ -1,4 +1,4 @@
-//! Reads JSON from other programs, however damaged it is.
+//! Reads JSON from other programs, even if parts of it are damaged.
 //!
 //! A person's message must reach the desk even if the payload around it contains something that strict parsers refuse
 //! as a whole: half of a surrogate pair, a number that no float can hold, bytes that are not UTF-8, or nesting deeper
@@ -10,12 +10,12 @@ use std::str::Chars;
 
 use serde_json::Value;
 
-/// How deep values may be nested. Deeper values become `null`. It is below the parser's limit (128).
+/// The deepest nesting that is kept. Deeper values become `null`. The parser's own limit is 128.
 const DEEPEST: usize = 100;
 /// The replacement for invalid characters.
 const REPLACEMENT: &str = "\\ufffd";
 
-/// Reads a payload. `None` only if it is not JSON at all.
+/// Reads a payload. Returns `None` only if it is not JSON at all.
 #[must_use]
 pub(super) fn json(payload: &[u8]) -> Option<Value> {
     serde_json::from_slice(payload).ok().or_else(|| {
@@ -24,7 +24,7 @@ pub(super) fn json(payload: &[u8]) -> Option<Value> {
     })
 }
 
-/// Rewrites JSON, replacing the parts that no parser accepts. A text that is not JSON stays invalid.
+/// Rewrites JSON and replaces the parts that the parser refuses. A text that is not JSON stays invalid.
 struct Mender<'t> {
     left: Chars<'t>,
     written: String,
@@ -59,7 +59,7 @@ impl<'t> Mender<'t> {
         self.written
     }
 
-    /// Adds a character, unless it is nested too deep.
+    /// Writes a character, unless it is nested too deep.
     fn put(&mut self, kept: char) {
         if self.depth <= DEEPEST {
             self.written.push(kept);
@@ -72,7 +72,7 @@ impl<'t> Mender<'t> {
         }
     }
 
-    /// Reads a number or a literal.
+    /// Reads a number or a literal. One that the parser refuses becomes `null`.
     fn word(&mut self, first: char) {
         let rest = self.left.as_str();
         let is_of_it = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '+' | '.');
@@ -90,7 +90,7 @@ impl<'t> Mender<'t> {
             match next {
                 '"' => return self.put('"'),
                 '\\' => self.escape(),
-                // Control characters are not allowed unescaped.
+                // JSON allows control characters only as escape sequences.
                 '\0'..='\x1f' => self.put_all(&format!("\\u{:04x}", u32::from(next))),
                 other => self.put(other),
             }

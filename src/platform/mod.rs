@@ -1,4 +1,4 @@
-//! The port to a chat platform: what the dispatcher asks of an adapter, and what an adapter can do.
+//! The port to a chat platform: the trait that each adapter implements, and the types of deliveries and their results.
 //!
 //! The inbound half of an adapter translates each payload into one [`crate::domain::event::Event`], hands it to
 //! [`crate::intake::Intake`], and acknowledges it to the platform only after that call has returned. Adapters do not
@@ -21,18 +21,17 @@ use crate::domain::message::Message;
 pub use crate::domain::permission::Listed;
 use crate::intake::{Intake, StoreError};
 
-/// The longest answer that is read from a platform, in bytes: far more than platforms ever send, and small enough for
-/// memory.
+/// The largest answer that is read from a platform, in bytes: far more than platforms ever send, and small enough to be
+/// held in memory.
 pub(crate) const ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
-/// A platform cannot be reached at the moment, or its answer is not in its own form. No operator needs to act; trying
-/// again may help.
+/// The platform cannot be reached at the moment, or an answer is not in the platform's own form. No operator needs to
+/// act; another try may succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct Unreached {
-    /// What happened.
     pub what: String,
-    /// How long the platform asked to wait, if it did.
+    /// The wait that the platform asked for, if it named one.
     pub retry_after: Option<Duration>,
 }
 
@@ -65,10 +64,11 @@ pub trait Platform: Send + Sync {
         false
     }
 
-    /// Whether events may have been missed that are still to be read.
+    /// Whether the adapter may have missed events that it has not yet read from the platform's history.
     fn is_behind(&self) -> bool;
 
-    /// Returns how many events have been received and fully handled (dropped or committed) since the start.
+    /// Returns how many incoming events the adapter has finished with since the start: committed, dropped, or (on
+    /// Slack) not acknowledged, so that Slack sends them again.
     fn received(&self) -> u64;
 
     /// Carries out one delivery, within a time limit.
@@ -77,24 +77,24 @@ pub trait Platform: Send + Sync {
     /// See [`DeliveryError`].
     async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError>;
 
-    /// Finds out whether an earlier try of this delivery was carried out. `None`: nothing of it is visible, or the
-    /// delivery may simply be repeated. A history may show a post a little late ([`Platform::history_lag`]). For a
-    /// delivery that cannot be found (a whisper) the answer is [`Receipt::Whispered`], so that it is sent at most once.
+    /// Looks for the result of an earlier try of this delivery. Returns `None` if no message of that try is visible, or
+    /// if the delivery may be repeated without harm. A history may show a post late ([`Platform::history_lag`]). A
+    /// whisper cannot be looked for: it is reported as [`Receipt::Whispered`], so that it is sent at most once.
     ///
     /// # Errors
     /// See [`DeliveryError`].
     async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError>;
 
-    /// Returns hashes of the texts that a try would send, if a look-up must compare texts. `None`: the effect's mark is
-    /// enough.
+    /// Returns hashes of the texts that a try would send, if [`Platform::find`] must compare texts. `None` if it needs
+    /// only the effect's mark.
     fn fingerprint(&self, effect: &EffectId, act: &Act) -> Option<Sent>;
 
-    /// Returns how long after a try the history may still lack its message, in the clock's time.
+    /// Returns how long after a post the platform's history may not show it yet, in the clock's time.
     fn history_lag(&self) -> Duration;
 
-    /// Finds a duplicate of this delivery other than `known`, the messages posted by another worker. A try whose
-    /// outcome is unknown may have come through late. Only a certain match counts. `None` also if the platform itself
-    /// prevents duplicates.
+    /// Finds a duplicate of this delivery, left behind by a call that timed out and was carried out late. `known` are
+    /// the messages of the worker that took the effect over. Only a certain match counts. Returns `None` also if the
+    /// platform itself prevents duplicates.
     ///
     /// # Errors
     /// See [`DeliveryError`].
@@ -113,14 +113,15 @@ pub trait Platform: Send + Sync {
     /// See [`DeliveryError`].
     async fn prove(&self, group: &str, who: &PersonRef) -> Result<Proven, DeliveryError>;
 
-    /// Checks tokens, scopes and intents, and that the bot can use these channels and groups. Says what to fix.
+    /// Checks tokens, scopes and intents, and whether the bot can use everything that `wanted` names. The findings say
+    /// what to fix.
     async fn check(&self, wanted: &Wanted) -> Vec<Finding>;
 }
 
 /// Named leases for work that one replica at a time may do.
 #[async_trait]
 pub trait Turn: Send + Sync {
-    /// Takes or renews the lease of this name. Returns whether this process holds it now.
+    /// Takes or renews the lease with this name. Returns whether this process holds it now.
     ///
     /// # Errors
     /// If the database is away.
@@ -145,60 +146,50 @@ pub enum Proven {
 /// One delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
-    /// The effect's id, the same for every try. It is part of the mark by which a post can be found.
+    /// The same id for every try. It is part of the mark by which a post can be found.
     pub effect: EffectId,
-    /// When the effect was decided: no message of it is older.
+    /// When the effect was decided. None of its messages is older.
     pub since: jiff::Timestamp,
-    /// What earlier tries sent that may stand.
+    /// The text hashes of earlier tries, oldest first, whose messages may have been posted.
     pub sent: Vec<Sent>,
-    /// The call to make.
     pub act: Act,
 }
 
 /// A call to a platform, with every address known.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
-    /// Post a message; start the thread if there is none yet.
+    /// Post a message. If the place is a thread that does not exist yet, start it.
     Post {
-        /// The place.
         to: Place,
-        /// The message.
         message: Message,
-        /// The name of the thread, if one must be started (people's words, neutralised by the adapter).
+        /// The name for the thread, if it must be started. It may hold people's words, which the adapter neutralises.
         thread_title: Option<String>,
     },
     /// Change a message of the bot.
     Update {
-        /// Where it stands.
         place: Place,
-        /// The message to change.
         message: MessageRef,
-        /// Its new content.
+        /// The new content.
         to: Message,
     },
-    /// Do something that posts no words.
+    /// Do something that posts no text.
     Silent(SilentAct),
     /// Tell one person privately; never in public.
     Whisper {
-        /// The person.
         to: PersonRef,
-        /// The place near which the person sees it best.
+        /// The place where the person should see the message, if the platform can show a private message there.
         near: Option<Place>,
-        /// How to answer an interaction of the person, if it answers one.
+        /// Answers the person's interaction, if the message is an answer to one.
         via: Option<ReplyHandle>,
-        /// The message.
         message: Message,
     },
     /// Answer a message that is no request: privately where possible, otherwise by a public reply that is removed
     /// later.
     Hint {
-        /// The person.
         to: PersonRef,
-        /// The place.
         place: Place,
-        /// The message that it answers.
+        /// The message that the hint answers.
         reply_to: MessageRef,
-        /// The message.
         message: Message,
     },
 }
@@ -210,21 +201,21 @@ pub enum Receipt {
     Posted(MessageRef),
     /// Posted in several parts, because it was too long for one message. The last one carries the controls.
     PostedInParts(Vec<MessageRef>),
-    /// Posted as this message, which must be removed after this time.
+    /// Posted as this message, which the dispatcher must have removed after this time.
     PostedBriefly(MessageRef, Duration),
     /// Changed or removed as wanted.
     Changed,
-    /// Said privately.
+    /// Sent privately.
     Whispered,
     /// The direct conversation was found.
     Opened(Place),
     /// The message as it is now, and the messages before it.
     Looked(Box<Found>),
-    /// The messages of the thread, oldest first, and whether older ones were left unread.
+    /// The messages of a thread, oldest first, and whether some of the thread's messages are missing from the list.
     Read(Vec<Said>, bool),
 }
 
-/// Why a platform as a whole takes nothing.
+/// Why a platform as a whole accepts no calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Absence {
     /// No connection can be made.
@@ -233,12 +224,12 @@ pub enum Absence {
     Failing,
     /// The platform refuses the bot's token.
     Token,
-    /// A proxy or firewall in between answers in the platform's place.
+    /// A proxy or firewall between this machine and the platform answers in its place.
     Between,
 }
 
 impl Absence {
-    /// Returns its name in logs and metrics.
+    /// Returns the cause's name in logs and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -249,7 +240,7 @@ impl Absence {
         }
     }
 
-    /// Returns its text for operators, which may be public: no secrets.
+    /// Returns a description for operators. It may be shown in public, so it contains no secrets.
     #[must_use]
     pub const fn told(self) -> &'static str {
         match self {
@@ -267,44 +258,42 @@ pub enum DeliveryError {
     /// Nothing was done; the platform asks to wait.
     #[error("rate limited for {retry_after:?}")]
     RateLimited {
-        /// How long, in the clock's time.
+        /// In the clock's time.
         retry_after: Duration,
-        /// Whether it applies to every call, not only to calls like this.
+        /// Whether the limit applies to every call, not only to calls like this one.
         global: bool,
     },
-    /// Nothing was done: the platform as a whole takes no calls at the moment.
+    /// Nothing was done: the platform as a whole accepts no calls at the moment.
     #[error("away: {detail}")]
     Away {
-        /// What is known about the cause.
         cause: Absence,
         /// Details for operators.
         detail: String,
     },
-    /// The platform itself says that nothing was done; it may work later.
+    /// The platform itself says that nothing was done; the same call may succeed later.
     #[error("temporary: {0}")]
     Temporary(String),
-    /// It may have been done: look for it before repeating. The platform has not answered in its own words.
+    /// The delivery may have been carried out: look for its result before repeating it. The platform has not answered
+    /// in its own words.
     #[error("outcome unknown: {detail}")]
     Unknown {
-        /// What is known about the cause.
         cause: Absence,
         /// Details for operators.
         detail: String,
     },
-    /// It was done in the wrong place, since the intended one is gone.
-    #[error("it went to another place than it was meant for")]
+    /// The message was posted in another place, since the intended place is gone.
+    #[error("it was posted in another place than intended")]
     Astray {
         /// The message in the wrong place.
         message: MessageRef,
-        /// Whether it has been removed already.
+        /// Whether that message has been removed already.
         is_removed: bool,
     },
-    /// The platform itself refuses it for good.
+    /// The platform itself refuses the delivery for good.
     #[error("{reason}: {detail}")]
     Permanent {
-        /// The reason, as the desk learns it.
         reason: Undeliverable,
-        /// The platform's own words, for operators.
+        /// The platform's own error, for operators.
         detail: String,
     },
 }
@@ -323,7 +312,7 @@ impl DeliveryError {
         }
     }
 
-    /// Returns the cause and the details, if this error shows that the platform as a whole takes nothing.
+    /// Returns the cause and the details, if this error suggests that the platform as a whole accepts no calls.
     #[must_use]
     pub fn absence(&self) -> Option<(Absence, &str)> {
         match self {
@@ -333,18 +322,18 @@ impl DeliveryError {
     }
 }
 
-/// What `check` is to test.
+/// The channels, groups, people and rights that `check` tests.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// Channels that the bot must be able to read and write, with what they are for.
+    /// Channels that the bot must be able to read and write, each with its purpose.
     pub channels: Vec<(String, &'static str)>,
     /// User groups or roles that must exist.
     pub groups: Vec<String>,
-    /// Accounts that must exist, with what they are for.
+    /// Accounts that must exist, each with its purpose.
     pub people: Vec<(String, &'static str)>,
     /// Channels to which outages are announced.
     pub followers: Vec<Place>,
-    /// Those of the `followers` that get announcements although people of other organisations read there.
+    /// The `followers` that may get announcements although people of other organisations read there.
     pub shared: Vec<Place>,
     /// Channels in which the guard watches pings of staff, by their ids in the settings.
     pub guarded: Vec<String>,
@@ -355,15 +344,14 @@ pub struct Wanted {
 /// One result of `check`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How good or bad it is.
     pub verdict: Verdict,
-    /// What was tested, and what was found.
+    /// The tested thing and the result.
     pub what: String,
-    /// What to do about it; empty if nothing.
+    /// How to fix it; empty if there is nothing to fix.
     pub mend: String,
 }
 
-/// Lists some of these names, and how many more there are.
+/// Lists the first ten of these names, and how many more there are.
 fn some_of(names: &[String]) -> String {
     const SHOWN: usize = 10;
     let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -373,7 +361,7 @@ fn some_of(names: &[String]) -> String {
     }
 }
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// As it should be.
@@ -384,7 +372,7 @@ pub enum Verdict {
     Bad,
 }
 
-/// Generates words with line breaks of every kind that imitate lines of the bot, for the property tests of the
+/// Generates texts that imitate lines of the bot, with every kind of line break, for the property tests of the
 /// renderers.
 #[cfg(test)]
 pub(crate) fn imitations() -> impl proptest::strategy::Strategy<Value = String> {

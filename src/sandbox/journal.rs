@@ -1,6 +1,7 @@
-//! Everything that people said, the bot did, and each person could see, as JSON Lines.
+//! A record of everything that people said, that the bot did, and that each person could see, as JSON Lines.
 //!
-//! Tests and checkers read this, not the bot's own word. One entry an action, in the order in which the platform saw it.
+//! Tests and checkers judge the bot by this record, and not by its own database or log. Each action is one entry. The
+//! entries are in the order in which the platform saw the actions.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
@@ -14,7 +15,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
-/// One entry.
+/// One action of a person, the platform or the bot.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
     /// Position in the journal, from 0.
@@ -25,25 +26,28 @@ pub struct Entry {
     pub wall_us: u64,
     /// `slack` or `discord`.
     pub platform: &'static str,
-    /// What happened. People: `said`, `edited`, `deleted`, `reacted`, `pressed`, `submitted`, `commanded`. The platform:
-    /// `delivered` (event handed to the bot; `event` names it, `attempt` counts), `acked` (the bot's acknowledgement;
-    /// same `event`), `connected`, `disconnected`, `refused` (a call of the bot answered with an error). The bot:
-    /// `posted`, `updated`, `removed`, `whispered` (visible to one), `opened` (a form), `called` (any other call).
+    /// The kind of action. People: `said`, `edited`, `deleted`, `reacted`, `pressed`, `submitted`, `commanded`. The
+    /// platform: `delivered` (an event was sent to the bot; `event` names it, `attempt` counts), `acked` (the bot
+    /// acknowledged the same `event`), `dropped` (an event was given up), `connected`, `disconnected`, `refused` (a
+    /// call of the bot got an error), `absent` (a call came while the platform was out of reach). The bot: `posted`,
+    /// `updated`, `removed`, `whispered` (visible to one person), `opened` (a form), `signed` (its reaction changed),
+    /// `called` (any other call).
     pub kind: &'static str,
-    /// The rest: `who` and `visible_to` (handles), `channel`, `thread`, `message`, `text`, `event`, `method`, `error` …
+    /// Further fields: `who` and `visible_to` (handles), `channel`, `thread`, `message`, `text`, `event`, `method`,
+    /// `error` …
     #[serde(flatten)]
     pub fields: Map<String, Value>,
 }
 
 impl Entry {
-    /// A field as text, empty if absent.
+    /// Returns a field as text; empty if it is absent or no text.
     #[must_use]
     pub fn text(&self, field: &str) -> &str {
         self.fields.get(field).and_then(Value::as_str).unwrap_or_default()
     }
 }
 
-/// The journal. Clones write to the same one.
+/// A journal. Clones share its entries and file.
 #[derive(Clone)]
 pub struct Journal {
     inner: Arc<Mutex<Inner>>,
@@ -57,13 +61,13 @@ struct Inner {
 }
 
 impl Journal {
-    /// Kept in memory.
+    /// Creates a journal in memory.
     #[must_use]
     pub fn in_memory() -> Self {
         Self::with(None)
     }
 
-    /// Kept in memory and written to `path`, one line an entry.
+    /// Creates a journal in memory that is also written to `path`, one line for each entry.
     ///
     /// # Errors
     /// If the file cannot be created.
@@ -89,7 +93,7 @@ impl Journal {
                 .and_then(|()| file.write_all(b"\n"))
                 .and_then(|()| file.flush())
         {
-            tracing::error!(%error, "the journal cannot be written; it goes on in memory");
+            tracing::error!(%error, "the journal's file cannot be written; entries are kept in memory only");
             inner.file = None;
         }
         inner.entries.push(entry);
@@ -97,26 +101,26 @@ impl Journal {
         self.grown.send_modify(|count| *count += 1);
     }
 
-    /// All entries from position `from` on.
+    /// Returns all entries from position `from` on.
     #[must_use]
     pub fn since(&self, from: u64) -> Vec<Entry> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.entries.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default().to_vec()
     }
 
-    /// Number of entries.
+    /// Returns the number of entries.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).entries.len() as u64
     }
 
-    /// Whether nothing happened yet.
+    /// Whether there is no entry yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Changes with every entry.
+    /// Returns a receiver that is notified of every entry.
     #[must_use]
     pub fn grown(&self) -> watch::Receiver<u64> {
         self.grown.subscribe()

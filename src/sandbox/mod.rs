@@ -1,7 +1,8 @@
 //! A Slack workspace and a Discord guild in this process, which speak the real protocols over loopback.
 //!
-//! The production adapters connect to them; tests, the replay and the page act as *people* through [`World`] and read
-//! what each person sees. Nothing here knows what a ticket is, and nothing here runs in a production start.
+//! The production adapters connect to them. Tests, the replay and the page act as *people* through [`World`], and read
+//! what each person sees. `slack`, `discord` and `world` know nothing of tickets; `stage`, `run` and `replay` connect
+//! them to the program. Nothing here runs in production.
 
 pub mod discord;
 pub mod journal;

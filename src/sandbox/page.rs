@@ -1,7 +1,8 @@
 //! The page of the sandbox: both workspaces side by side, where one can be any of their people.
 //!
-//! It is a thin door to [`World`]: the browser posts what a person does, and reads what that person sees. It is meant
-//! for one machine: only loopback names are answered, so that no foreign page can reach it by rebinding its own name.
+//! It is a thin layer over [`World`]: the browser posts the acts of a person, and reads the view of that person. It is
+//! meant for one machine: it answers only to loopback host names, so that no foreign page can reach it by DNS
+//! rebinding.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -28,10 +29,10 @@ use super::world::{ChannelInfo, MessageAt, PersonInfo, Spot, View, World, WorldE
 /// What the browser may load and do: nothing from elsewhere, no inline script or style.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
                                        form-action 'none'; frame-ancestors 'none'";
-/// Messages of one channel that are sent to the browser; older ones are only counted.
+/// The number of messages of one channel that are sent to the browser. Older ones are only counted.
 const SHOWN_MESSAGES: usize = 200;
 
-/// The page and its interface, for these workspaces; `tips` say what to try first.
+/// Returns the routes of the page and its interface for these workspaces. `tips` say what to try first.
 pub fn router(worlds: Vec<Arc<dyn World>>, tips: Vec<String>) -> Router {
     router_until(worlds, tips, CancellationToken::new())
 }
@@ -83,7 +84,7 @@ fn router_until(worlds: Vec<Arc<dyn World>>, tips: Vec<String>, shutdown: Cancel
 struct Page {
     worlds: Vec<Arc<dyn World>>,
     tips: Vec<String>,
-    /// The people who closed their direct messages here: the workspace keeps this, but does not report it.
+    /// The people who closed their direct messages on this page. The workspaces know it, too, but do not report it.
     direct_closed: Mutex<BTreeSet<(&'static str, String)>>,
     shutdown: CancellationToken,
 }
@@ -102,7 +103,7 @@ impl Page {
 
 type Shared = State<Arc<Page>>;
 
-// Reading.
+// Views.
 
 #[derive(Serialize)]
 struct WorldInfo {
@@ -128,9 +129,9 @@ struct Who {
 
 #[derive(Serialize)]
 struct Seen {
-    /// The count of changes that this view holds at least.
+    /// The count of changes just before the view was taken. The view shows at least these.
     version: u64,
-    /// Older messages left out, by the channel's id.
+    /// The number of older messages that are left out, by the channel's id.
     earlier: BTreeMap<String, usize>,
     direct_closed: bool,
     #[serde(flatten)]
@@ -153,7 +154,8 @@ async fn view(State(page): Shared, Path(platform): Path<String>, Asked(who): Ask
     Ok(Json(Seen { version, earlier, direct_closed, view }))
 }
 
-/// One event for each change that the browser has not seen: the count of changes, after which it asks for the view.
+/// Sends the count of changes whenever it differs from the one that the browser knows. The browser then asks for the
+/// view.
 async fn changes(
     State(page): Shared,
     Path(platform): Path<String>,
@@ -181,7 +183,7 @@ async fn changes(
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
 
-// Acting.
+// Acts.
 
 #[derive(Deserialize)]
 struct Say {
@@ -320,9 +322,10 @@ async fn close_direct(State(page): Shared, Path(platform): Path<String>, Body(bo
 
 type Done = Result<StatusCode, Problem>;
 
-// The door.
+// Admission.
 
-/// Lets only this machine's own page in, and tells the browser to load nothing from elsewhere.
+/// Refuses requests that do not come from this machine and its own page. Headers tell the browser to load nothing from
+/// elsewhere.
 async fn guard(request: Request, next: Next) -> Response {
     let mut response = match admit(request.method(), request.headers()) {
         Ok(()) => next.run(request).await,
@@ -348,7 +351,7 @@ fn admit(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     if method != Method::POST {
         return Ok(());
     }
-    // Programs send neither of the two; every browser sends `Origin` with a POST.
+    // Programs send neither of these two headers. Every browser sends `Origin` with a POST.
     let foreign_origin = headers.contains_key("origin")
         && field("origin").is_none_or(|origin| origin.to_ascii_lowercase() != format!("http://{host}"));
     let foreign_site = field("sec-fetch-site").is_some_and(|site| site != "same-origin");
@@ -375,7 +378,7 @@ fn asset(content_type: &'static str, text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, content_type)], text).into_response()
 }
 
-/// A refused request, as the page shows it.
+/// A refusal of a request, with the body that the page shows.
 struct Problem {
     status: StatusCode,
     body: Value,
@@ -407,7 +410,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// A JSON body; anything else is a [`Problem`], other content types among them.
+/// A JSON body. Any other body or content type is refused with a [`Problem`].
 struct Body<T>(T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
@@ -415,7 +418,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let body: Result<Json<T>, JsonRejection> = Json::from_request(request, state).await;
-        // 422 is kept for the errors that the bot shows at fields.
+        // 422 is reserved for the errors that the bot shows at fields.
         let refused = |rejection: JsonRejection| match rejection.status() {
             StatusCode::UNPROCESSABLE_ENTITY => Problem::new(StatusCode::BAD_REQUEST, rejection.body_text()),
             status => Problem::new(status, rejection.body_text()),
@@ -424,7 +427,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// The asking person, and the first change of interest.
+/// The query of a request: the person, and the count of changes that the browser knows.
 struct Asked(Who);
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {

@@ -1,7 +1,8 @@
-//! Plays a transcript of a real help channel through both platforms, and counts what became of it.
+//! Plays a transcript of a real help channel through both platforms, and counts what became of its messages.
 //!
-//! Every conversation starter mentions the bot in an ordinary channel, its replies go into its thread, the rest is
-//! chatter. The driver acts as people only, and reads the journal; what stands on record is read from the bot's database.
+//! A message that starts a conversation mentions the bot in an ordinary channel. Its replies go into its thread, and
+//! all other messages are chatter. The replay acts only as people can. It takes times and refusals from the journal,
+//! and tickets from the bot's database.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
@@ -26,10 +27,10 @@ use crate::store::{Store, Work};
 
 /// The channel in which everything is said.
 const CHANNEL: &str = "general";
-/// Which share of the tickets an agent takes up.
+/// The share of the conversations that an agent works on.
 const WORKED: f64 = 0.3;
 
-/// The last day that a transcript may reach: a hundred years, which every clock here can show.
+/// The last day of a transcript: after a hundred years, which every clock here can show.
 const LAST_DAY: i64 = 36_500;
 
 /// One message of a transcript.
@@ -41,9 +42,8 @@ pub struct Line {
     pub day: i64,
     /// The minute of that day.
     pub minute: i64,
-    /// Who wrote it.
     pub who: String,
-    /// Its words; mentions are `<@p001>`.
+    /// Its words; mentions are written `<@p001>`.
     pub text: String,
     /// The messages that it answers.
     pub replies_to: Vec<usize>,
@@ -51,12 +51,12 @@ pub struct Line {
     pub starts: bool,
 }
 
-/// What a message is to the replay.
+/// The part of a message in the replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// It starts a conversation: it mentions the bot.
     Start,
-    /// It answers, in the end, this start: it goes into its thread.
+    /// It answers the start with this number, directly or through other replies, and goes into its thread.
     Reply(usize),
     /// Anything else.
     Chatter,
@@ -68,30 +68,27 @@ pub enum Part {
 pub enum Fate {
     /// It opened a ticket.
     Ticket,
-    /// It is on record of the ticket of its conversation.
+    /// It is no start, and is stored in a ticket.
     Recorded,
-    /// It started a conversation, and is part of a ticket that its author opened a moment before.
+    /// It is a start, but was joined to a ticket that another message opened.
     Merged,
-    /// It started a conversation with small talk.
+    /// It is a start that opened no ticket, since it is small talk.
     Skipped,
-    /// It was a command.
+    /// It is a start that is a command.
     Command,
-    /// It is on no record.
+    /// It is in no ticket, and is neither skipped small talk nor a command.
     Unrecorded,
 }
 
 /// What became of one message on one platform, as `--list` writes it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Listed<'a> {
-    /// The platform.
     pub platform: &'static str,
-    /// Number of the message.
+    /// Number of the message in the transcript.
     pub n: usize,
-    /// What became of it.
     pub fate: Fate,
-    /// The ticket that it is on.
+    /// The key of the ticket that it is stored in.
     pub ticket: Option<String>,
-    /// Its words.
     pub text: &'a str,
 }
 
@@ -102,45 +99,43 @@ pub struct Report {
     pub messages: usize,
     /// Tickets opened.
     pub tickets: usize,
-    /// Starts that became part of another ticket.
+    /// Starts that were joined to the ticket of another message.
     pub merged: usize,
     /// Starts that were small talk.
     pub skipped: usize,
     /// Starts that were commands.
     pub commands: usize,
-    /// Messages on record, those that opened tickets included.
+    /// Messages that are stored in tickets, including those that opened one.
     pub recorded: usize,
-    /// Messages on the record of a ticket that is not their conversation's, starts that came to nothing, refused calls,
-    /// events that failed, protocol faults.
+    /// The sum of: messages in a wrong ticket or in two, starts that came to nothing, refused calls, dead events, and
+    /// faults against the protocol.
     pub errors: usize,
-    /// From the sending of an event to its acknowledgement, wall-clock milliseconds. Discord's gateway has none.
+    /// The real time from the sending of an event to its acknowledgement. `None` for Discord, whose gateway has none.
     pub ack_ms: Option<Spread>,
-    /// From the sending of a start to the answer in its thread, wall-clock milliseconds.
+    /// The real time from the sending of a start to the first answer in its thread.
     pub answer_ms: Option<Spread>,
 }
 
-/// A spread of times.
+/// A distribution of times, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
-    /// Half are below.
+    /// The median.
     pub p50: f64,
-    /// All but one in a hundred are below.
+    /// The 99th percentile.
     pub p99: f64,
 }
 
-/// What is replayed, and how.
+/// A transcript, and how to replay it.
 pub struct Replay<'a> {
-    /// The transcript.
     pub lines: &'a [Line],
-    /// Slack, Discord, or both.
     pub platforms: Vec<PlatformName>,
-    /// The seed of the random choices.
+    /// The seed of the agents' random choices.
     pub seed: u64,
     /// Called with the number of messages said so far.
     pub progress: &'a (dyn Fn(usize) + Sync),
 }
 
-/// Reads a transcript.
+/// Reads a transcript from a file.
 ///
 /// # Errors
 /// If the file cannot be read, or a line of it not understood.
@@ -149,7 +144,7 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Line>> {
     parse(&text).with_context(|| path.display().to_string())
 }
 
-/// Reads the text of a transcript, one message a line.
+/// Reads the text of a transcript, with one message on each line.
 ///
 /// # Errors
 /// If a line of it is not understood.
@@ -172,7 +167,7 @@ pub fn parse(text: &str) -> anyhow::Result<Vec<Line>> {
     Ok(lines)
 }
 
-/// What each message is.
+/// Returns the part of each message.
 #[must_use]
 pub fn parts(lines: &[Line]) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::with_capacity(lines.len());
@@ -189,7 +184,7 @@ pub fn parts(lines: &[Line]) -> Vec<Part> {
     parts
 }
 
-/// When each message is said: the messages of one minute are spread evenly over it.
+/// Returns the time of each message. The messages of one minute are spread evenly over it.
 #[must_use]
 pub fn times(lines: &[Line], first_day: Timestamp) -> Vec<Timestamp> {
     let mut in_minute: HashMap<(i64, i64), i64> = HashMap::new();
@@ -207,7 +202,7 @@ pub fn times(lines: &[Line], first_day: Timestamp) -> Vec<Timestamp> {
     lines.iter().map(time).collect()
 }
 
-/// Plays the transcript to the bot, and reports each platform.
+/// Plays the transcript to the bot. Returns a report of each platform, and the fate of each message.
 ///
 /// # Errors
 /// If a person of the transcript could not act.
@@ -253,7 +248,7 @@ pub async fn play<'a>(
     Ok((reports, listed))
 }
 
-/// Lets the time pass to `until`, at the pace at which the bot gets done what is waiting; agents act in between.
+/// Moves the clock to `until`, no faster than the bot finishes the waiting work. Agents act at their planned times.
 async fn pass_time(
     stage: &Stage,
     app: &App,
@@ -275,7 +270,8 @@ async fn pass_time(
     }
 }
 
-/// Moves the clock towards `until` in steps while anything waits for it, so that limits are kept as they would be.
+/// Moves the clock towards `until` in steps while events or effects wait, so that rate limits work as in real time.
+/// Returns when nothing waits, or at `until`.
 async fn quiet(stage: &Stage, app: &App, worlds: &[Arc<dyn World>], until: Timestamp) -> anyhow::Result<()> {
     let store = app.store();
     const STEP: Duration = Duration::from_millis(500);
@@ -289,7 +285,7 @@ async fn quiet(stage: &Stage, app: &App, worlds: &[Arc<dyn World>], until: Times
             return Ok(());
         }
         let undelivered: usize = worlds.iter().map(|world| world.undelivered()).sum();
-        // Discord's gateway has no acknowledgement: the bot has to say how much it has dealt with.
+        // Discord's gateway has no acknowledgement, so the bot's own count of handled events is compared.
         let unheard = stage.discord.sent() != app.received(PlatformName::Discord);
         let mut waiting = undelivered > 0 || unheard;
         for world in worlds {
@@ -317,9 +313,9 @@ async fn quiet(stage: &Stage, app: &App, worlds: &[Arc<dyn World>], until: Times
 /// The replay on one platform.
 struct Run {
     world: Arc<dyn World>,
-    /// The message of each line.
+    /// The channel and the id of the message of each line.
     said: Vec<(String, String)>,
-    /// What agents are going to do, in order of time.
+    /// The planned acts of agents, by time.
     acts: BTreeMap<(Timestamp, usize), Act>,
     chance: StdRng,
 }
@@ -344,7 +340,7 @@ impl Run {
         };
         let message = self.world.say(&line.who, &spot, &text, None).await?;
         if part == Part::Start && self.chance.random_bool(WORKED) {
-            // Later than any burst window, so that the result does not depend on the desk's speed.
+            // An agent acts later than any burst window ends, so that the result does not depend on the desk's speed.
             let agent = if self.chance.random_bool(0.5) { "mia" } else { "omar" };
             let claim = at + SignedDuration::from_secs(self.chance.random_range(180..480));
             let answer = claim + SignedDuration::from_secs(self.chance.random_range(60..300));
@@ -356,7 +352,7 @@ impl Run {
         Ok(())
     }
 
-    /// Makes the agents do everything that they planned up to now.
+    /// Carries out the planned acts that are due by `now`.
     async fn act(&mut self, now: Timestamp) -> anyhow::Result<()> {
         while let Some(((at, _), _)) = self.acts.first_key_value() {
             if *at > now {
@@ -376,7 +372,7 @@ impl Run {
         Ok(())
     }
 
-    /// Whether the bot has answered in this thread with the agents' menu: only then is there something to do in it.
+    /// Whether the bot has answered in this thread with the agents' menu. Only then can an agent work on it.
     fn is_with_the_desk(&self, agent: &str, root: &str) -> anyhow::Result<bool> {
         let view = self.world.view(agent)?;
         let messages = view.channels.iter().filter(|channel| channel.name == CHANNEL).flat_map(|one| &one.messages);
@@ -385,7 +381,7 @@ impl Run {
         Ok(controls.any(|control| control.label == "Desk…"))
     }
 
-    /// Takes the newest ticket that nobody has by its card, or this one by words in its thread.
+    /// Claims the newest unassigned ticket by the button on its card, or this thread's ticket by words; chance decides.
     async fn claim(&mut self, agent: &'static str, root: &str) -> anyhow::Result<()> {
         if self.chance.random_bool(0.5) {
             let view = self.world.view(agent)?;
@@ -405,7 +401,7 @@ impl Run {
         Ok(())
     }
 
-    /// Whether a start is kept as one that opened nothing.
+    /// Whether the bot's database holds this start as a mention that opened no ticket.
     async fn is_kept(&self, stage: &Stage, store: &Arc<dyn Store>, n: usize) -> anyhow::Result<bool> {
         let tenant = match self.world.platform() {
             "slack" => Tenant { platform: PlatformName::Slack, id: stage.slack.team_id() },
@@ -432,7 +428,7 @@ impl Run {
     ) -> anyhow::Result<(Report, Vec<Listed<'a>>)> {
         let platform = self.world.platform();
         let numbers: HashMap<&str, usize> = self.said.iter().enumerate().map(|(n, (_, id))| (id.as_str(), n)).collect();
-        // The record: the ticket of each message, and the message that opened each ticket.
+        // From the bot's database: the ticket of each message, and the message that opened each ticket.
         let mut on: Vec<Option<String>> = vec![None; lines.len()];
         let mut opened_by: HashMap<String, usize> = HashMap::new();
         let mut twice = 0;
@@ -535,7 +531,7 @@ fn spread(mut times_us: Vec<u64>) -> Option<Spread> {
     if times_us.is_empty() { None } else { Some(Spread { p50: at(50)?, p99: at(99)? }) }
 }
 
-/// `<@p001>` as a person would type it.
+/// Replaces each `<@p001>` by `@p001`, as a person would type it.
 fn handles(text: &str) -> String {
     let mut typed = String::with_capacity(text.len());
     let mut rest = text;
@@ -555,7 +551,7 @@ fn handles(text: &str) -> String {
     typed
 }
 
-/// Writes what became of each message, one JSON object a line.
+/// Writes the fate of each message, one JSON object on each line.
 ///
 /// # Errors
 /// If the file cannot be written.

@@ -1,4 +1,4 @@
-//! `deskbell sandbox`: the stage, the bot on it, and the page; or a replay.
+//! The command `deskbell sandbox`: runs a stage with a bot and the page, or a replay.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ use crate::sandbox::page;
 use crate::sandbox::replay::{self, Replay, Report};
 use crate::sandbox::stage::{Platforms, Stage, StageOptions};
 
-/// The articles of the sandbox's desk.
+/// The files of the articles that the sandbox's desk starts with.
 static ARTICLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/sandbox/articles");
 
 /// The first things for a newcomer to try.
@@ -86,15 +86,15 @@ async fn try_it(args: &SandboxArgs, journal: Journal, database: &Path) -> anyhow
     stop.cancel();
     app.stop().await;
     stage.close().await;
-    // The page ends with its token; whatever it could still say interests nobody any more.
+    // The page's server ends with `stop`. An error of it no longer matters.
     let _ = page.await;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The articles of the sandbox.
+/// Returns the articles that the sandbox's desk starts with.
 ///
 /// # Errors
-/// If one cannot be read: a test reads them all.
+/// If one cannot be read. (A test reads them all.)
 pub fn articles() -> anyhow::Result<Vec<Filed>> {
     let mut files: Vec<&File<'_>> = Vec::new();
     let mut folders = vec![&ARTICLES];
@@ -117,7 +117,8 @@ async fn replay_file(
     database: &Path,
 ) -> anyhow::Result<ExitCode> {
     let lines = replay::read(file)?;
-    // A Tuesday in the past. The clock moves with the transcript only, so that what lies two minutes apart does so exactly.
+    // A Tuesday in the past. The clock moves only with the transcript, so that messages are exactly as far apart as
+    // there.
     let clock = Clock::starting_at("2026-01-06T00:00:00Z".parse::<Timestamp>()?, 0.0);
     let options = StageOptions {
         journal,
@@ -182,12 +183,12 @@ async fn start_app(stage: &Stage, args: &SandboxArgs, database: &Path) -> anyhow
         more.push_str(&format!("burst_window = \"{}ms\"\n", window.as_millis()));
     }
     if args.replay.is_none() {
-        // Every time, so that it can be tried again and again.
+        // The guard asks at every ping, so that it can be tried again and again.
         more.push_str("[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n");
     }
     let mut config = stage.config(database, &more, platforms(args))?;
     if args.replay.is_some() {
-        // Nothing closes by itself in a replay: its days are jumped over.
+        // Nothing closes by itself in a replay, since its clock jumps over days.
         config.desk.auto_close_days = 0;
     }
     let app = App::start(&config, stage.clock.clone()).await?;

@@ -1,22 +1,22 @@
-//! Whom and what a workspace is made of, the same for both.
+//! The people and channels that a sandbox starts with, in the same form for both platforms.
 
-/// A person.
+/// A person of a workspace.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// Short name (`jeff`).
     pub handle: String,
     /// Display name (`Jeff`).
     pub name: String,
-    /// What the page shows beside the name.
+    /// The person's role, such as `employee`: the page shows it beside the name.
     pub part: String,
 }
 
-/// A channel.
+/// A channel that a workspace starts with.
 #[derive(Clone, Debug)]
 pub struct ChannelSetup {
     /// Name without `#`.
     pub name: String,
-    /// Only members see it.
+    /// Whether only members see it.
     pub private: bool,
     /// Handles of the members of a private channel; everybody is in a public one.
     pub members: Vec<String>,

@@ -1,4 +1,5 @@
-//! The stage: one Slack workspace and one Discord guild with the same cast, and the settings with which a bot serves both.
+//! The stage: one Slack workspace and one Discord guild with the same people, and the settings of a bot that serves
+//! both.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::sandbox::setup::{ChannelSetup, Member};
 use crate::sandbox::slack::{GroupSetup, SlackSandbox, SlackSetup};
 use crate::sandbox::world::World;
 
-/// Who is there: handle, name, part.
+/// The people of both workspaces: handle, display name, role.
 pub const CAST: [(&str, &str, &str); 6] = [
     ("jeff", "Jeff Park", "employee"),
     ("ana", "Ana Lima", "employee"),
@@ -22,24 +23,24 @@ pub const CAST: [(&str, &str, &str); 6] = [
     ("ada", "Ada Berg", "admin"),
     ("sam", "Sam Reyes", "engineer"),
 ];
-/// Channels that everybody sees.
+/// The public channels.
 pub const CHANNELS: [&str; 3] = ["sales", "general", "random"];
-/// The desk's own channel.
+/// The channel of the desk.
 pub const TRIAGE: &str = "desk-triage";
 const DESK: [&str; 3] = ["mia", "omar", "ada"];
 const AGENTS: [&str; 2] = ["mia", "omar"];
-/// A private channel in which the bot is not, and who is in it.
+/// A private channel without the bot, and its members.
 const UNSEEN: &str = "leads";
 const UNSEEN_BY: [&str; 2] = ["jeff", "ana"];
 const GROUP: &str = "it-desk";
 const CHANNELS_OF_A_GUILD: usize = crate::domain::limits::discord::CHANNELS;
 
-/// Name of a channel that there is for notices.
+/// Returns the name of a channel that exists only to get notices.
 fn destination(number: usize) -> String {
     format!("branch{number:05}")
 }
 
-/// The services that there are: key, name, tag and another word.
+/// The services of the desk: key, name, tag, and another word for it.
 const SERVICES: [(&str, &str, &str, &str); 4] = [
     ("vpn", "VPN", "network", "anyconnect"),
     ("wifi", "Office Wi-Fi", "network", "wlan"),
@@ -47,32 +48,31 @@ const SERVICES: [(&str, &str, &str, &str); 4] = [
     ("printing", "Printing", "office", "printer"),
 ];
 
-/// How the stage is set.
+/// The properties of a stage.
 pub struct StageOptions {
-    /// The time that everything goes by.
     pub clock: Clock,
-    /// Where everything is written down.
     pub journal: Journal,
     /// Whether the platforms enforce their rate limits.
     pub limits: bool,
-    /// The three seconds that platforms wait for an answer, in real time.
+    /// How long the platforms wait for an answer, in real time. The real ones wait three seconds.
     pub patience: Duration,
-    /// Whether the cast's accounts on both platforms are one person each.
+    /// Whether the settings name the two accounts of each person as one person.
     pub linked: bool,
-    /// Whether Discord grants the bot the words of messages that do not concern it.
+    /// Whether Discord grants the bot the content of messages that do not address it.
     pub message_content: bool,
-    /// How many shards Discord advises the bot to open.
+    /// The number of shards that Discord advises the bot to open.
     pub shards: u32,
-    /// How many of them it may open at once.
+    /// The number of shards that it may open at once.
     pub max_concurrency: u32,
-    /// What chance depends on.
+    /// The seed of the platforms' ids and tokens.
     pub seed: u64,
-    /// How many public channels there are besides on each platform, for notices. On Discord they are in guilds of their own.
+    /// The number of additional public channels on each platform, which exist only to get notices. On Discord they are
+    /// in further guilds.
     pub destinations: usize,
 }
 
 impl StageOptions {
-    /// By this clock, everything else as on the real platforms.
+    /// Returns options with this clock and the limits and deadlines of the real platforms.
     #[must_use]
     pub fn by(clock: Clock) -> Self {
         Self {
@@ -90,14 +90,12 @@ impl StageOptions {
     }
 }
 
-/// What a bot on the stage is connected to.
+/// The platforms that a bot on the stage connects to.
 #[derive(Clone, Copy, Debug)]
 pub struct Platforms {
-    /// The Slack workspace.
     pub slack: bool,
-    /// The Discord guild.
     pub discord: bool,
-    /// Slack calls the bot by signed HTTP requests.
+    /// Whether Slack sends events by signed HTTP requests instead of Socket Mode.
     pub slack_http: bool,
 }
 
@@ -112,22 +110,18 @@ impl Platforms {
     }
 }
 
-/// Both workspaces.
+/// Both workspaces, with one clock and one journal.
 #[derive(Clone)]
 pub struct Stage {
-    /// The Slack workspace.
     pub slack: Arc<SlackSandbox>,
-    /// The Discord guild.
     pub discord: Arc<DiscordSandbox>,
-    /// The time that everything goes by.
     pub clock: Clock,
-    /// What happened.
     pub journal: Journal,
     linked: bool,
     destinations: usize,
 }
 
-/// What the app's manifest offers in the menu of a message.
+/// Returns the message shortcuts of the app's manifest: name and `callback_id`.
 fn shortcuts() -> Vec<(String, String)> {
     let manifest = crate::platform::slack::manifest();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
@@ -136,7 +130,7 @@ fn shortcuts() -> Vec<(String, String)> {
 }
 
 impl Stage {
-    /// Opens both workspaces.
+    /// Starts both workspaces.
     ///
     /// # Errors
     /// If no loopback port is free.
@@ -160,7 +154,7 @@ impl Stage {
             channels: channels.to_vec(),
         });
         let more_guilds = more_guilds.collect();
-        // On Slack the menu of a message is offered where the bot is not, too.
+        // On Slack, the menu of a message has the app's entries even in channels without the bot.
         let unseen = ChannelSetup { bot: false, private: true, members: owned(&UNSEEN_BY), ..public(UNSEEN) };
         let slack = SlackSandbox::start(SlackSetup {
             people: people.clone(),
@@ -194,13 +188,13 @@ impl Stage {
         Ok(Self { slack, discord, clock, journal, linked, destinations })
     }
 
-    /// Both workspaces as their people use them, Slack first.
+    /// Returns both workspaces as their people use them, Slack first.
     #[must_use]
     pub fn worlds(&self) -> [Arc<dyn World>; 2] {
         [Arc::clone(&self.slack) as Arc<dyn World>, Arc::clone(&self.discord) as Arc<dyn World>]
     }
 
-    /// The channels that there are for notices on a platform.
+    /// Returns the channels of a platform that exist only to get notices.
     #[must_use]
     pub fn destinations(&self, platform: PlatformName) -> Vec<Place> {
         let place = |number: usize| {
@@ -217,16 +211,17 @@ impl Stage {
         (0..self.destinations).filter_map(place).collect()
     }
 
-    /// The settings of a bot that is connected to these platforms, with its record at `database`. `more` is TOML that is
-    /// added to them (sections other than `[slack]`, `[discord]`, `[database]`, `[http]` and `[desk]`).
+    /// Returns the settings of a bot that connects to these platforms and stores its record in the SQLite file
+    /// `database`. `more` is TOML that is added to them (sections other than `[slack]`, `[discord]`, `[database]`,
+    /// `[http]` and `[desk]`).
     ///
     /// # Errors
-    /// If `more` does not fit.
+    /// If the settings are not valid together with `more`.
     pub fn config(&self, database: &Path, more: &str, platforms: Platforms) -> anyhow::Result<Config> {
         Ok(Config::from_text(&self.settings(database, more, platforms), [])?)
     }
 
-    /// The same as the text of a settings file.
+    /// Returns the same settings as the text of a settings file.
     #[must_use]
     pub fn settings(&self, database: &Path, more: &str, platforms: Platforms) -> String {
         let mut text = String::new();
@@ -279,7 +274,7 @@ impl Stage {
         text
     }
 
-    /// Closes both workspaces.
+    /// Stops both workspaces.
     pub async fn close(&self) {
         self.slack.shut_down().await;
         self.discord.shut_down().await;

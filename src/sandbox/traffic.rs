@@ -1,14 +1,15 @@
-//! What went over the wire lately, word by word, for those who hold it against a description of the protocol.
+//! Records the last requests, answers and frames between the bot and a sandbox, so that tests can check them against a
+//! description of the protocol.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-/// How much is kept.
+/// The number of passages that are kept.
 const KEPT: usize = 2_000;
 
-/// Which way something went.
+/// The direction of a passage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the bot to the platform.
@@ -17,29 +18,28 @@ pub enum Direction {
     ToBot,
 }
 
-/// One request, answer or frame.
+/// One recorded request, answer or frame.
 #[derive(Clone, Debug)]
 pub struct Passage {
-    /// Which way it went.
     pub direction: Direction,
     /// The method (Slack `chat.postMessage`; Discord `POST /channels/{id}/messages`, with the variable parts as `{…}`),
     /// `response_url`, the kind of envelope or answer, or `gateway`.
     pub name: String,
-    /// What it said.
+    /// Its arguments, body or frame.
     pub body: Value,
 }
 
-/// The last of them, in the order in which they went; nothing is kept before it is switched on.
+/// The last 2,000 passages, oldest first. Nothing is recorded before it is switched on.
 #[derive(Debug, Default)]
 pub(super) struct Traffic(Mutex<Option<VecDeque<Passage>>>);
 
 impl Traffic {
-    /// Keeps the last 2,000 from now on.
+    /// Starts to record.
     pub(super) fn switch_on(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
     }
 
-    /// Keeps one; `body` is asked for only if it is kept.
+    /// Records a passage. `body` is called only while recording is on.
     pub(super) fn keep(&self, direction: Direction, name: &str, body: impl FnOnce() -> Value) {
         if let Some(kept) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             if kept.len() == KEPT {
@@ -49,7 +49,7 @@ impl Traffic {
         }
     }
 
-    /// All that is kept.
+    /// Returns the recorded passages, oldest first.
     pub(super) fn all(&self) -> Vec<Passage> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten().cloned().collect()
     }
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn only_the_last_are_kept_and_only_when_it_is_wanted() {
         let traffic = Traffic::default();
-        traffic.keep(Direction::ToBot, "hello", || panic!("nobody wants it"));
+        traffic.keep(Direction::ToBot, "hello", || panic!("recording is off"));
         traffic.switch_on();
         for number in 0..KEPT + 5 {
             traffic.keep(Direction::FromBot, "count", || json!(number));

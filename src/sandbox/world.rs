@@ -1,4 +1,4 @@
-//! What a person can do and see in a workspace, the same for Slack and Discord.
+//! The acts and views of a person in a workspace, in the same form for Slack and Discord.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,92 +22,89 @@ pub trait World: Send + Sync {
     /// Adds a person, who is a member of every public channel; returns the platform's id.
     fn add_person(&self, handle: &str, name: &str) -> String;
 
-    /// Posts `text` as a person; `reply_to` is Discord's reply to a message (Slack has none: give a thread as `spot`).
+    /// Posts `text` as a person. `reply_to` is the message that it replies to (Discord only; on Slack give a thread as
+    /// `spot`).
     async fn say(&self, who: &str, spot: &Spot, text: &str, reply_to: Option<&str>) -> Result<MessageAt, WorldError>;
-    /// Edits one's own message.
+    /// Edits the person's own message.
     async fn edit(&self, who: &str, message: &MessageAt, text: &str) -> Result<(), WorldError>;
-    /// Deletes one's own message.
+    /// Deletes the person's own message.
     async fn delete(&self, who: &str, message: &MessageAt) -> Result<(), WorldError>;
-    /// Adds (or takes back) a reaction.
+    /// Adds a reaction, or takes it back.
     async fn react(&self, who: &str, message: &MessageAt, emoji: &str, add: bool) -> Result<(), WorldError>;
-    /// Presses a button, or chooses `value` in a select (for a choice of people: the handle). `control` is its id as
-    /// the view shows it. Returns once the bot has acknowledged; an unacknowledged press is [`WorldError::NoAnswer`].
+    /// Presses a button, or chooses `value` in a menu (a handle in a menu of people). `control` is its id as the view
+    /// shows it. Returns when the bot has acknowledged; without an acknowledgement it fails with
+    /// [`WorldError::NoAnswer`].
     async fn press(&self, who: &str, message: &MessageAt, control: &str, value: Option<&str>)
     -> Result<(), WorldError>;
-    /// Chooses what the app offers in the menu of a message, or of its author, by its name ([`View::menus`],
-    /// [`View::person_menus`]).
+    /// Chooses an entry of the app, by its name, in the menu of a message ([`View::menus`]) or of its author
+    /// ([`View::person_menus`]).
     async fn choose_menu(&self, who: &str, message: &MessageAt, name: &str) -> Result<(), WorldError>;
-    /// Submits the open form. Errors that the bot shows at fields are [`WorldError::Fields`], and the form stays open.
+    /// Submits the open form. If the bot shows errors at fields, it fails with [`WorldError::Fields`], and the form
+    /// stays open.
     async fn submit(&self, who: &str, form: &str, values: &BTreeMap<String, String>) -> Result<(), WorldError>;
-    /// Closes the open form without sending it.
+    /// Closes the open form without submitting it.
     async fn dismiss(&self, who: &str, form: &str) -> Result<(), WorldError>;
-    /// Gives the command `/desk text`. On Discord the words are laid into the registered options, as its client would.
+    /// Enters the command `/desk text`. On Discord the words fill the registered options, as in its client.
     async fn command(&self, who: &str, spot: &Spot, text: &str) -> Result<(), WorldError>;
 
-    /// Lets nobody (or somebody) write to this person directly.
+    /// Sets whether this person refuses direct messages.
     fn close_direct(&self, who: &str, closed: bool);
-    /// Makes the platform misbehave.
+    /// Injects a fault.
     fn inject(&self, fault: Fault);
-    /// What this person sees now.
+    /// Returns what this person sees now.
     fn view(&self, who: &str) -> Result<View, WorldError>;
-    /// Changes whenever anybody's view may have changed.
+    /// Returns a receiver that is notified whenever a view may have changed.
     fn changes(&self) -> watch::Receiver<u64>;
-    /// Events that the bot has been sent and has not acknowledged (Slack), or not been sent yet for want of a connection.
+    /// Returns the number of events that the bot has not acknowledged (Slack), or that no connection has delivered yet
+    /// (Discord).
     fn undelivered(&self) -> usize;
-    /// Acts whose answer was said to be on its way and has not come.
+    /// Returns the number of acts whose answer the bot has deferred and not given yet (Discord; 0 on Slack).
     fn unanswered(&self) -> usize;
-    /// Calls that the real platform would not know, or bodies that it would refuse: empty unless the bot is wrong.
+    /// Returns the calls that the real platform does not know, and the bodies that it refuses. Empty unless the bot is
+    /// wrong.
     fn faults_seen(&self) -> Vec<String>;
     /// Waits until the bot is connected.
     async fn connected(&self);
 }
 
-/// Where something is said.
+/// The place where a person writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Spot {
-    /// In a channel, by its name without `#`.
-    Channel {
-        /// Name without `#`.
-        channel: String,
-    },
-    /// In the thread under a message (its id). On Discord the thread is started if there is none yet.
-    Thread {
-        /// Name of the channel without `#`.
-        channel: String,
-        /// Id of the message that the thread hangs under.
-        root: String,
-    },
-    /// Directly to the bot; `root` is the thread in it (Slack only).
+    /// A channel, by its name without `#`.
+    Channel { channel: String },
+    /// The thread under the message with the id `root`, in a channel by its name without `#`. On Discord the thread is
+    /// started if there is none yet.
+    Thread { channel: String, root: String },
+    /// The direct conversation with the bot, or (Slack only) the thread in it under the message with the id `root`.
     Direct {
-        /// Id of the message that the thread hangs under.
         #[serde(default)]
         root: Option<String>,
     },
 }
 
 impl Spot {
-    /// In a channel.
+    /// Returns the spot of a channel, by its name without `#`.
     #[must_use]
     pub fn channel(name: &str) -> Self {
         Self::Channel { channel: name.to_owned() }
     }
-    /// In a thread.
+    /// Returns the spot of the thread under a message.
     #[must_use]
     pub fn thread(channel: &str, root: &str) -> Self {
         Self::Thread { channel: channel.to_owned(), root: root.to_owned() }
     }
-    /// Directly to the bot.
+    /// Returns the spot of the direct conversation with the bot.
     #[must_use]
     pub fn direct() -> Self {
         Self::Direct { root: None }
     }
 }
 
-/// A message and where it stands.
+/// Identifies a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageAt {
-    /// The platform's id of the channel (on Discord a thread's messages stand in the thread's own channel).
+    /// The platform's id of the channel. (On Discord a thread is a channel of its own.)
     pub channel: String,
     /// Slack's `ts`, Discord's snowflake, or the id of an ephemeral message.
     pub id: String,
@@ -116,13 +113,13 @@ pub struct MessageAt {
 /// A person of the workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonInfo {
-    /// Short name used by tests and the page.
+    /// Short name, used by tests and the page.
     pub handle: String,
     /// Display name.
     pub name: String,
     /// The platform's id.
     pub id: String,
-    /// What the page shows beside the name ("employee", "agent", "admin", "engineer").
+    /// The person's role, which the page shows beside the name ("employee", "agent", "admin", "engineer").
     pub part: String,
 }
 
@@ -133,24 +130,24 @@ pub struct ChannelInfo {
     pub name: String,
     /// The platform's id.
     pub id: String,
-    /// Only members see it.
+    /// Whether only members see it.
     pub private: bool,
 }
 
 /// All that one person sees.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct View {
-    /// Channels that the person can see, then the direct messages with the bot (name `desk`, `direct` true).
+    /// The channels that the person can see, then the direct conversation with the bot (name `desk`, `direct` true).
     pub channels: Vec<ChannelView>,
-    /// What the app offers in the menu of every message.
+    /// The names of the app's entries in the menu of a message.
     #[serde(default)]
     pub menus: Vec<String>,
-    /// What the app offers in the menu of every person.
+    /// The names of the app's entries in the menu of a person.
     #[serde(default)]
     pub person_menus: Vec<String>,
-    /// The form that is open before this person.
+    /// The form that this person has open.
     pub form: Option<FormView>,
-    /// What the platform itself told this person lately ("This interaction failed"), newest last.
+    /// The platform's own recent notices to this person ("This interaction failed"), newest last.
     pub notices: Vec<String>,
 }
 
@@ -161,9 +158,9 @@ pub struct ChannelView {
     pub name: String,
     /// The platform's id.
     pub id: String,
-    /// Only members see it.
+    /// Whether only members see it.
     pub private: bool,
-    /// The conversation with the bot.
+    /// Whether it is the conversation with the bot.
     pub direct: bool,
     /// Top-level messages, oldest first, ephemeral ones among them.
     pub messages: Vec<MessageView>,
@@ -172,25 +169,23 @@ pub struct ChannelView {
 /// One message as one person sees it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MessageView {
-    /// Id of the channel (or thread channel) that it stands in.
+    /// Id of its channel (on Discord, of its thread, if it is in one).
     pub channel: String,
-    /// Its id.
     pub id: String,
     /// Display name of the author.
     pub author: String,
     /// Whether the bot wrote it.
     pub bot: bool,
-    /// What a reader reads: mentions as `@Name`, links as their labels with the address behind in angle brackets where
-    /// it differs, time tokens as written for people, escapes undone; formatting marks stay. One line per block.
+    /// The text as a reader sees it: mentions as `@Name`, a link as its label followed by the address in angle brackets
+    /// (if it differs), time tokens as dates or ages, escapes undone. Formatting marks stay. One line per block.
     pub text: String,
-    /// Its table, row by row, the names of the columns first.
+    /// The rows of its table. The first row holds the names of the columns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub table: Vec<Vec<String>>,
-    /// Only this person sees it.
+    /// Whether only this person sees it.
     pub only_you: bool,
-    /// It was edited.
     pub edited: bool,
-    /// Handles of the people whom this message pinged.
+    /// Handles of the people whom the message pinged.
     pub pings: Vec<String>,
     /// When it was posted, in epoch milliseconds.
     pub at_ms: i64,
@@ -198,7 +193,7 @@ pub struct MessageView {
     pub reply_to: Option<String>,
     /// Buttons and menus, in order.
     pub controls: Vec<ControlView>,
-    /// Reactions as `emoji` and number.
+    /// Reactions: the emoji, and the number of people.
     pub reactions: Vec<(String, usize)>,
     /// Messages of the thread under it, oldest first.
     pub thread: Vec<MessageView>,
@@ -209,278 +204,211 @@ pub struct MessageView {
 pub struct ControlView {
     /// Slack's `action_id`, Discord's `custom_id`.
     pub id: String,
-    /// What it says.
     pub label: String,
     /// `primary`, `danger` or empty.
     pub style: String,
-    /// Button or menu.
     pub kind: ControlKind,
     /// The choices of a menu.
     pub options: Vec<OptionView>,
 }
 
-/// What kind of control.
+/// The kind of a control.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ControlKind {
-    /// Pressed.
     #[default]
     Button,
-    /// One of its options is chosen.
+    /// A menu of options.
     Select,
-    /// A person is chosen.
+    /// A menu of people.
     PersonSelect,
-    /// Opens a page; the bot does not hear of it.
+    /// A button that opens a page. The bot is not told of it.
     Link,
-    /// Two small buttons, for praise and for blame: its options.
+    /// Two small buttons, for praise and for blame. They are its options.
     Feedback,
 }
 
-/// One choice.
+/// An option of a menu.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OptionView {
-    /// What it says.
     pub label: String,
-    /// What the bot gets.
+    /// The value that the bot receives.
     pub value: String,
 }
 
 /// An open form.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FormView {
-    /// Names it in [`World::submit`].
+    /// The `form` of [`World::submit`].
     pub id: String,
-    /// Its title.
     pub title: String,
-    /// What the sending button says.
+    /// Label of the button that submits it.
     pub submit: String,
     /// Text above the fields.
     pub intro: String,
-    /// Its fields.
     pub fields: Vec<FormField>,
 }
 
 /// One field of a form.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FormField {
-    /// Names it in [`World::submit`].
+    /// Its key in the `values` of [`World::submit`].
     pub id: String,
-    /// What it says.
     pub label: String,
-    /// Several lines.
     pub multiline: bool,
-    /// May stay empty.
     pub optional: bool,
-    /// What stands in it at first.
+    /// The initial value.
     pub value: String,
-    /// The choices, where it is a menu.
+    /// The options, if it is a menu.
     pub options: Vec<OptionView>,
-    /// It takes a person, by the handle.
+    /// Whether it takes a person, by the handle.
     #[serde(default)]
     pub person: bool,
-    /// What the bot found wrong with it.
+    /// The error that the bot shows at the field.
     pub error: Option<String>,
 }
 
-/// A way to misbehave.
+/// A fault that a test injects into a sandbox.
+///
+/// A `method` is Slack's `chat.postMessage`, Discord's `POST /channels/{id}/messages` (with the variable parts as
+/// `{…}`), or `*` for any call. A `channel` is a name without `#`.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// The next `times` calls of this method (Slack `chat.postMessage`; Discord `POST /channels/{id}/messages`, with
-    /// the variable parts as `{…}`; `*` is any) fail with this HTTP status, undone.
-    Fail {
-        /// The method.
-        method: String,
-        /// HTTP status.
-        status: u16,
-        /// How often.
-        times: u32,
-    },
-    /// The same, with 429 and this time to wait.
+    /// The next `times` calls of a method fail with this HTTP status, and are not carried out.
+    Fail { method: String, status: u16, times: u32 },
+    /// The next `times` calls of a method are refused with 429, and are not carried out.
     RateLimit {
-        /// The method.
         method: String,
-        /// Time to wait, in the clock's time.
+        /// The time to wait that the answer names, in the clock's time.
         retry_after: Duration,
-        /// How often.
         times: u32,
     },
-    /// The next `times` calls are carried out, but the answer is lost: the connection is cut.
-    LoseAnswer {
-        /// The method.
-        method: String,
-        /// How often.
-        times: u32,
-    },
-    /// The next `times` calls never get an answer, and nothing is done.
-    Hang {
-        /// The method.
-        method: String,
-        /// How often.
-        times: u32,
-    },
+    /// The next `times` calls of a method are carried out, but the connection is cut before the answer.
+    LoseAnswer { method: String, times: u32 },
+    /// The next `times` calls of a method are not carried out, and never get an answer.
+    Hang { method: String, times: u32 },
     /// The next `times` events are delivered twice.
-    DeliverTwice {
-        /// How many events.
-        times: u32,
-    },
-    /// The next `times` events come late, by so much real time. On Slack others overtake them; Discord's Gateway keeps
-    /// its order, so that all that comes after them waits as well.
+    DeliverTwice { times: u32 },
+    /// The next `times` events are delivered late. On Slack later events overtake them. Discord's Gateway keeps its
+    /// order, so that all later events wait as well.
     Late {
-        /// How late, in real time.
+        /// The delay, in real time.
         by: Duration,
-        /// How many events.
         times: u32,
     },
-    /// The next `times` events come after the event that follows them (or a quarter of a second late if none does).
-    OutOfOrder {
-        /// How many events.
-        times: u32,
-    },
-    /// Everything that was asked for and has not happened yet is forgotten.
+    /// The next `times` events are delivered after the event that follows them, or a quarter of a second late if none
+    /// follows.
+    OutOfOrder { times: u32 },
+    /// Cancels the faults of calls and deliveries that have not happened yet, an absence and a lag. On Slack, `Odd`,
+    /// `OldBlocks` and `DelayEvents` stay. Changed rights, scopes and channels stay on both platforms.
     Calm,
-    /// Every connection is dropped without a word.
+    /// Every connection is cut without a close frame.
     DropSockets,
-    /// Events that are under way or wait for the bot are never delivered.
+    /// Missed events are never delivered. Slack gives up all events that are not acknowledged. On Discord no session of
+    /// the present can be resumed.
     Forget,
-    /// The connections that are open now stay so and answer pings, but bring nothing more.
+    /// The connections that are open now stay open and answer pings, but deliver nothing more.
     Mute,
-    /// The platform asks to reconnect, politely (Slack `disconnect`, Discord opcode 7).
+    /// The platform asks the bot to reconnect (Slack `disconnect`, Discord opcode 7).
     AskReconnect,
-    /// Every connection that is open brings this now.
+    /// Every open connection sends this frame to the bot at once.
     Nonsense(Nonsense),
-    /// The next `times` connections are greeted by this text in place of the platform's hello.
-    Greeting {
-        /// What they bring first.
-        text: String,
-        /// How many connections.
-        times: u32,
-    },
-    /// The bot loses a channel: archived (Slack), or its rights there (Discord).
-    CloseChannel {
-        /// Name without `#`.
-        channel: String,
-    },
-    /// The same channel is as it was before.
-    OpenChannel {
-        /// Name without `#`.
-        channel: String,
-    },
+    /// The next `times` connections begin with this text instead of the platform's hello.
+    Greeting { text: String, times: u32 },
+    /// The bot loses a channel: the channel is archived (Slack), or the bot loses its rights there (Discord).
+    CloseChannel { channel: String },
+    /// Undoes [`Fault::CloseChannel`].
+    OpenChannel { channel: String },
     /// A channel is deleted, with everything in it.
-    DeleteChannel {
-        /// Name without `#`.
-        channel: String,
-    },
+    DeleteChannel { channel: String },
     /// A channel is shared with another organisation (Slack).
-    ShareChannel {
-        /// Name without `#`.
-        channel: String,
-    },
-    /// The bot is put out of its guilds (Discord). On Slack an app that is put out has lost its token.
+    ShareChannel { channel: String },
+    /// The bot is removed from all its guilds (Discord). An app that is removed from a Slack workspace loses its token:
+    /// use [`Absence::TokenRefused`].
     PutOut,
-    /// Messages may hold only blocks that every workspace takes (Slack): neither tables nor buttons for praise and blame.
+    /// Slack refuses the blocks that not every workspace takes: tables, and buttons for praise and blame.
     OldBlocks,
-    /// A granted scope (Slack) is taken away.
-    RevokeScope {
-        /// Name of the scope.
-        scope: String,
-    },
-    /// A scope (Slack) is granted.
-    GrantScope {
-        /// Name of the scope.
-        scope: String,
-    },
-    /// The platform is out of the bot's reach until [`Fault::Return`] (or [`Fault::Calm`]).
+    /// The bot loses a scope (Slack).
+    RevokeScope { scope: String },
+    /// The bot is granted a scope (Slack).
+    GrantScope { scope: String },
+    /// The bot cannot reach the platform until [`Fault::Return`] (or [`Fault::Calm`]).
     Leave(Absence),
-    /// It is in reach again.
+    /// The bot can reach the platform again.
     Return,
-    /// What is posted shows in the history only so much later, in the clock's time.
+    /// Messages appear in the history only some time after they were posted.
     Lag {
-        /// How much later.
+        /// The delay, in the clock's time.
         by: Duration,
     },
-    /// The next `times` events of this name carry these fields besides, in place of their own of the same name.
+    /// The next `times` events of this name have additional fields, which replace their own of the same names.
     Odd {
         /// The platform's name of the event (Slack `message`, Discord `MESSAGE_CREATE`).
         event: String,
         /// The fields as they are written in JSON, without the braces around them.
         fields: String,
-        /// How many events.
         times: u32,
     },
-    /// The next `times` events of this name are left out (Discord): counted by their numbers, or not even that.
+    /// The next `times` events of this name are not sent (Discord).
     LeaveOut {
         /// Discord's name of the event.
         event: String,
-        /// Whether its number is used up; then a session that is resumed brings it.
+        /// Whether the event uses up a sequence number. If so, a resumed session delivers it.
         numbered: bool,
-        /// How many events.
         times: u32,
     },
-    /// So many more sessions may be begun until then (Discord); whoever begins more loses the token.
+    /// Limits how many sessions the bot may still begin (Discord). A bot that begins more loses its token.
     Sessions {
-        /// How many.
         remaining: u64,
-        /// When there are a thousand again, in the clock's time from now.
+        /// The time until the limit is a thousand again, in the clock's time.
         reset_after: Duration,
     },
-    /// The next `times` sessions are closed as soon as they have begun, and cannot be resumed (Discord).
-    Unsteady {
-        /// How many.
-        times: u32,
-    },
-    /// Events that were refused often enough are sent again every hour for a day (Slack's Delayed Events, over HTTP).
+    /// The next `times` sessions are closed right after their beginning, and cannot be resumed (Discord).
+    Unsteady { times: u32 },
+    /// After the usual retries, events that were refused are sent again every hour for a day (Slack's Delayed Events,
+    /// over HTTP).
     DelayEvents,
-    /// The bot may not read what was said in a channel (Discord): its history is empty.
-    HideHistory {
-        /// Name without `#`.
-        channel: String,
-    },
-    /// It may again.
-    ShowHistory {
-        /// Name without `#`.
-        channel: String,
-    },
+    /// The bot loses the right to read the history of a channel (Discord), which then looks empty.
+    HideHistory { channel: String },
+    /// Undoes [`Fault::HideHistory`].
+    ShowHistory { channel: String },
 }
 
-/// How a platform is out of reach.
+/// How a platform is out of the bot's reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Absence {
-    /// It answers every call with 503; connections are cut, and new ones refused.
+    /// It answers every call with 503. Connections are cut, and new ones refused.
     Down,
-    /// It refuses the bot's token, as after it was revoked; connections are cut, and new ones refused.
+    /// It refuses the bot's token, as if it had been revoked. Connections are cut, and new ones refused.
     TokenRefused,
-    /// Somebody between (a proxy, a firewall) answers in its place. Connections that there are go on.
+    /// A proxy or firewall answers calls in the platform's place. Open connections go on.
     Between {
-        /// The calls that are answered so, as in [`Fault::Fail`].
+        /// The calls that it answers, as in [`Fault`].
         method: String,
-        /// HTTP status.
         status: u16,
-        /// The answer, which is none of the platform's.
         body: String,
     },
 }
 
-/// What a connection brings that a platform would not send.
+/// A frame that a real platform does not send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Nonsense {
-    /// A frame of text.
     Text(String),
-    /// A frame of bytes.
     Binary(Vec<u8>),
-    /// Its end, with this code, or with none.
+    /// A close frame, with this code or with none.
     Close(Option<u16>),
 }
 
-/// Why a person could not do it.
+/// Why an act of a person failed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum WorldError {
-    /// No such person, channel, message, control or form, or not visible to that person.
+    /// There is no such person, channel, message, control or form, or the person does not see it.
     #[error("no such {0}")]
     Unknown(String),
     /// The platform does not allow it.
     #[error("not allowed: {0}")]
     NotAllowed(String),
-    /// The bot did not answer in time; the person saw the platform's own failure.
+    /// The bot did not answer in time, and the person saw the platform's own error.
     #[error("the app did not answer in time")]
     NoAnswer,
     /// The bot showed errors at fields of the form.

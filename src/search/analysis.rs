@@ -1,8 +1,8 @@
 //! Turns text into terms: words in lower case, reduced to the stems of their language.
 //!
-//! The terms of all languages are one set: a name or a code is the same in each language, and equally rare. (If they
-//! were separate, every word of the few documents in a second language would count as rare, and these documents would
-//! come first.)
+//! The terms of all languages are one set, since a name or a code is the same in each language. If the terms were kept
+//! apart by language, every word of the few documents in a second language would count as rare, and these documents
+//! would come first.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use tantivy::tokenizer::{
 
 use super::language::Language;
 
-/// The longest word, in bytes. A longer one is a key, a blob or encoded data, and nobody searches for it.
+/// The longest word, in bytes. Longer words are left out: they are keys or encoded data, for which nobody searches.
 const LONGEST_WORD: usize = 60;
 
 /// One term of a text.
@@ -22,9 +22,9 @@ const LONGEST_WORD: usize = 60;
 pub struct Word {
     /// The term, as it stands in the index.
     pub term: String,
-    /// The bytes of the text that it was made from.
+    /// Where its word begins in the text, in bytes.
     pub from: usize,
-    /// The end of these bytes.
+    /// Where its word ends in the text, in bytes.
     pub to: usize,
 }
 
@@ -53,7 +53,8 @@ impl Analyzer {
     }
 }
 
-/// Splits, lower-cases, stems and folds a text of this language.
+/// Returns the analyzer of a language. It splits a text into words, converts them to lower case, removes stop words,
+/// reduces words to their stems and replaces accented letters.
 pub(super) fn analyzer(language: Language) -> TextAnalyzer {
     TextAnalyzer::builder(SimpleTokenizer::default())
         .filter(RemoveLongFilter::limit(LONGEST_WORD))
@@ -65,7 +66,7 @@ pub(super) fn analyzer(language: Language) -> TextAnalyzer {
         .build()
 }
 
-/// Words that say nothing about what a text is about.
+/// Returns the filter for stop words: words that say nothing about the topic of a text.
 fn stop_words(language: Language) -> StopWordFilter {
     let english = || StopWordFilter::remove(ENGLISH_STOP_WORDS.split_whitespace().map(str::to_owned));
     if language == Language::ENGLISH {
@@ -75,7 +76,7 @@ fn stop_words(language: Language) -> StopWordFilter {
     }
 }
 
-/// Questions in chat are full of these words, and the library's list for English is short.
+/// The stop words of English. The library's list is too short for questions in chat.
 const ENGLISH_STOP_WORDS: &str = "a an and are as at be but by for if in into is it its no not of on or such that the their then there \
     these they this to was will with i me my we our you your he she his her from has have had do does did can could would should \
     what which who how when where why am been being were so than too very just about also any some all";
@@ -142,7 +143,7 @@ impl<T: TokenStream> TokenStream for IdeographStream<T> {
     }
 }
 
-/// Whether a character is a word, or nearly one, in a script without spaces.
+/// Whether a character belongs to a script without spaces, in which one character is roughly a word.
 fn is_ideograph(char: char) -> bool {
     matches!(char, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
         | '\u{20000}'..='\u{323af}')

@@ -1,4 +1,4 @@
-//! The search engine: an index that is opened when it is first needed, and the questions to it.
+//! The search engine: opens the index when it is first needed, writes it, and answers questions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -15,22 +15,22 @@ use super::question::{self, Form};
 use super::synonyms::{Analyzed, Synonyms};
 use super::{Answer, Document, Found, Question, SearchError};
 
-/// How an engine is set up.
+/// The settings of an engine.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// The folder of the index. Everything in it is this engine's, and may be deleted.
+    /// The folder of the index. It belongs to this engine alone, which may delete everything in it.
     pub folder: PathBuf,
-    /// What kind of documents it holds.
+    /// The kind of its documents.
     pub kind: Kind,
-    /// The languages of documents; the first counts if a text does not show its language.
+    /// The languages of the documents. A text whose language cannot be detected counts as one of the first language.
     pub languages: Vec<Language>,
     /// Words with the same meaning.
     pub synonyms: Synonyms,
-    /// The database that the documents come from. An index of another database is built anew.
+    /// A name for the database that the documents come from. An index with another source is emptied.
     pub source: String,
 }
 
-/// An index, and the ranking of its results.
+/// A search engine: an index, and the model that ranks its results.
 #[derive(Debug)]
 pub struct Engine {
     setup: Setup,
@@ -47,7 +47,7 @@ enum State {
     /// Not opened yet.
     Closed,
     Open(Arc<OpenIndex>),
-    /// The index cannot be read and must be filled anew.
+    /// The index cannot be read. It must be emptied and filled again.
     Damaged,
 }
 
@@ -55,7 +55,7 @@ impl Engine {
     /// Creates an engine that has opened nothing yet.
     ///
     /// # Errors
-    /// If the model that comes with the program cannot be read: a test reads it.
+    /// If the built-in model cannot be read. A test makes sure that it can.
     pub fn new(setup: Setup) -> Result<Self, SearchError> {
         let languages = Languages::new(&setup.languages);
         let mut analyzer = Analyzer::default();
@@ -65,13 +65,14 @@ impl Engine {
         Ok(Self { languages, synonyms, model, state: Mutex::new(State::Closed), writing: Mutex::new(()), setup })
     }
 
-    /// Returns the last change that the index contains; 0 if it is new or was damaged.
+    /// Returns the number of the last change that the index contains; 0 if it is new. A damaged index is first replaced
+    /// by an empty one.
     ///
     /// # Errors
     /// If its folder cannot be read or made.
     pub fn through(&self) -> Result<i64, SearchError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        // Checked first and only then acted on: holding the lock of the state while changing it would be a deadlock.
+        // The check is a statement of its own, so that its lock of the state is released before the state is set.
         let is_damaged = matches!(*self.state(), State::Damaged);
         if is_damaged {
             let open = OpenIndex::anew(&self.setup.folder, &self.languages, &self.setup.source)?;
@@ -94,18 +95,18 @@ impl Engine {
         self.reading(|open| Ok(open.searcher().num_docs()))
     }
 
-    /// Writes documents and removes others. The index then contains the changes up to `through`, which searches find
-    /// from then on.
+    /// Writes documents, and removes those with the ids `gone`, in one commit. The index then contains the changes up
+    /// to `through`.
     ///
     /// # Errors
-    /// If it cannot be written; the old content is still found.
+    /// If the index cannot be written. Searches then still find its former content, unless the index is damaged.
     pub fn write(&self, documents: &[Document], gone: &[String], through: i64) -> Result<(), SearchError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut open = OpenIndex::clone(&*self.open()?);
         let written = caught(|| open.write(documents, gone, through, &self.languages));
         match &written {
             Ok(()) => *self.state() = State::Open(Arc::new(open)),
-            // Either the last commit is there, or the index is damaged: opening it will tell.
+            // The index still has the last commit, or is damaged. Opening it again shows which.
             Err(_) => *self.state() = State::Closed,
         }
         written
@@ -114,7 +115,7 @@ impl Engine {
     /// Returns at most `limit` documents that answer a question, the best first.
     ///
     /// # Errors
-    /// If the index cannot be read; it is filled anew then.
+    /// If the index cannot be read. It then counts as damaged until the next call of [`Engine::through`].
     pub fn answer(&self, question: &Question<'_>, limit: usize) -> Result<Answer, SearchError> {
         let described = self.described(question)?;
         let all: Vec<&Features> = described.iter().map(|(_, features)| features).collect();
@@ -128,7 +129,7 @@ impl Engine {
         Ok(Answer { found: found.collect(), probability: ranked.probability })
     }
 
-    /// Returns the first documents by their words alone, with the numbers that the model sees. Training uses this.
+    /// Returns the first documents by BM25, the best first, with the numbers for the model. Training uses this.
     ///
     /// # Errors
     /// If the index cannot be read.
@@ -141,7 +142,8 @@ impl Engine {
         let none = Analyzed::default();
         let mut forms = Vec::new();
         let held = open.languages(&searcher)?;
-        // Words of one language, split as if they were of another, are rare there and would count too much.
+        // If the language of the question is certain, no other language is used: the words, reduced to stems of another
+        // language, would be rare there and count too much.
         let told = self.languages.told(&format!("{} {}", question.title, question.text));
         let asked = told.filter(|told| held.contains(told)).map_or(held, |told| vec![told]);
         for language in asked {
@@ -188,7 +190,7 @@ impl Engine {
         let mut state = self.state();
         match &*state {
             State::Open(open) => Ok(Arc::clone(open)),
-            State::Damaged => Err(SearchError::Broken("it is filled anew".to_owned())),
+            State::Damaged => Err(SearchError::Broken("it is to be filled again".to_owned())),
             State::Closed => {
                 let open =
                     Arc::new(caught(|| OpenIndex::open(&self.setup.folder, &self.languages, &self.setup.source))?);
@@ -203,7 +205,7 @@ impl Engine {
     }
 }
 
-/// Runs a function and turns a panic into an error: the library panics if an index is damaged.
+/// Runs a function and turns a panic into an error, since the library panics on some damaged indexes.
 fn caught<T>(does: impl FnOnce() -> Result<T, SearchError>) -> Result<T, SearchError> {
     catch_unwind(AssertUnwindSafe(does)).unwrap_or_else(|_| Err(SearchError::Broken("reading it panicked".to_owned())))
 }

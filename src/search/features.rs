@@ -1,8 +1,8 @@
-//! A found document as numbers: how much of the question it contains, where, how near together, and how it compares
-//! with the other documents found.
+//! Describes a found document by numbers: how much of the question it contains, where, how near together, and how it
+//! compares with the other documents found.
 //!
-//! A "share" always counts the words of the question by their rarity. The trainer finds out which numbers help
-//! (`examples/train.rs`).
+//! A "share" is always a share of the question, in which each word counts by its rarity. `examples/train.rs` learns the
+//! weights of the numbers.
 
 use std::collections::HashSet;
 
@@ -12,14 +12,15 @@ use super::question::Form;
 /// The numbers of one document.
 pub type Features = [f32; NAMES.len()];
 
-/// What each number is, in order.
+/// The names of the numbers, in order.
 pub const NAMES: [&str; 17] = [
-    // The fit as a whole: compared with the best, compared with the best possible, and by the place in the first pass.
+    // The fit of the whole document: compared with the best fit found, compared with the best possible fit, and by the
+    // rank in the first pass.
     "fit_beside_best",
     "fit_of_possible",
     "first_rank",
-    // The share of the question that it contains: of the whole, of its first sentence, of its rarest word, of the rest,
-    // and in the title.
+    // The part of the question that the document contains: of the whole, of the question's title, of its rarest word;
+    // and how well the rest of the question fits the document's title.
     "share",
     "share_of_title",
     "rarest_share",
@@ -32,41 +33,42 @@ pub const NAMES: [&str; 17] = [
     "nearness",
     "passage_share",
     "beginning_share",
-    // How long it is.
+    // The lengths of the document, and the length of the question's title compared with that of the document's.
     "title_length",
     "body_length",
     "title_length_ratio",
-    // Whether it is about the same service.
+    // Whether the document is about the question's service.
     "same_service",
 ];
 
-/// The weight of a word in the title, compared with one in the body, and of one in a label.
+/// The weights of a word in the title and of a word in a label, compared with a word in the body.
 const TITLE_COUNTS: f32 = 3.0;
 const LABEL_COUNTS: f32 = 2.0;
-/// How the weight of a repeated word grows: BM25's k1.
+/// How far the weight of a repeated word grows: k1 of BM25.
 const FIT_SATURATES: f32 = 2.5;
-/// The number of words of a passage.
+/// The number of words in a passage.
 const PASSAGE: usize = 60;
-/// The number of words of the beginning.
+/// The number of words, from the first word of the title on, that count as the document's beginning.
 const BEGINNING: usize = 40;
-/// Words that are further apart than this are unrelated.
+/// The greatest distance, in words, at which two words count as near each other.
 const NEAR: usize = 12;
-/// Damps small differences in rank.
+/// Is added to the rank before its reciprocal is taken, so that the first ranks do not differ too much.
 const RANKS: f32 = 5.0;
 
-/// A document that was found.
+/// A found document with the data for its numbers.
 pub(super) struct Candidate<'c> {
-    /// The question, in its language.
+    /// The question, analysed in the document's language.
     pub(super) form: &'c Form,
-    /// Its words.
+    /// The stored terms of the document.
     pub(super) kept: &'c Kept,
-    /// The similarity of its title and the question's, as sets of three-letter groups.
+    /// The similarity of its title and the question's title; see [`alike`].
     pub(super) titles_alike: f32,
     /// 1 if it is about the service of the question, 0 if not, and a half if either is unknown.
     pub(super) same_service: f32,
 }
 
-/// Describes the candidates, which come with the best by BM25 first.
+/// Returns the numbers of the candidates, which must be in the order of BM25, the best first. `usual`: the averages of
+/// the index.
 pub(super) fn describe(candidates: &[Candidate<'_>], usual: &Statistics) -> Vec<Features> {
     let looked: Vec<Looked> = candidates.iter().map(|candidate| look(candidate, usual)).collect();
     let best = looked.iter().map(|looked| looked.fit).fold(1e-6, f32::max);
@@ -74,8 +76,8 @@ pub(super) fn describe(candidates: &[Candidate<'_>], usual: &Statistics) -> Vec<
     numbers.map(|(rank, (candidate, looked))| looked.numbers(candidate, rank, best)).collect()
 }
 
-/// Returns the similarity of two titles: the three-letter groups that both have, compared with how many each has. Both
-/// lists are sorted.
+/// Returns the similarity of two titles by their three-letter groups, from 0 to 1: the number of common groups, divided
+/// by the geometric mean of the numbers of groups. Both lists must be sorted.
 pub(super) fn alike(one: &[u32], other: &[u32]) -> f32 {
     let (mut both, mut here, mut there) = (0, 0, 0);
     while let (Some(left), Some(right)) = (one.get(here), other.get(there)) {
@@ -107,7 +109,7 @@ fn float(number: usize) -> f32 {
     number as f32
 }
 
-/// The observations about one document, not combined yet.
+/// The measurements of one document, from which its numbers are made.
 #[derive(Clone, Copy, Debug, Default)]
 struct Looked {
     fit: f32,
@@ -123,7 +125,7 @@ struct Looked {
     beginning: f32,
 }
 
-/// The total weight of the question, by the rarity of its words.
+/// The greatest values that a document could reach for a question, by the rarity of the question's words.
 struct Whole {
     all: f32,
     title: f32,
@@ -155,7 +157,7 @@ fn look(candidate: &Candidate<'_>, usual: &Statistics) -> Looked {
     let (form, kept) = (candidate.form, candidate.kept);
     let slots = &form.slots;
     let whole = whole(form);
-    // The words of the document, in order, as the words of the question for which they stand.
+    // For each word of the document, in order: the word of the question for which it stands, if any, and how well.
     let of = |term: &u32| form.stands_for.get(term).copied();
     let seen: Vec<Option<(u16, f32)>> = kept.title.iter().chain(&kept.labels).chain(&kept.body).map(of).collect();
     let (titled, labelled) = (kept.title.len(), kept.title.len() + kept.labels.len());

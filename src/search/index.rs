@@ -1,7 +1,7 @@
-//! The index in its folder: the stored data of a document, writing, and the mark of the last change.
+//! The index in its folder: the stored data of a document, writing documents, and the mark of the last change.
 //!
-//! The index holds nothing that the database does not. Whatever is wrong with it (another version's, damaged, half
-//! written), it is emptied and filled anew.
+//! The index holds nothing that the database does not. If it is damaged, incomplete or of another version, it is
+//! emptied and filled again.
 
 use std::path::{Path, PathBuf};
 
@@ -22,29 +22,29 @@ use super::features::letters;
 use super::language::{Language, Languages};
 use super::{Document, SearchError};
 
-/// The version of the index format. An index of another version is filled anew.
+/// The version of the index format. An index of another version is emptied.
 const SHAPE: u32 = 1;
 /// The bytes that the writer gathers before it writes a segment, for few documents and for many. The library refuses
 /// less than 15 MB.
 const ARENA: (usize, usize) = (15_000_000, 60_000_000);
-/// The number of documents from which they count as many.
+/// From how many documents on the greater arena, and a second thread, are used.
 const MANY: usize = 1_000;
-/// How often a word of the title counts, beside one of the body.
+/// How often each word of the title is indexed. A word of the body is indexed once.
 const TITLE_COUNTS: usize = 3;
-/// How often a tag counts, beside a word of the body.
+/// How often each word of a tag is indexed.
 const LABELS_COUNT: usize = 2;
 /// How many terms of a body are stored for ranking. Later terms are found, but do not affect the rank.
 const KEPT_TERMS: usize = 4_000;
 
-/// The mark of an index's state, stored in its commits.
+/// The mark of an index's state, which each commit stores.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mark {
     shape: u32,
     /// The languages in which texts were turned into terms.
     languages: Vec<Language>,
-    /// The database of the documents: numbers of another database mean nothing here.
+    /// The name of the database of the documents. The numbers of changes in another database are unrelated.
     pub(super) source: String,
-    /// The last change.
+    /// The number of the last change that the index contains.
     pub(super) through: i64,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Mark {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields {
     pub(super) id: Field,
-    /// All words of a document, those of the title and the labels several times.
+    /// All words of a document. Words of the title and of labels are repeated.
     pub(super) all: Field,
     /// The words of the title.
     pub(super) title: Field,
@@ -82,10 +82,10 @@ impl Fields {
     }
 }
 
-/// The stored data for ranking a document, in order.
+/// The stored data for ranking a document. Terms are stored as their hashes, in the order of the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Kept {
-    /// Its language, as [`code`] says it.
+    /// Its language, by [`code`].
     pub(super) language: u32,
     /// The terms of its title.
     pub(super) title: Vec<u32>,
@@ -93,7 +93,7 @@ pub(super) struct Kept {
     pub(super) labels: Vec<u32>,
     /// The terms of its body.
     pub(super) body: Vec<u32>,
-    /// The three-letter groups of its title, sorted.
+    /// The three-letter groups of its title, sorted; see [`letters`].
     pub(super) letters: Vec<u32>,
 }
 
@@ -120,7 +120,7 @@ impl Kept {
     }
 }
 
-/// The stored data of a document.
+/// All stored data of a document.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
     pub(super) id: String,
@@ -137,13 +137,13 @@ pub(super) struct Statistics {
     pub(super) body: f32,
 }
 
-/// Returns a language as stored.
+/// Returns the number of a language, as it is stored.
 pub(super) fn code(language: Language) -> u32 {
     hash(language.code())
 }
 
-/// Returns a term as stored: its FNV-1a hash (<http://www.isthe.com/chongo/tech/comp/fnv/>), since the disk format must
-/// be the same in every version.
+/// Returns the number of a term, as it is stored: its FNV-1a hash (<http://www.isthe.com/chongo/tech/comp/fnv/>).
+/// Unlike the hash of the standard library, it is the same in every version of Rust, as the disk format requires.
 pub(super) fn hash(term: &str) -> u32 {
     term.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
@@ -164,19 +164,20 @@ impl std::fmt::Debug for OpenIndex {
 }
 
 impl OpenIndex {
-    /// Opens the index of this folder. If it is missing, or not of this program and source, an empty one is created.
+    /// Opens the index of this folder. Creates an empty one if there is none, or if it cannot be read or has another
+    /// format, other languages or another source.
     pub(super) fn open(folder: &Path, languages: &Languages, source: &str) -> Result<Self, SearchError> {
         match Self::opened(folder, languages, source) {
             Ok(Some(open)) => return Ok(open),
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(folder = %folder.display(), %error, "the index cannot be read, and is made anew")
+                tracing::warn!(folder = %folder.display(), %error, "the index cannot be read; an empty one is created")
             }
         }
         Self::anew(folder, languages, source)
     }
 
-    /// Empties the folder and creates an index in it.
+    /// Empties the folder and creates an empty index in it.
     pub(super) fn anew(folder: &Path, languages: &Languages, source: &str) -> Result<Self, SearchError> {
         empty(folder)?;
         let (schema, fields) = Fields::schema();
@@ -206,7 +207,8 @@ impl OpenIndex {
         self.reader.searcher()
     }
 
-    /// Rewrites documents and removes others, in one commit with the new mark.
+    /// Writes documents, replacing those with the same ids, and removes those with the ids `gone`, in one commit with
+    /// the new mark.
     pub(super) fn write(
         &mut self,
         documents: &[Document],
@@ -215,7 +217,7 @@ impl OpenIndex {
         languages: &Languages,
     ) -> Result<(), SearchError> {
         let (threads, arena) = if documents.len() < MANY { (1, ARENA.0) } else { (2, ARENA.1) };
-        // The writer is opened only for this, since its arena is large.
+        // The writer is not kept open, since its arena is large.
         let mut writer: IndexWriter = self.index.writer_with_num_threads(threads, arena)?;
         for id in documents.iter().map(|document| &document.id).chain(gone) {
             writer.delete_term(Term::from_field_text(self.fields.id, id));
@@ -227,7 +229,7 @@ impl OpenIndex {
             }
             Ok::<(), SearchError>(())
         };
-        // Turning texts into terms takes as long as writing them.
+        // Turning texts into terms takes as long as writing them, so it is done in parallel, too.
         std::thread::scope(|scope| {
             let parts = documents.chunks(documents.len().div_ceil(threads).max(1));
             let working: Vec<_> = parts.map(|some| scope.spawn(|| add(some))).collect();

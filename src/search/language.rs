@@ -1,4 +1,4 @@
-//! Languages whose words can be reduced to their stems.
+//! The languages whose words can be reduced to their stems, and the detection of a text's language.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use tantivy::tokenizer::Language as Stems;
 use whatlang::{Detector, Lang};
 
-/// A language, by its two letters of ISO 639-1.
+/// A language. It is written as its ISO 639-1 code, of two letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
 pub struct Language(usize);
 
-/// Every language: its letters, its name in the detecting library, and its stemmer.
+/// Every language: its code, its name in the library that detects languages, and its stemmer.
 const ALL: [(&str, Lang, Stems); 17] = [
     ("en", Lang::Eng, Stems::English),
     ("de", Lang::Deu, Stems::German),
@@ -34,29 +34,29 @@ const ALL: [(&str, Lang, Stems); 17] = [
 ];
 
 impl Language {
-    /// English.
+    /// English, the default.
     pub const ENGLISH: Self = Self(0);
-    /// German.
+    /// German, for tests and training.
     pub const GERMAN: Self = Self(1);
 
-    /// Its two letters.
+    /// Returns its ISO 639-1 code.
     #[must_use]
     pub fn code(self) -> &'static str {
         ALL[self.0].0
     }
 
-    /// Its stemmer.
+    /// Returns its stemmer.
     pub(super) fn stems(self) -> Stems {
         ALL[self.0].2
     }
 }
 
-/// No language of this name is known.
+/// The code is that of no known language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("that is none of the languages {}", Known)]
 pub struct UnknownLanguage;
 
-/// The letters of every language.
+/// Displays the codes of all languages.
 struct Known;
 
 impl fmt::Display for Known {
@@ -68,7 +68,7 @@ impl fmt::Display for Known {
 impl FromStr for Language {
     type Err = UnknownLanguage;
 
-    /// Returns the language of these letters. A region after them (`de-AT`) does not affect stems.
+    /// Returns the language of this code. A region after it (`de-AT`) is ignored, since it does not affect stems.
     fn from_str(text: &str) -> Result<Self, UnknownLanguage> {
         let letters = text.trim().split(['-', '_']).next().unwrap_or_default().to_lowercase();
         ALL.iter().position(|(code, ..)| *code == letters).map(Self).ok_or(UnknownLanguage)
@@ -100,22 +100,22 @@ impl fmt::Display for Language {
 pub struct Languages(Vec<Language>);
 
 impl Languages {
-    /// Creates a detector for these languages. The first (English if none is given) counts if a text does not show its
-    /// language.
+    /// Creates a detector for these languages; without any, for English. A text whose language cannot be detected
+    /// counts as one of the first language.
     #[must_use]
     pub fn new(all: &[Language]) -> Self {
         Self(if all.is_empty() { vec![Language::ENGLISH] } else { all.to_vec() })
     }
 
-    /// Returns the language of a text.
+    /// Returns the language of a text: the detected one, else the first.
     #[must_use]
     pub fn of(&self, text: &str) -> Language {
         self.told(text).unwrap_or_else(|| self.0.first().copied().unwrap_or(Language::ENGLISH))
     }
 
-    /// Returns the language of a text, if the text shows it; a text of a few words, or of names and codes, does not.
-    /// The language must be the likeliest of all, so that a text in another language is not taken for one of these, and
-    /// certain among these.
+    /// Returns the detected language of a text, if it is certain. It is not for a text of a few words, or of names and
+    /// codes. The language must be the likeliest of all that the library knows, so that a text in another language is
+    /// not taken for one of these. It must also be reliable, among all languages or among these.
     #[must_use]
     pub fn told(&self, text: &str) -> Option<Language> {
         let likeliest = whatlang::detect(text)?;
@@ -126,7 +126,7 @@ impl Languages {
         is_certain.then_some(*language)
     }
 
-    /// Returns all of them.
+    /// Returns the languages of this detector.
     #[must_use]
     pub fn all(&self) -> &[Language] {
         &self.0

@@ -1,16 +1,17 @@
-//! Searching documents by the words of a question: an index in a folder beside the database, a separate ranking of its
-//! results, and a probability that decides whether anything is shown.
+//! Searches documents by the words of a question. The index lies in a folder beside the database. A model ranks the
+//! results of the index, and computes the probability that decides whether any of them are shown.
 //!
-//! A question takes this way:
+//! A question is answered in these steps:
 //!
-//! 1. Its words become terms ([`Analyzer`]), in each language that the index holds; a word that no document has is taken for a
-//!    misspelling of one that some have; the synonyms of the settings are added, and count less.
-//! 2. The index gives the first two hundred documents by BM25 (`index.rs`, `question.rs`).
-//! 3. Each of them is described by numbers (`features.rs`), which a small model puts in order (`model.rs`).
-//! 4. The model's second half says how likely it is that the first one answers.
+//! 1. Its words become terms ([`Analyzer`]), in its own language or, if that is not certain, in each language of the
+//!    index. A word that no document has is taken for a misspelling of words that some have. Synonyms are added. Such
+//!    terms count less.
+//! 2. The index returns the first hundred documents by BM25 (`index.rs`, `question.rs`).
+//! 3. Each of them is described by numbers (`features.rs`), by which a small model puts them in order (`model.rs`).
+//! 4. A second part of the model computes the probability that one of the first three answers the question.
 //!
-//! This module knows no articles and no tickets: documents are what the caller makes of them. It holds nothing that the
-//! database does not, and is filled anew whenever it is damaged.
+//! This module knows no articles and no tickets: its callers turn these into documents. The index holds nothing that
+//! the database does not, and is filled again if it is damaged.
 
 mod analysis;
 mod engine;
@@ -35,20 +36,19 @@ use std::path::PathBuf;
 
 use crate::domain::article::Audience;
 
-/// A document to be found, as it was when it was written.
+/// A document to write into the index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Document {
-    /// Its id. A later document with this id replaces it.
+    /// Its id. A document that is written later with the same id replaces it.
     pub id: String,
-    /// Its title.
     pub title: String,
     /// Its text, without markup.
     pub body: String,
     /// Further words for its topic.
     pub tags: Vec<String>,
-    /// The service that it is about. A question about the same service is nearer; the service's words are not searched.
+    /// The service that it is about. The model compares it with the question's service; its words are not searched.
     pub service: Option<String>,
-    /// Its language; if not set, it is detected from the text.
+    /// Its language. `None`: it is detected from the text.
     pub language: Option<Language>,
     /// Who may find it.
     pub audience: Audience,
@@ -59,39 +59,38 @@ pub struct Document {
 /// A question.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Question<'q> {
-    /// The most important part: a title, or the first sentence. May be empty.
+    /// The most important part, such as a title. If it is empty, the first sentence of `text` takes its place.
     pub title: &'q str,
-    /// The rest.
+    /// The rest of the question.
     pub text: &'q str,
-    /// The service that it is about, if that is known.
+    /// The service that it is about, if known.
     pub service: Option<&'q str>,
-    /// Whether documents for agents alone are found, too.
+    /// Whether documents for agents alone are found as well.
     pub by_agent: bool,
 }
 
 /// A document that was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
-    /// Its id.
     pub id: String,
-    /// How well it fits, compared with other results of the same question.
+    /// Its score by the model, comparable only with other results of the same question.
     pub score: f32,
 }
 
 /// The results of a question.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
-    /// The best first.
+    /// The documents found, the best first.
     pub found: Vec<Found>,
-    /// The probability that one of the shown documents answers, from 0 to 1.
+    /// The probability that one of the first [`SHOWN`] documents answers the question, from 0 to 1.
     pub probability: f32,
 }
 
-/// The largest number of documents to show: the one that answers, and two more after it.
+/// The greatest number of documents to show.
 pub const SHOWN: usize = 3;
 
 impl Answer {
-    /// Returns the documents to show: none, unless they are likely enough to answer.
+    /// Returns the documents to show: the first [`SHOWN`] if the probability is at least `from`, else none.
     #[must_use]
     pub fn shown(&self, from: f32) -> &[Found] {
         let shown = if self.probability >= from { SHOWN } else { 0 };
@@ -102,18 +101,13 @@ impl Answer {
 /// What went wrong with the index.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SearchError {
-    /// An error of the library.
+    /// An error of the search library.
     #[error(transparent)]
     Index(#[from] tantivy::TantivyError),
     /// The folder cannot be made.
     #[error("the folder {} cannot be made: {error}", folder.display())]
-    Folder {
-        /// Which.
-        folder: PathBuf,
-        /// Why.
-        error: String,
-    },
-    /// Its content makes no sense.
+    Folder { folder: PathBuf, error: String },
+    /// The index is damaged, or the library panicked, or the built-in model cannot be read.
     #[error("the index is damaged: {0}")]
     Broken(String),
 }

@@ -1,7 +1,8 @@
-//! The model: turns numbers into an order, and into the probability that the first document answers.
+//! The model: puts documents in order by their numbers, and computes the probability that one of the first three
+//! answers the question.
 //!
-//! Both halves are weighted sums, since there are only some hundreds of examples to learn from. Their weights are in
-//! `models/`, as `examples/train.rs` writes them.
+//! Both parts are weighted sums, since there are only some hundreds of examples to learn from. `examples/train.rs`
+//! writes their weights into `models/`.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,36 +11,36 @@ use super::features::{Features, NAMES};
 /// The kind of documents to rank. Each kind has its own model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Articles: a question, and a text that answers it.
+    /// Articles: a document should answer the question.
     Articles,
-    /// Tickets: a report, and another one of the same matter.
+    /// Tickets: a document should be about the same matter as the question.
     Tickets,
 }
 
 /// A trained model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Model {
-    /// Puts documents in order.
+    /// The weights of the score by which documents are put in order.
     pub order: Weights,
-    /// Computes the probability that the first one answers, from the numbers of [`Confidence`].
+    /// The weights of the probability that one of the first three documents answers, for the numbers of [`Confidence`].
     pub confidence: Weights,
     /// The default probability from which documents of this kind are shown.
     pub shown_from: f32,
 }
 
-/// Weights of numbers. Each number is first scaled to the mean 0 and the deviation 1.
+/// The weights of a linear model. Each number is first scaled to the mean 0 and the standard deviation 1.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
-    /// The constant part.
+    /// The constant term of the sum.
     pub constant: f32,
-    /// For each number its name, its mean, its deviation and its weight.
+    /// For each number its name, its mean, its standard deviation and its weight.
     pub numbers: Vec<(String, f32, f32, f32)>,
 }
 
 /// The numbers from which the probability is computed.
 pub type Confidence = [f32; CONFIDENCE.len()];
 
-/// What each number of [`Confidence`] is.
+/// The names of the numbers of [`Confidence`], in order.
 pub const CONFIDENCE: [&str; 11] = [
     "share_of_first",
     "share_of_three",
@@ -54,7 +55,7 @@ pub const CONFIDENCE: [&str; 11] = [
     "found",
 ];
 
-/// A model names numbers that do not exist.
+/// The model cannot be read, or its numbers are not those of this version.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the model cannot be read: {0}")]
 pub struct BadModel(String);
@@ -63,7 +64,7 @@ impl Model {
     /// Returns the built-in model of this kind.
     ///
     /// # Errors
-    /// If it does not fit the program; a test reads it.
+    /// If it cannot be read or does not fit this version. A test makes sure that it does.
     pub fn of(kind: Kind) -> Result<Self, BadModel> {
         let text = match kind {
             Kind::Articles => include_str!("models/articles.json"),
@@ -75,7 +76,8 @@ impl Model {
         Ok(model)
     }
 
-    /// Orders the documents found among `documents`, and computes the probability that one of the first answers.
+    /// Puts the described documents in order, and computes the probability that one of the first three answers.
+    /// `documents`: the number of documents in the index.
     #[must_use]
     pub fn rank(&self, described: &[&Features], documents: usize) -> Ranked {
         let mut order: Vec<(usize, f32)> =
@@ -92,19 +94,20 @@ impl Model {
 /// Documents in order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ranked {
-    /// The index of each in the described list, and how well it fits, the best first.
+    /// For each document its position among the described ones, and its score, the best first.
     pub order: Vec<(usize, f32)>,
-    /// How likely it is that one of the first answers, from 0 to 1.
+    /// The probability that one of the first three answers, from 0 to 1.
     pub probability: f32,
 }
 
-/// Returns the numbers for the probability, among `documents` documents; `None` if nothing was found.
+/// Returns the numbers for the probability, in the order of [`CONFIDENCE`]; `None` if nothing was found. `documents`:
+/// the number of documents in the index.
 #[must_use]
 pub fn confidence(described: &[&Features], order: &[(usize, f32)], documents: usize) -> Option<Confidence> {
     let (first, best) = order.first()?;
     let features = described.get(*first)?;
     let number = |name: &str| NAMES.iter().position(|other| *other == name).map_or(0.0, |place| features[place]);
-    // The scores as parts of one whole: a first document far ahead of the others has nearly all of it.
+    // The scores as shares of one whole (a softmax): a first document far ahead of the others has nearly all of it.
     let parts: Vec<f32> = order.iter().map(|(_, score)| (score - best).exp()).collect();
     let whole: f32 = parts.iter().sum();
     let of_whole = |count: usize| {
@@ -120,7 +123,7 @@ pub fn confidence(described: &[&Features], order: &[(usize, f32)], documents: us
         number("title_covered"),
         number("pairs"),
         number("passage_share"),
-        // Both are logarithms: their sum is the length of the question's title.
+        // Both are logarithms: their sum is the logarithm of the length of the question's title.
         number("title_length_ratio") + number("title_length"),
         logarithm(documents),
         logarithm(described.len()),
@@ -147,14 +150,14 @@ impl Weights {
     fn fit(&self, names: &[&str]) -> Result<(), BadModel> {
         let own: Vec<&str> = self.numbers.iter().map(|(name, ..)| name.as_str()).collect();
         if own != names {
-            return Err(BadModel(format!("it weighs {own:?}, and there are {names:?}")));
+            return Err(BadModel(format!("it weighs {own:?}, but this version computes {names:?}")));
         }
         let is_sound = |number: &f32| number.is_finite();
         let all = self.numbers.iter().flat_map(|(_, mean, deviation, weight)| [mean, deviation, weight]);
         if !all.chain([&self.constant]).all(is_sound)
             || self.numbers.iter().any(|(_, _, deviation, _)| *deviation <= 0.0)
         {
-            return Err(BadModel("a number of it is none".to_owned()));
+            return Err(BadModel("a number is not finite, or a deviation is not positive".to_owned()));
         }
         Ok(())
     }

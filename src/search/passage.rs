@@ -1,4 +1,4 @@
-//! The passage of a text that answers a question.
+//! Finds the passage of a text that answers a question best.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -9,26 +9,26 @@ use super::Question;
 use super::analysis::Analyzer;
 use super::language::Language;
 
-/// The weight of a word of the question's title, compared with one of the rest.
+/// The weight of a word of the question's title, compared with a word of the rest.
 const TITLE_COUNTS: f32 = 2.0;
 
 /// The part of a text that contains the most of the question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Passage {
-    /// The part.
+    /// The text of the passage.
     pub text: String,
-    /// The ranges of bytes in it that match the question.
+    /// The ranges of bytes in `text` that match words of the question.
     pub highlights: Vec<Range<usize>>,
 }
 
-/// A sentence of a text, with its words that match the question.
+/// A sentence of a text, with those of its words that match the question.
 struct Sentence {
     at: Range<usize>,
     words: Vec<(String, Range<usize>)>,
 }
 
-/// Returns the adjacent sentences of `text` that contain the most of the question, with at most `chars` characters (or
-/// one longer sentence, cut). If none contains any of it, returns the first ones.
+/// Returns the adjacent sentences of `text` that contain most of the question, with at most `chars` characters. A
+/// single longer sentence is cut. If no sentence contains any of the question, returns the first ones.
 #[must_use]
 pub fn passage(text: &str, question: &Question<'_>, language: Language, chars: usize) -> Passage {
     let mut analyzer = Analyzer::default();
@@ -49,7 +49,7 @@ pub fn passage(text: &str, question: &Question<'_>, language: Language, chars: u
         .collect();
     let mut best: (f32, Range<usize>) = (-1.0, 0..0);
     for first in 0..sentences.len() {
-        // A passage begins with a match and continues as long as there is room.
+        // A passage begins with a sentence that matches, or with the first one, and continues while there is room.
         if sentences[first].words.is_empty() && first > 0 {
             continue;
         }
@@ -70,7 +70,7 @@ pub fn passage(text: &str, question: &Question<'_>, language: Language, chars: u
             best = (worth, first..upto);
         }
     }
-    // A headline without its text says nothing.
+    // A headline at the end is dropped, since the text below it is missing.
     let ends = |sentence: &Sentence| text[sentence.at.clone()].ends_with(['.', '!', '?', '…', ':', '"', '”', ')']);
     while best.1.len() > 1 && sentences.get(best.1.end - 1).is_some_and(|last| last.words.is_empty() && !ends(last)) {
         best.1.end -= 1;
@@ -88,7 +88,8 @@ pub fn passage(text: &str, question: &Question<'_>, language: Language, chars: u
     Passage { text: part.to_owned(), highlights: highlights.filter(|at| at.end <= part.len()).collect() }
 }
 
-/// The lines of a sentence that say something, each with where it begins.
+/// Returns the lines of a sentence that are not blank, trimmed, each with its position in the text. `at`: the position
+/// of the sentence.
 fn lines(at: usize, sentence: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut from = at;
     sentence.split_inclusive('\n').filter_map(move |line| {

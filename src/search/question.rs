@@ -1,4 +1,4 @@
-//! A question as the index sees it: its terms, their weights, and the first documents that have them.
+//! The first pass of a search: the terms of a question, their weights, and the best documents by BM25.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,55 +14,57 @@ use super::synonyms::Analyzed;
 use super::{Question, SearchError, typos};
 use crate::domain::article::Audience;
 
-/// How many characters of a question are read: a longer text repeats itself, or was pasted.
+/// How many characters of a question's title, and of its rest, are read at most. Longer texts repeat themselves, or
+/// were pasted.
 const LONGEST: usize = 6_000;
 /// The longest first sentence that counts as a title, in characters.
 const LONGEST_TITLE: usize = 140;
-/// The weight of a word of the title, compared with one of the rest.
+/// The weight of a word of the question's title, compared with a word of the rest.
 const TITLE_COUNTS: f32 = 3.0;
-/// The largest extra weight of a repeated word.
+/// The greatest weight that repetition can add to a word.
 const SATURATES: f32 = 4.0;
-/// How many words of a question are searched: the most significant ones.
+/// How many words of a question are searched at most: the most significant ones.
 const LOOKED_FOR: usize = 40;
-/// The weight of the title, besides that of the whole document.
+/// The weight of a match in a document's title, which is added to the weight of the match in the whole document.
 const BY_TITLE: f32 = 0.4;
-/// The weight of a synonym, compared with the word itself, and of a possible meaning of a misspelt word.
+/// The weights of a synonym and of a possible correction of a misspelt word, compared with the word itself.
 const MEANS_THE_SAME: f32 = 0.5;
 const MAY_BE_MEANT: f32 = 0.6;
-/// How many unknown words of a question are looked at for misspellings.
+/// How many unknown words of a question are corrected at most.
 const MISSPELT: usize = 6;
-/// How many documents are examined more closely.
+/// How many documents the first pass returns at most.
 pub(super) const CANDIDATES: usize = 100;
 
 /// A word of the question.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Slot {
-    /// Its rarity: the logarithm of the number of documents per document that has it.
+    /// Its rarity; see [`idf`].
     pub(super) idf: f32,
-    /// Its weight, by how often and where it occurs.
+    /// Its weight, by how often and where it occurs in the question.
     pub(super) weight: f32,
-    /// How often it stands in the title.
+    /// How often it occurs in the question's title.
     pub(super) in_title: f32,
-    /// How often it stands in the rest.
+    /// How often it occurs in the rest of the question.
     pub(super) in_text: f32,
 }
 
-/// A question in one of the languages that the index holds.
+/// A question, analysed in one of the languages of the index.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Form {
-    /// Its different words.
+    /// Its words, each once.
     pub(super) slots: Vec<Slot>,
-    /// The words of its title in order, as numbers of slots.
+    /// The words of its title in order, as positions in `slots`.
     pub(super) title: Vec<u16>,
-    /// The words of the rest.
+    /// The words of the rest in order, as positions in `slots`.
     pub(super) text: Vec<u16>,
-    /// The terms of documents that stand for each word, and how well.
+    /// By the hash of a term of documents: the position of the word for which the term stands, and how well (1 for the
+    /// word itself).
     pub(super) stands_for: HashMap<u32, (u16, f32)>,
-    /// The same terms, as they are searched.
+    /// The same terms, with their texts, to be searched.
     looked_for: Vec<(String, u16, f32)>,
 }
 
-/// Splits a text into its first sentence, which says the most, and the rest.
+/// Splits a text into its first sentence, which serves as a title, and the rest. A long first sentence is cut.
 #[must_use]
 pub(super) fn split(text: &str) -> (&str, &str) {
     let ends = |(at, char): (usize, char)| {
@@ -80,7 +82,8 @@ pub(super) fn split(text: &str) -> (&str, &str) {
     text.split_at(cut)
 }
 
-/// Returns the rarity of a term that `having` of `documents` documents contain.
+/// Returns the rarity (inverse document frequency, as in BM25) of a term that `having` of `documents` documents
+/// contain.
 pub(super) fn idf(documents: f32, having: f32) -> f32 {
     (1.0 + (documents - having + 0.5) / (having + 0.5)).ln()
 }
@@ -95,7 +98,7 @@ fn float(number: usize) -> f32 {
 }
 
 impl Form {
-    /// Reads a question in this language.
+    /// Analyses a question in this language.
     pub(super) fn of(
         question: &Question<'_>,
         language: Language,
@@ -143,7 +146,7 @@ impl Form {
         Ok(())
     }
 
-    /// Chooses the terms to search: the most significant words, possible meanings of misspelt words, and synonyms.
+    /// Chooses the terms to search: the most significant words, possible corrections of misspelt words, and synonyms.
     fn look_for(
         &mut self,
         terms: &[String],
@@ -180,7 +183,7 @@ impl Form {
         Ok(())
     }
 
-    /// Lets a term of documents stand for a word, unless it already stands for one.
+    /// Lets a term of documents stand for a word, unless it stands for a word already.
     fn add(&mut self, term: String, slot: u16, how_well: f32) {
         if let std::collections::hash_map::Entry::Vacant(free) = self.stands_for.entry(hash(&term)) {
             free.insert((slot, how_well));
@@ -189,7 +192,7 @@ impl Form {
     }
 }
 
-/// Returns the first documents by BM25 that the question may see: how well each fits, and where it is.
+/// Returns the best documents by BM25 among those that the asking person may find, each with its score and its address.
 pub(super) fn candidates(
     question: &Question<'_>,
     forms: &[(Language, Form)],
@@ -215,7 +218,7 @@ pub(super) fn candidates(
     if clauses.is_empty() {
         return Ok(Vec::new());
     }
-    // Excluding documents costs more than searching, so it is done only if there are any to exclude.
+    // A clause that excludes documents costs more than the search, so it is added only if there are any to exclude.
     let hidden = Term::from_field_text(open.fields.audience, Audience::Agents.as_str());
     if !question.by_agent && searcher.doc_freq(&hidden)? > 0 {
         clauses.push((Occur::MustNot, Box::new(TermQuery::new(hidden, IndexRecordOption::Basic))));

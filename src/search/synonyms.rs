@@ -1,4 +1,4 @@
-//! Words with the same meaning at this desk.
+//! Synonyms: words and phrases with the same meaning.
 
 use std::collections::HashMap;
 
@@ -7,22 +7,21 @@ use super::language::Language;
 
 /// The synonyms that every desk has.
 const COMMON: &str = include_str!("synonyms.txt");
-/// The largest number of words of a phrase.
+/// The greatest number of words in a phrase.
 const LONGEST_PHRASE: usize = 4;
 
-/// Groups of words with the same meaning.
+/// Groups of words and phrases with the same meaning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Synonyms {
     groups: Vec<Vec<String>>,
 }
 
-/// A line of a synonyms file makes no sense.
+/// A line of a synonyms file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {why}")]
 pub struct BadSynonyms {
     /// The number of the line, from 1.
     pub line: usize,
-    /// Why.
     pub why: &'static str,
 }
 
@@ -30,7 +29,7 @@ impl Synonyms {
     /// Returns the built-in synonyms.
     ///
     /// # Errors
-    /// Never: a test reads them.
+    /// Never, since a test reads them.
     pub fn common() -> Result<Self, BadSynonyms> {
         Self::read(COMMON)
     }
@@ -39,7 +38,7 @@ impl Synonyms {
     /// after `#` is a comment.
     ///
     /// # Errors
-    /// If a line names one word alone, or a phrase is too long.
+    /// If a line has only one entry, or a phrase of more than four words.
     pub fn read(text: &str) -> Result<Self, BadSynonyms> {
         let mut groups = Vec::new();
         for (number, line) in text.lines().enumerate() {
@@ -63,7 +62,7 @@ impl Synonyms {
         Ok(Self { groups })
     }
 
-    /// Adds more synonyms.
+    /// Returns these synonyms and more.
     #[must_use]
     pub fn and(mut self, more: Self) -> Self {
         self.groups.extend(more.groups);
@@ -96,8 +95,8 @@ pub(super) struct Analyzed {
 }
 
 impl Analyzed {
-    /// Returns the synonyms of the words at the beginning of a text: the number of words that they replace, and each
-    /// other phrase.
+    /// Returns the synonyms of the phrases with which `words` begin: each synonym with the number of words that it
+    /// replaces.
     pub(super) fn at<'s>(&'s self, words: &'s [&str]) -> impl Iterator<Item = (usize, &'s [String])> + 's {
         let begins = words.first().and_then(|first| self.by_first.get(*first)).map_or(&[][..], Vec::as_slice);
         let said = begins.iter().filter(move |(phrase, _)| {

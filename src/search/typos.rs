@@ -1,4 +1,4 @@
-//! Words that no document has, and the words that they may be misspellings of.
+//! Corrects misspelt words: finds the words of documents that differ only a little from a word that no document has.
 
 use std::collections::HashMap;
 
@@ -8,16 +8,16 @@ use tantivy::{Searcher, Term};
 
 use super::SearchError;
 
-/// The shortest word to correct: one changed letter makes a shorter word into any other.
+/// The shortest word to correct, in characters. One changed letter can turn a shorter word into many others.
 const SHORTEST: usize = 4;
-/// From this length on, two letters may be wrong.
+/// From this length on, in characters, a word may differ by two changes.
 const LONG: usize = 8;
-/// The largest number of possible meanings of a word.
+/// The greatest number of corrections of a word.
 const MEANT: usize = 3;
 
-/// Returns the words of documents that a word may be a misspelling of, the most frequent first. They differ by one
-/// change (a letter more, less or another, or two swapped), or by two for a long word. The first letter must match,
-/// since it is seldom wrong.
+/// Returns the words of documents of which `term` may be a misspelling, the most frequent first. They differ from it by
+/// one change: a letter added, missing or replaced, or two letters swapped. For a long word without such matches, two
+/// changes are allowed. The first letter must match, since it is seldom wrong. Words with digits are not corrected.
 pub(super) fn meant(searcher: &Searcher, field: Field, term: &str) -> Result<Vec<String>, SearchError> {
     let length = term.chars().count();
     if length < SHORTEST || term.chars().any(|char| char.is_ascii_digit()) {

@@ -19,7 +19,7 @@ texts! {
     AUDIT = Text::both(audit!("WHERE subject_kind = $1 AND subject_id = $2 ORDER BY id"));
     /// Selects the last entries of a subject, newest first.
     LAST_AUDIT = Text::both(audit!("WHERE subject_kind = $1 AND subject_id = $2 ORDER BY id DESC LIMIT $3"));
-    /// Selects the entries of an account on subjects of one kind.
+    /// Selects the entries on subjects of one kind whose actor may be a given account. `$2` is a `LIKE` pattern.
     THEIRS = Text::both("SELECT id, actor_json FROM audit WHERE subject_kind = $1 AND actor_json LIKE $2");
     /// Replaces the account of an entry.
     SIGN = Text::both("UPDATE audit SET actor_json = $2 WHERE id = $1");

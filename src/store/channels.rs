@@ -36,7 +36,7 @@ texts! {
     CHANNELS_WITH = Text::both("SELECT count(*) AS channels FROM channels WHERE access = $1");
     /// Selects one channel of a tenant, to see whether any is known.
     ANY_CHANNEL = Text::both("SELECT number FROM channels WHERE platform = $1 AND tenant = $2 LIMIT 1");
-    /// Selects the next channels with a kind of access.
+    /// Selects the channels with a kind of access whose number is above `$2`, in order.
     CHANNELS_BEHIND = Text::both(
         "SELECT number, platform, tenant, channel, name, access FROM channels WHERE access = $1 AND number > $2 \
          ORDER BY number LIMIT $3"

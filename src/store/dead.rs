@@ -26,7 +26,6 @@ texts! {
 /// An event that could not be handled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadEvent {
-    /// The dedupe key of the event.
     pub key: DedupeKey,
     /// The whole event. It contains people's words.
     pub event_json: String,

@@ -1,5 +1,5 @@
-//! Values kept across restarts, named leases for what one process at a time may do, and a check that the database
-//! accepts writes.
+//! Values kept across restarts, named leases for work that only one process at a time may do, and a check that the
+//! database accepts writes.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use super::statement::{Text, statement, texts};
 use super::{Store, StoreError, WorkerId};
 
 texts! {
-    /// A write without any meaning, to test the database.
+    /// Changes a value that nothing reads, to test whether the database accepts writes.
     PING = Text::both("UPDATE counters SET value = value + 1 WHERE name = 'pings'");
-    /// Reads the value of a name.
+    /// Reads the value that is stored under a name.
     REMEMBERED = Text::both("SELECT value FROM remembered WHERE name = $1");
-    /// Stores the value of a name.
+    /// Stores a value under a name.
     KEEP_IN_MIND = Text::both("INSERT INTO remembered (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
     /// Stores the salt of aliases, unless there is one.
     KEEP_SALT = Text::both("INSERT INTO counters (name, value) VALUES ('salt', $1) ON CONFLICT (name) DO NOTHING");
@@ -24,15 +24,15 @@ texts! {
          held_by = excluded.held_by, until_ms = excluded.until_ms \
          WHERE holds.held_by = excluded.held_by OR holds.until_ms <= $4 RETURNING name"
     );
-    /// Gives a named lease back.
+    /// Releases a named lease, if this worker holds it.
     LET_GO = Text::both("DELETE FROM holds WHERE name = $1 AND held_by = $2");
 }
 
-/// The name under which the database is marked as a copy; an empty value means that it is none.
+/// The name of the stored value that marks the database as a copy of another one. An empty value is no mark.
 pub const COPY: &str = "copy";
 
-/// Returns the salt that aliases are made with: a number that only this database knows. If it has none yet, `fresh`
-/// becomes the salt.
+/// Returns the salt from which the aliases of erased people are made: a number that only this database knows. If it has
+/// none yet, `fresh` becomes the salt.
 ///
 /// # Errors
 /// If the database is away.
@@ -60,8 +60,8 @@ impl dyn Store + '_ {
         self.within(move |tx| Box::pin(std::future::ready(tx.write(keep.clone())))).await
     }
 
-    /// Takes or renews a named lease for this real time. Returns whether this worker holds it now. If a database has
-    /// only one owner, that owner holds every lease.
+    /// Takes or renews a named lease for `lasting` (real time). Returns whether this worker holds it now. On a database
+    /// that is not shared, the only owner holds every lease, so nothing is written and the result is `true`.
     ///
     /// # Errors
     /// If the database is away.
@@ -81,7 +81,7 @@ impl dyn Store + '_ {
         .await
     }
 
-    /// Gives a named lease back.
+    /// Releases a named lease, if this worker holds it.
     ///
     /// # Errors
     /// If the database is away.

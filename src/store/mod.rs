@@ -1,9 +1,9 @@
 //! The database: one port for reading and writing ([`port`]) with two databases behind it, and the tables that every
 //! capability shares: the outbox, dedupe keys, positions, timers, the audit, and standing messages.
 //!
-//! One event is one call of [`Store::decide`]. The work reads facts and writes a decision through [`Tx`], inside one
-//! transaction. A store may run several works in one transaction (each in a savepoint), and may run a work again from
-//! the start if a commit fails. So a work must have no effect except through its [`Tx`].
+//! An event is handled in one call of [`Store::decide`]. The call runs a *work* ([`Work`]): a closure that reads and
+//! writes through [`Tx`], inside one transaction. A store may run several works in one transaction, and may run a work
+//! again from the start if a commit fails. So a work must have no effect except through its [`Tx`].
 
 pub mod audit;
 pub mod channels;
@@ -41,22 +41,25 @@ pub use self::row::Row;
 pub use self::statement::{Statement, Text, statement};
 use crate::domain::outcome::Outcome;
 
-/// How long after the end of a lease, and of the last call that may have been made under it, another process takes
-/// over, in real time: machines' clocks and networks are not exact.
+/// The pause, in real time, before another process takes over the effect of a lease that has ended. The pause begins
+/// when no call made under the lease can be under way any more. It is needed because the machines' clocks and the
+/// network are not exact.
 pub const TAKE_OVER_PAUSE: Duration = Duration::from_secs(5);
-/// How many keys, kept mentions and effects are deleted in one transaction.
+/// The largest number of rows of one kind (dedupe keys, mentions, effects, standing messages) that one transaction
+/// deletes or ends, so that other writers do not wait long.
 pub const TIDIED_AT_ONCE: u32 = 1_000;
 
-/// The database.
+/// The database of the desk: SQLite or PostgreSQL.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Runs `work` in a transaction and commits it. If this returns `Ok`, all its writes are on disk.
     ///
     /// # Errors
-    /// If the work failed (nothing of it is kept) or the database is away.
+    /// If the work failed (nothing of it is kept), or if the database is away. If the connection to PostgreSQL is lost
+    /// during the commit, it stays unknown whether the work was committed.
     async fn decide(&self, about: Scope, work: Work) -> Result<Outcome, StoreError>;
 
-    /// Like [`Store::decide`], for a work that cannot collide with any other.
+    /// Like [`Store::decide`], but locks no names and reads nothing ahead.
     ///
     /// # Errors
     /// As [`Store::decide`].
@@ -76,13 +79,15 @@ pub trait Store: Send + Sync {
     /// If the database is away.
     async fn reader(&self) -> Result<Box<dyn Ask + '_>, StoreError>;
 
-    /// Returns where the database lies, if that is known. The value changes when the database was restored from a copy.
+    /// Returns a text that identifies the database, or `None` if the database has no identity of its own (SQLite). The
+    /// text changes when the database is restored from a copy.
     ///
     /// # Errors
     /// If the database is away.
     async fn lies_in(&self) -> Result<Option<String>, StoreError>;
 
-    /// Overwrites deleted data wherever the database still keeps it. Returns whether all of it is gone.
+    /// Removes deleted data from SQLite's write-ahead log. Returns whether none is left. On PostgreSQL it does nothing
+    /// and returns `false`.
     ///
     /// # Errors
     /// If the database is away.
@@ -91,7 +96,8 @@ pub trait Store: Send + Sync {
     /// Updates the metrics of the connections for `/metrics`.
     fn measure(&self);
 
-    /// Returns a counter that changes with every waking commit, of any process.
+    /// Returns a counter that changes after each commit that wakes dispatchers, of this process or another. It may also
+    /// change without such a commit.
     fn changed(&self) -> watch::Receiver<u64>;
 
     /// Whether other processes may use the same database.
@@ -123,7 +129,7 @@ impl dyn Store + '_ {
 pub struct WorkerId(pub String);
 
 impl WorkerId {
-    /// Creates a new id.
+    /// Creates an id that no other process has.
     #[must_use]
     pub fn new() -> Self {
         Self(crate::clock::real::unique_name())
@@ -142,11 +148,11 @@ pub enum StoreError {
     /// The database is away, full or busy: try again later.
     #[error("the database is away: {0}")]
     Away(String),
-    /// Another process changed the same ticket meanwhile: decide again.
-    #[error("the ticket was changed meanwhile")]
+    /// Another transaction changed the same data meanwhile: decide again.
+    #[error("another transaction changed the same data meanwhile")]
     Conflict,
-    /// The message that the event may belong to is just being posted: decide again once its id is known.
-    #[error("a card is being posted that it may belong to")]
+    /// The event may belong to a message that is just being posted: decide again once the id of that message is known.
+    #[error("the event may belong to a card that is being posted")]
     Early,
     /// Data cannot be read: a fault of the program, or another version's data.
     #[error("the database holds something unexpected: {0}")]

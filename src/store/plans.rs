@@ -92,7 +92,8 @@ const YEARS: &str = "\
     INSERT INTO positions SELECT 'slack', 'T' || n % 100, n::text, '1' FROM generate_series(1, 20000) AS n; \
     INSERT INTO holds SELECT n::text, 'x', n FROM generate_series(1, 2000) AS n; \
     ANALYZE;";
-/// Values that are selected and not compared have no type of their own.
+/// The types of the parameters of `ENQUEUE_VIEW`. PostgreSQL cannot infer the type of a parameter that is only
+/// selected.
 const TYPES_OF_AN_EFFECT: &str =
     "(text, text, text, text, bigint, text, text, text, text, bigint, bigint, bigint, bigint, text)";
 
@@ -125,7 +126,7 @@ pub async fn hold_on_sqlite(texts: &[(&str, Text)]) {
         for step in plan {
             let step: String = step.get("detail");
             told += 1;
-            // The rows that the statement itself brings or has made.
+            // These steps scan no table, only rows that the statement itself contains or computes.
             if ["SCAN CONSTANT ROW", "SCAN v", "SCAN g"].contains(&step.as_str()) || step.starts_with("SCAN json_each ")
             {
                 continue;
@@ -135,7 +136,7 @@ pub async fn hold_on_sqlite(texts: &[(&str, Text)]) {
                 !step.starts_with("SCAN") || allowed.iter().any(|index| step.contains(index)),
                 "{name} reads a whole table: {step}"
             );
-            assert!(!step.contains("TEMP B-TREE") || MAY_SORT.contains(name), "{name} sorts by hand: {step}");
+            assert!(!step.contains("TEMP B-TREE") || MAY_SORT.contains(name), "{name} sorts without an index: {step}");
         }
     }
     assert!(told > 30, "only {told} steps were looked at");
@@ -148,7 +149,8 @@ pub async fn hold_on_postgres(texts: &[(&str, Text)]) {
     let store = PostgresStore::open(&PostgresSettings::new(&url)).await.expect("it opens");
     let mut conn = PgConnection::connect(&url).await.expect("a connection");
     sqlx::raw_sql(YEARS).execute(&mut conn).await.expect("years");
-    // PostgreSQL reads small tables as a whole and joins them at once, which it would not do with large ones.
+    // PostgreSQL scans small tables as a whole and joins them by hash or merge, which it would not do with large
+    // tables. So these kinds of plans are switched off.
     let setup = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; \
                  SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan";
     sqlx::raw_sql(setup).execute(&mut conn).await.expect("settings");
@@ -178,14 +180,15 @@ fn look(name: &str, step: &Value) {
         assert_ne!(kind, "Seq Scan", "{name} reads a whole table: {step:#}");
         let along = ALONG_ON_POSTGRES.contains(&(name, index));
         let is_index = kind.contains("Index");
-        assert!(!is_index || along || step.get("Index Cond").is_some(), "{name} runs along a whole index: {step:#}");
+        assert!(!is_index || along || step.get("Index Cond").is_some(), "{name} scans a whole index: {step:#}");
     }
     for part in step["Plans"].as_array().into_iter().flatten() {
         look(name, part);
     }
 }
 
-/// Checks that the values of a `VALUES` row come in the order of their numbers: rows are added by counting on.
+/// Checks that the parameters of each `VALUES` row are numbered in order: a merged statement numbers the parameters of
+/// further rows by counting on.
 pub fn hold_in_order(texts: &[(&str, Text)]) {
     let mut told = 0;
     for (name, text) in texts {

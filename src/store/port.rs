@@ -113,7 +113,7 @@ pub enum Sequence {
 }
 
 impl Sequence {
-    /// Returns its name in the database.
+    /// Returns the name of the sequence in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -126,13 +126,14 @@ impl Sequence {
 /// [`Tx`].
 pub type Work = Arc<dyn for<'t> Fn(&'t mut dyn Tx) -> BoxFuture<'t, Result<Outcome, StoreError>> + Send + Sync>;
 
-/// What is known about a work before it begins.
+/// What a store may prepare before a work begins: names to lock, and queries to read ahead.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// The names of what the work decides about. They are locked: until the commit no other work decides about any of
-    /// them.
+    /// The names of the people, conversations and messages that the work decides about. Works that share a name run one
+    /// after the other. (PostgreSQL locks the names until the commit. SQLite runs all works one after the other.)
     pub names: Vec<String>,
-    /// The queries that the work asks first, so that they can be sent together with those of other works.
+    /// The first queries of the work. SQLite runs them together with those of other works, before any of the works
+    /// begins. PostgreSQL ignores them.
     pub ahead: Vec<Statement>,
 }
 
@@ -168,7 +169,7 @@ impl dyn Store + '_ {
                 end => {
                     end?;
                     let value = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-                    return value.ok_or_else(|| StoreError::Work("the work came to nothing".to_owned()));
+                    return value.ok_or_else(|| StoreError::Work("the work ended without a result".to_owned()));
                 }
             }
         }

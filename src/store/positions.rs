@@ -20,7 +20,6 @@ texts! {
 /// How far a conversation has been read: every message up to there has been handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// Its workspace or guild.
     pub tenant: Tenant,
     /// A channel (`C1`), a thread of it (`C1/17.5`), or the tenant as a whole (empty).
     pub conversation: String,

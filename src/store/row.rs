@@ -15,7 +15,7 @@ use super::{StoreError, postgres, sqlite};
 use crate::domain::ids::{MessageRef, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::subject::Subject;
 
-/// A row of an answer, from either database.
+/// A row of a query's result, from either database.
 #[derive(Debug)]
 pub struct Row(Inner);
 
@@ -34,13 +34,14 @@ pub(super) struct OwnRow {
 }
 
 impl OwnRow {
+    /// Creates a row from the names of its columns and their values, in the same order.
     pub const fn new(columns: Arc<[String]>, values: Vec<Value>) -> Self {
         Self { columns, values }
     }
 
     fn get<'r, T: Of<'r>>(&'r self, column: &str) -> Result<T, StoreError> {
         let value = self.columns.iter().position(|name| name == column).and_then(|at| self.values.get(at));
-        value.and_then(T::of).ok_or_else(|| StoreError::Corrupt(format!("the column {column} holds something else")))
+        value.and_then(T::of).ok_or_else(|| StoreError::Corrupt(format!("{column} is missing or of another type")))
     }
 }
 
@@ -50,9 +51,9 @@ impl From<OwnRow> for Row {
     }
 }
 
-/// What a value of a row can be read as.
+/// A type into which a value that SQLite's writer has read can be converted.
 pub trait Of<'r>: Sized {
-    /// `None` if it is something else.
+    /// Converts a value. Returns `None` if the value has another type.
     fn of(value: &'r Value) -> Option<Self>;
 }
 
@@ -115,7 +116,7 @@ impl Row {
         }
     }
 
-    /// Reads a count; a negative number counts as zero.
+    /// Reads a count. A number that does not fit into `N`, such as a negative one, is read as zero.
     ///
     /// # Errors
     /// If the column holds something unexpected.
@@ -147,7 +148,7 @@ impl Row {
         self.get::<Option<&str>>(column)?.map(|text| parse(column, text)).transpose()
     }
 
-    /// Reads a value from its name.
+    /// Reads a value of an enum without fields from its name.
     ///
     /// # Errors
     /// If the column holds something unexpected.
@@ -155,7 +156,7 @@ impl Row {
         called(column, self.get(column)?)
     }
 
-    /// Reads a value from its name, if there is one.
+    /// Reads a value of an enum without fields from its name, if there is one.
     ///
     /// # Errors
     /// If the column holds something unexpected.
@@ -221,7 +222,7 @@ impl Statement {
     }
 }
 
-/// Returns a moment as it is stored.
+/// Returns a moment as it is stored: in milliseconds since the Unix epoch.
 #[must_use]
 pub fn ms(moment: Timestamp) -> i64 {
     moment.as_millisecond()
@@ -230,7 +231,7 @@ pub fn ms(moment: Timestamp) -> i64 {
 /// Returns a value as JSON.
 ///
 /// # Errors
-/// If it cannot be written as JSON: a fault of ours.
+/// If the value cannot be written as JSON, which is a fault of the program.
 pub fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Work(error.to_string()))
 }
@@ -239,7 +240,7 @@ pub fn json(value: &impl Serialize) -> Result<String, StoreError> {
 /// each row.
 ///
 /// # Errors
-/// If it cannot be written as JSON: a fault of ours.
+/// If the value cannot be written as JSON, which is a fault of the program.
 pub fn account_anywhere(account: &PersonRef) -> Result<String, StoreError> {
     Ok(format!("%{}%", json(account)?))
 }
@@ -247,7 +248,7 @@ pub fn account_anywhere(account: &PersonRef) -> Result<String, StoreError> {
 /// Returns the name of a value of an enum without fields.
 ///
 /// # Errors
-/// If it has fields: a fault of ours.
+/// If the value has fields, which is a fault of the program.
 pub fn name(value: &impl Serialize) -> Result<String, StoreError> {
     match serde_json::to_value(value) {
         Ok(Json::String(name)) => Ok(name),

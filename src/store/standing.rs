@@ -1,4 +1,4 @@
-//! The bot's own messages that stand on a platform.
+//! The table of standing messages: the record of the bot's own messages on the platforms.
 
 use super::port::{Ask, Tx};
 use super::row::{Row, json};
@@ -54,7 +54,7 @@ texts! {
         "",
         "standing AS s WHERE s.platform = $1 AND s.tenant = $2 AND s.channel = $3 AND s.message = $4 ORDER BY s.id"
     ));
-    /// Selects the messages that show the words of another message.
+    /// Selects the bot's messages that show the words of a given message.
     SHOWING = Text::both(standing!(
         "", "standing AS s WHERE s.slot = $1 AND s.slot <> '' AND s.view = $2 ORDER BY s.id"
     ));
@@ -103,7 +103,7 @@ pub async fn places(ask: &mut dyn Ask, about: &Subject, view: &str, platform: Pl
     Ok(ask.one(asked, |row| row.count("places")).await?.unwrap_or_default())
 }
 
-/// Returns the number of the last standing message of this view of a subject, or 0.
+/// Returns the number (row id) of the last standing message of this view of a subject, or 0.
 ///
 /// # Errors
 /// If the database is away.
@@ -113,8 +113,8 @@ pub async fn last(ask: &mut dyn Ask, about: &Subject, view: &str) -> Result<u64,
     Ok(last.and_then(|last| u64::try_from(last).ok()).unwrap_or_default())
 }
 
-/// Returns the standing messages of this view of a subject after one number and up to another, each with its own
-/// number.
+/// Returns the standing messages of this view of a subject whose number (row id) is above `after` and at most
+/// `through`, in order, each with its number.
 ///
 /// # Errors
 /// If the database is away.
@@ -141,7 +141,7 @@ pub async fn views(ask: &mut dyn Ask, of: &[(Subject, &'static str, Place)]) -> 
     ask.all_of(asked.collect(), read).await
 }
 
-/// Returns the messages that show the words of this message, oldest first.
+/// Returns the bot's messages that show the words of this message, oldest first.
 ///
 /// # Errors
 /// If the database is away.
@@ -149,7 +149,7 @@ pub async fn showing(ask: &mut dyn Ask, of: &MessageRef) -> Result<Vec<Standing>
     ask.all(statement(SHOWING).bind(of.to_string()).bind(LINES), read).await
 }
 
-/// Returns the rows of this message; a message of several lines has one for each line.
+/// Returns the entries of one message of the bot. A message that shows several lines has an entry for each of them.
 ///
 /// # Errors
 /// If the database is away.
@@ -157,7 +157,8 @@ pub async fn at(ask: &mut dyn Ask, message: &MessageRef) -> Result<Vec<Standing>
     ask.all(statement(STANDING_MESSAGE).bind_message(message), read).await
 }
 
-/// Moves the posts of one ticket, and the lines under its card, to another ticket. Its views stay its own.
+/// Moves the bot's messages about a ticket that are no views, and the lines under its card, to another ticket. Its
+/// views stay with the first ticket.
 ///
 /// # Errors
 /// If the database is away.
@@ -166,7 +167,8 @@ pub fn give(tx: &mut dyn Tx, from: TicketId, to: TicketId) -> Result<(), StoreEr
     tx.write(statement(MOVE_STANDING).bind_subject(&from).bind(to.id()).bind(SAID).bind(LINES))
 }
 
-/// Deletes some of the standing messages of a forgotten subject. Returns whether there may be more.
+/// Deletes at most [`TIDIED_AT_ONCE`] standing messages of a subject that is being deleted. Returns whether there may
+/// be more.
 ///
 /// # Errors
 /// If the database is away.

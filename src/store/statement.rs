@@ -10,9 +10,7 @@ use std::hash::{Hash, Hasher};
 /// One SQL text, in the dialect of each database.
 #[derive(Clone, Copy, Debug)]
 pub struct Text {
-    /// The text for SQLite.
     pub sqlite: &'static str,
-    /// The text for PostgreSQL.
     pub postgres: &'static str,
 }
 
@@ -30,7 +28,7 @@ impl Text {
     }
 }
 
-// SQLite's text names the statement: no two statements share it.
+// The SQLite text tells texts apart: no two texts share it.
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
         self.sqlite == other.sqlite
@@ -61,7 +59,8 @@ pub(crate) use texts;
 /// The largest number of rows of one statement.
 const ROWS: usize = 64;
 
-/// Which numbers of rows a statement may have. Each number makes a separate text, and unprepared texts cost more.
+/// The numbers of rows that a merged statement may have. Each number makes a separate SQL text, and a text costs more
+/// as long as it is not prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rows {
     /// Powers of two.
@@ -80,12 +79,10 @@ impl Rows {
     }
 }
 
-/// A value of a statement.
+/// A value of a statement. `None` is the NULL of SQL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
-    /// A number.
     Int(Option<i64>),
-    /// A text.
     Text(Option<String>),
 }
 
@@ -174,7 +171,8 @@ pub(super) fn merged(works: impl IntoIterator<Item = Vec<Spoken>>, rows: Rows) -
     alike.into_iter().flat_map(|alike| with_rows(alike, rows)).collect()
 }
 
-/// Whether a statement can become another row of these. It cannot if it would change what another row has written.
+/// Whether `one` can become another row of the statement that `others` make up. Both must have the same text, and `one`
+/// must not update (`DO UPDATE`) a row that another of them writes. The conflict columns must be the first values.
 fn can_share(others: &[Spoken], one: &Spoken) -> bool {
     let is_alike = |other: &Spoken| other.text == one.text && other.or_conflict == one.or_conflict;
     if !others.first().is_some_and(is_alike) {
@@ -237,7 +235,7 @@ pub(super) fn counted_on(to: &mut String, text: &str, from: usize) {
     }
 }
 
-/// Words as they are stored: PostgreSQL keeps no NUL character, and nobody can see one.
+/// Replaces NUL characters, which PostgreSQL cannot store.
 fn clean(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }

@@ -10,7 +10,8 @@ use crate::domain::event::{Timer, TimerKind};
 use crate::domain::subject::Subject;
 
 texts! {
-    /// Selects due timers of the known kinds. Timers of another version are left to that version and fill no page.
+    /// Selects due timers of the kinds that this version knows. Timers of other kinds are left to the version that set
+    /// them, and must not fill the page.
     DUE_TIMERS = Text::each(
         "SELECT subject_kind, subject_id, kind, slot, due_at_ms FROM timers WHERE due_at_ms <= $1 \
          AND kind IN (SELECT value FROM json_each($3)) ORDER BY due_at_ms, subject_kind, subject_id LIMIT $2",
@@ -18,7 +19,7 @@ texts! {
          AND kind IN (SELECT value FROM json_array_elements_text($3::json)) \
          ORDER BY due_at_ms, subject_kind, subject_id LIMIT $2"
     );
-    /// Reads the next moment of a timer.
+    /// Reads the earliest moment after `$1` for which a timer is set.
     NEXT_TIMER = Text::both("SELECT min(due_at_ms) AS due_at_ms FROM timers WHERE due_at_ms > $1");
     /// Sets a timer.
     SET_TIMER = Text::both(
@@ -36,7 +37,7 @@ texts! {
     FORGET_TIMERS = Text::both("DELETE FROM timers WHERE subject_kind = $1 AND subject_id = $2 RETURNING kind");
 }
 
-/// Sets a timer: one for each kind, subject and slot.
+/// Sets a timer. It replaces the timer of the same subject, kind and slot, if there is one.
 ///
 /// # Errors
 /// If the database is away.
@@ -77,7 +78,7 @@ impl dyn Store + '_ {
         Ok(self.reader().await?.one(asked, |row| row.moment_if("due_at_ms")).await?.flatten())
     }
 
-    /// Deletes a timer that has fired and whose consequences were decided before.
+    /// Deletes a timer whose firing was handled before, unless the timer was set to another moment since.
     ///
     /// # Errors
     /// If the database is away.

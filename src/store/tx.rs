@@ -39,12 +39,13 @@ pub(super) struct StoreTx<'c> {
 }
 
 impl<'c> StoreTx<'c> {
+    /// Begins a work. Its writes go into a new, last entry of `unsent`.
     pub fn new(link: &'c mut dyn Link, unsent: &'c mut Unsent, known: Known) -> Self {
         unsent.push(Vec::new());
         Self { link, unsent, known, away: None, news: None }
     }
 
-    /// Which dispatchers are woken once this is committed.
+    /// Returns which dispatchers to wake once the transaction is committed. `None`: none.
     pub const fn news(&self) -> Option<News> {
         self.news
     }
@@ -71,7 +72,7 @@ impl<'c> StoreTx<'c> {
         }
     }
 
-    /// Passes a result on, and remembers whether the database has failed.
+    /// Returns `result`. If it says that the database was away, all later calls of this transaction fail.
     fn kept<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(StoreError::Away(why)) = &result {
             self.away.get_or_insert_with(|| why.clone());

@@ -1,4 +1,4 @@
-//! Every act, once, on both platforms, by people: whoever adds an act adds the line here that does it.
+//! Does every act once on both platforms, as people do it. Whoever adds an act adds the line here that does it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use crate::harness::{Desk, Setup, find_control, on, on_both_with, see};
 use crate::knowledge::knowing;
 use crate::looks::Looks as _;
 
-/// How something is done.
+/// The way in which a person does an act. The first field is the person.
 enum By<'a> {
-    /// By a button: whose, in which channel, what it says.
+    /// A button: person, channel, label.
     Button(&'a str, &'a str, &'a str),
-    /// By a button and the form that it opens, with these words.
+    /// A button and the form that it opens: person, channel, label, words for the form.
     Form(&'a str, &'a str, &'a str, &'a str),
-    /// By a menu of choices.
+    /// A menu: person, channel, label, choice.
     Menu(&'a str, &'a str, &'a str, &'a str),
-    /// By a command.
+    /// A command: person, words after `/desk`.
     Command(&'a str, &'a str),
 }
 
@@ -35,7 +35,7 @@ async fn follow(desk: &Desk, world: &Arc<dyn World>, by: By<'_>) {
     }
 }
 
-/// The names of the acts in the audit of all tickets.
+/// Returns the names of the acts in the audit of the newest ten tickets and of everything beside tickets.
 async fn audited(desk: &Desk) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for ticket in desk.store().tickets(None, 10).await.expect("tickets") {
@@ -51,7 +51,8 @@ async fn every_act_is_done_once() {
     let nudging = Setup { more: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() };
     on_both_with(nudging, async |desk, world| {
         let (mut done, mut done_by_hand) = (BTreeSet::new(), BTreeSet::new());
-        // Does the act, and looks for it: in the audit if it has a name there, else in what its actor is told.
+        // Does the act and checks that it was done: by a new name in the audit, or by a new private answer to the
+        // person if the act has no name in the audit.
         let mut act = async |name: &'static str, by: By<'_>| {
             let spec = acts().find(|spec| spec.name == name).expect("it is an act");
             let who = match by {
@@ -62,7 +63,7 @@ async fn every_act_is_done_once() {
             follow(desk, world, by).await;
             let is_opened = desk.store().total().await.expect("a count") == count + 1;
             let new: Vec<String> = audited(desk).await.difference(&before).cloned().collect();
-            // A request that is opened by an act is in the audit as such, like any.
+            // An act that opens a request is in the audit as `opened`, which is no new name: the tickets are counted.
             let is_known = (spec.audit == "opened" && is_opened) || new.iter().any(|act| act == spec.audit);
             let is_told = spec.audit.is_empty() && desk.last_private(world, who) != told;
             assert!(is_known || is_told, "{}: {name} was not done; new in the audit: {new:?}", world.platform());

@@ -1,4 +1,4 @@
-//! Who hears of an outage, and what is said of it to whom.
+//! Announcements of outages: which channels hear of an outage, and what they are told.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use expect_test::expect;
 use crate::harness::{Desk, Setup, on, on_both, on_both_with, on_each, see};
 use crate::outages::{shown, standing, subscribe};
 
-/// Mia may do everything about outages.
+/// Gives agents, such as Mia, every right about outages.
 const ALL_RIGHTS: &str = "[rights]\noutage_announce_high = [\"agents\"]\noutage_mention_all = [\"agents\"]\n";
 
-/// Fills in the announcement that is open, on Discord in two pages.
+/// Fills in Mia's open form of an announcement, which has two pages on Discord.
 async fn fill_in(desk: &Desk, world: &Arc<dyn World>, channel: &str, fields: &[(&str, &str)]) {
     let is_first = |name: &str| ["title", "services", "severity", "known", "next"].contains(&name);
     let (first, second): (Vec<_>, Vec<_>) = fields.iter().copied().partition(|(name, _)| is_first(name));
@@ -27,7 +27,8 @@ async fn fill_in(desk: &Desk, world: &Arc<dyn World>, channel: &str, fields: &[(
     }
 }
 
-/// Mia writes an announcement by the command.
+/// Mia opens the form of an announcement by the command and fills it in. The fields replace the defaults. Nothing is
+/// announced yet.
 pub async fn write(desk: &Desk, world: &Arc<dyn World>, fields: &[(&str, &str)]) {
     desk.command(world, "mia", "outage announce").await;
     let base = [("title", "Nobody gets in"), ("severity", "medium")];
@@ -36,7 +37,7 @@ pub async fn write(desk: &Desk, world: &Arc<dyn World>, fields: &[(&str, &str)])
     fill_in(desk, world, "random", &all).await;
 }
 
-/// In how many messages of the bot each of these channels says something.
+/// Returns the number of the bot's public messages in each channel.
 pub fn counts<const N: usize>(world: &Arc<dyn World>, channels: [&str; N]) -> [usize; N] {
     channels.map(|channel| standing(world, channel).len())
 }
@@ -58,7 +59,7 @@ async fn channels_are_named_besides_those_that_follow_and_each_hears_once() {
         desk.press(world, "mia", "random", "Announce it now").await;
         assert_eq!(counts(world, ["sales", "general", "random"]), [1, 1, 0], "{}", world.platform());
         assert_eq!(counts(&desk.other(world), ["sales", "general"]), [0, 0], "{}", world.platform());
-        // News go there, too; the next outage does not.
+        // News reaches the named channels, too; the next outage does not.
         desk.command(world, "mia", on(world, "outage resolve MI-3 Fixed.", "outage resolve outage:MI-3 known:Fixed."))
             .await;
         assert!(standing(world, "general")[0].contains("Fixed."), "{}", world.platform());
@@ -84,7 +85,7 @@ async fn everywhere_needs_a_right_and_reaches_every_channel_once() {
         desk.press(&world, "mia", "random", "Announce it now").await;
         let heard = counts(&world, ["sales", "general", "random"]);
         assert_eq!(heard, [1, 1, 1], "{}", world.platform());
-        // The affected service's channels come first.
+        // The channels that follow the affected service come first.
         let first = desk.stage.journal.since(since).into_iter().find(|entry| {
             entry.kind == "posted" && entry.text("channel") != "desk-triage" && entry.text("channel") != "random"
         });
@@ -157,7 +158,7 @@ async fn a_channel_that_is_shared_with_others_hears_nothing_unless_it_is_allowed
     let world = desk.slack();
     subscribe(&desk, &world, "sales", "vpn").await;
     subscribe(&desk, &world, "general", "vpn").await;
-    // Before the preview, and in the moment between it and the post.
+    // The channel becomes shared between the preview and the post; the second time it is shared before the preview.
     for (is_before, told) in [(false, "It goes to 2 channels"), (true, "It goes to 1 channel")] {
         if is_before {
             let channels = desk.store().channels(&tenant(&desk)).await.expect("channels");
@@ -177,7 +178,7 @@ async fn a_channel_that_is_shared_with_others_hears_nothing_unless_it_is_allowed
     assert_eq!(desk.store().counts().await.expect("counts").failed, 0);
     desk.end().await;
 
-    // It is known by the list at the start, too.
+    // The list of channels at the start shows the sharing, too.
     let mut desk = Desk::open().await;
     share(&desk);
     desk.stop().await;
@@ -209,7 +210,7 @@ async fn everybody_is_mentioned_by_a_choice_with_a_right_of_its_own_and_once() {
         write(desk, world, &tick(world)).await;
         let told = desk.last_private(world, "mia");
         assert!(told.contains("outage_mention_all"), "{}: {told}", world.platform());
-        // Whoever types it mentions nobody.
+        // Mentions in the words that a person types ping nobody.
         subscribe(desk, world, "sales", "vpn").await;
         write(desk, world, &[("services", "vpn"), ("known", "@everyone @channel <!channel> <!here>")]).await;
         desk.press(world, "mia", "random", "Announce it now").await;
@@ -229,7 +230,7 @@ async fn everybody_is_mentioned_by_a_choice_with_a_right_of_its_own_and_once() {
     .await;
 }
 
-/// In how many messages of a channel the bot has pinged Jeff, whom none of them names.
+/// Returns the number of the bot's messages that ping Jeff. None names him, so these mention everybody.
 fn mentions(world: &Arc<dyn World>) -> usize {
     let view = see(world, "jeff");
     let all = view.channels.iter().flat_map(|channel| &channel.messages);
@@ -250,7 +251,8 @@ async fn what_an_outage_is_about_can_be_changed() {
         let mut told = vec![begun.join(" | ")];
         told.extend(standing(world, "general"));
         assert_eq!(standing(world, "general"), standing(world, "sales"), "{}", world.platform());
-        // Whoever follows the former service now does not hear of it first; whoever has heard of it hears the end.
+        // A channel that begins to follow the former service does not hear of the outage. Channels that have heard of
+        // it hear of its end.
         subscribe(desk, world, "random", "vpn").await;
         let high = on(world, "outage change MI-1 high", "outage change outage:MI-1 severity:high");
         desk.command(world, "mia", high).await;
@@ -339,7 +341,7 @@ async fn how_a_grave_outage_ended_is_said_anew_to_whoever_heard_of_it() {
         desk.end().await;
     })
     .await;
-    // What was not grave is changed, and not said anew.
+    // The end of an outage of lower severity changes the copies and posts nothing.
     on_both(async |desk, world| {
         subscribe(desk, world, "sales", "vpn").await;
         write(desk, world, &[("services", "vpn")]).await;
@@ -362,7 +364,7 @@ async fn news_that_are_overdue_are_told_to_the_admins_after_the_owner() {
         assert_eq!(told("ada"), 1, "{}", world.platform());
         desk.pass(Duration::from_secs(24 * 3600)).await;
         assert_eq!(told("ada"), 1, "{}", world.platform());
-        // Whoever tells news in time is not told on.
+        // If the next news comes in time, the admins are not told.
         desk.press(world, "mia", "desk-triage", "Update…").await;
         desk.fill_in(world, "mia", &[("phase", "identified"), ("next", "in 30 min")]).await;
         desk.pass(Duration::from_secs(35 * 60)).await;
@@ -386,7 +388,7 @@ async fn an_alert_of_a_monitoring_system_is_announced_from_its_menu() {
         fill_in(desk, world, "general", &[("title", "Mail is slow"), ("services", "mail"), ("severity", "low")]).await;
         desk.press(world, "mia", "general", "Announce it now").await;
         assert_eq!(counts(world, ["sales"]), [1], "{}", world.platform());
-        // Whoever may not announce is told so, and not asked to fill in anything.
+        // A person who may not announce is told so, and no form opens.
         world.choose_menu("jeff", &alert, "Announce an outage").await.expect("it is in the menu");
         let is_told = || shown(desk, world, "jeff").contains("Sorry, you need desk permissions for that");
         desk.await_beside("he is told", is_told).await;
@@ -468,7 +470,8 @@ async fn to_make_a_grave_outage_less_so_needs_the_right_to_announce_it() {
         let told = desk.last_private(world, "mia");
         assert!(told.contains("outage_announce_high"), "{}: {told}", world.platform());
         assert!(standing(world, "sales")[0].starts_with("🔴"), "{}", world.platform());
-        // What it is about, and how it goes on, is for whoever announces: nights have no admin.
+        // The services of the outage may be changed by an agent without that right, since there may be no admin at
+        // night.
         let about = on(world, "outage change MI-1 mail", "outage change outage:MI-1 services:mail");
         desk.command(world, "mia", about).await;
         assert!(standing(world, "sales")[0].contains("Email: Nobody gets in"), "{}", world.platform());
@@ -516,7 +519,8 @@ async fn what_is_known_of_channels_is_the_newest_that_was_told_and_of_served_gui
     let row = |id: &str, access| (id.to_owned(), format!("c{id}"), access);
     let listed = vec![known("1", Access::Open), known("2", Access::Open), known("3", Access::Closed)];
     intake.channels_are(&left, listed, at(10)).await.expect("kept");
-    // Shared since, and without its name; a list that was begun before knows nothing of that, nor of one that is new.
+    // Channel 1 becomes shared, told without its name, and channel 4 is new. A list that was begun earlier changes
+    // neither.
     intake
         .channel_is(&left, Channel { name: String::new(), ..known("1", Access::Shared) }, at(20))
         .await
@@ -526,11 +530,11 @@ async fn what_is_known_of_channels_is_the_newest_that_was_told_and_of_served_gui
     let rows = [("1", Access::Shared), ("2", Access::Closed), ("3", Access::Open), ("4", Access::Open)];
     assert_eq!(all().await, rows.map(|(id, access)| row(id, access)));
     intake.channel_is_gone(&left, "2").await.expect("kept");
-    // Whatever was told before is undone by what is told later.
+    // A later list replaces what was told before it.
     intake.channels_are(&left, vec![known("3", Access::Open), known("1", Access::Open)], at(30)).await.expect("kept");
     let rows = [("1", Access::Open), ("3", Access::Open), ("4", Access::Closed)];
     assert_eq!(all().await, rows.map(|(id, access)| row(id, access)));
-    // The guild is not served any more: everywhere is elsewhere.
+    // The guild is not served any more, so "everywhere" leaves it out.
     let world = desk.slack();
     let reach = async || {
         write(&desk, &world, &[("services", "vpn"), ("also", "everywhere")]).await;
@@ -569,7 +573,7 @@ async fn what_was_filled_in_is_kept_to_be_corrected_and_to_be_edited() {
         let preview = shown(desk, world, "mia");
         assert!(preview.contains("VPN, Email: Nobody gets in"), "{}: {preview}", world.platform());
         assert!(preview.contains("Since nine.") && preview.contains("Meanwhile: Use the web."), "{preview}");
-        // A slip that is seen in the preview.
+        // Mia sees a mistake in the preview.
         desk.press(world, "mia", "random", "Edit…").await;
         fill_in(desk, world, "random", &[("title", "Some do not get in")]).await;
         let preview = shown(desk, world, "mia");

@@ -1,4 +1,4 @@
-//! Articles that are written and kept in chat, and what people do with them there.
+//! Articles that are written and kept in chat, and how people use them there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::knowledge::knowing;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What this person was shown alone last, and which buttons stand under it.
+/// Returns the last line of the transcript that only this person sees in a channel, with its buttons.
 fn shown(desk: &Desk, world: &Arc<dyn World>, who: &str) -> String {
     let mine = format!("▸ {who} ");
     let transcript = desk.transcript(world);
     transcript.lines().rfind(|line| line.starts_with(&mine)).unwrap_or_default().to_owned()
 }
 
-/// The key of an article that the sandbox has for agents alone.
+/// Returns the key of an article for agents only.
 async fn article_for_agents(desk: &Desk) -> String {
     let mut reader = desk.store().reader().await.expect("a reader");
     let all = record::page(&mut *reader, ArticleId(0), 100).await.expect("articles");
@@ -29,7 +29,7 @@ async fn article_for_agents(desk: &Desk) -> String {
     one.key.to_string()
 }
 
-/// Until a search for these words finds this.
+/// Searches for these words until `finds` accepts the answer.
 async fn until_found(desk: &Desk, world: &Arc<dyn World>, words: &str, finds: impl Fn(&str) -> bool) {
     patiently("the index follows", async {
         loop {
@@ -59,7 +59,7 @@ async fn an_article_is_written_published_found_reviewed_and_retired() {
         told.push(shown(desk, world, "mia"));
         desk.command(world, "mia", "articles drafts").await;
         told.push(shown(desk, world, "mia"));
-        // Nobody finds a draft, and nobody but the desk reads it.
+        // A draft is found by nobody and read by the desk alone.
         desk.command(world, "jeff", "read KB-1").await;
         told.push(shown(desk, world, "jeff"));
         desk.press(world, "mia", "random", "KB-1").await;
@@ -69,7 +69,7 @@ async fn an_article_is_written_published_found_reviewed_and_retired() {
         until_found(desk, world, "badge blinks red", |told| told.contains("KB-1")).await;
         desk.press(world, "jeff", "random", "Read KB-1").await;
         told.push(shown(desk, world, "jeff"));
-        // Half a year later it is to be looked at again.
+        // After half a year the article is due for a review.
         desk.pass(181 * DAY).await;
         desk.command(world, "mia", "articles").await;
         told.push(shown(desk, world, "mia"));
@@ -116,9 +116,9 @@ async fn two_who_edit_an_article_at_once_do_not_overwrite_each_other() {
         let kept = record::by_key(&mut *reader, &ArticleKey::new("KB", 26)).await.expect("an answer").expect("it");
         let versions = record::versions(&mut *reader, kept.article.id, 9).await.expect("versions");
         let by: Vec<_> = versions.iter().map(|version| version.by.as_ref().map(|by| by.name.as_str())).collect();
-        // What was seen is what is replaced: a button from before opens no form over it.
+        // An edit replaces the version that the person saw: a button from before a change opens no form.
         desk.press(world, "ada", "random", "Edit…").await;
-        // Whether there is a form to open is looked for beside the acknowledgement.
+        // The program looks for the form's content beside the acknowledgement, so the answer comes later.
         patiently("she is told", async {
             while !desk.last_private(world, "ada").contains("open that form") {
                 tokio::task::yield_now().await;
@@ -174,7 +174,7 @@ async fn an_agent_sends_an_article_and_the_requester_says_whether_it_helps() {
         desk.press(world, "jeff", "sales", "Not helpful").await;
         desk.command(world, "mia", "article KB-26").await;
         let card = shown(desk, world, "mia");
-        // What is for agents alone is not sent, nor what there is not.
+        // An article for agents only, and one that does not exist, are not sent.
         let for_agents = article_for_agents(desk).await;
         for key in [for_agents.as_str(), "KB-999"] {
             desk.command(world, "mia", &format!("send IT-1001 {key}")).await;
@@ -233,7 +233,7 @@ async fn what_a_search_does_not_find_is_asked_with_the_same_words() {
 
 #[tokio::test]
 async fn who_cannot_be_written_to_has_their_words_back() {
-    // On Slack there is nobody whom a bot cannot write to but who is gone: then nobody waits for an answer either.
+    // On Slack a bot can write to everybody who is not gone, so the scope is taken away instead.
     on_each(Setup::default(), async |desk, world| {
         if world.platform() == "slack" {
             world.inject(Fault::RevokeScope { scope: "im:write".to_owned() });
@@ -244,7 +244,8 @@ async fn who_cannot_be_written_to_has_their_words_back() {
         let told = desk.last_private(&world, "sam");
         let is_theirs = told.contains("my zither is out of tune");
         assert!(is_theirs, "{}: {told}", world.platform());
-        // Discord tells only once something is to be said there: the desk has the request, and they are told what to do.
+        // Discord refuses only when the bot posts the direct message. By then the desk has the request, and the answer
+        // to the command says what to do.
         let expected = if world.platform() == "slack" { "I can't write to you directly" } else { "please allow them" };
         assert!(told.contains(expected), "{told}");
         desk.end_with_refusals().await;

@@ -1,7 +1,7 @@
-//! The database is away for a while, under a program that people go on talking to; and the other ways in which what the
-//! program stands on fails it: at its start, by nonsense, by a file that is not its own.
+//! The database is away for a while, and people go on writing to the program. The submodules test other failures of
+//! what the program depends on: at its start, answers that are nonsense, a database file that is not its own.
 //!
-//! "Away" is PostgreSQL behind a gate that is shut, and SQLite on a disk that takes nothing more.
+//! "Away" means PostgreSQL behind a gate that is shut, or SQLite on a disk that is full.
 
 mod files;
 mod gate;
@@ -22,7 +22,7 @@ use crate::harness::{find_control, patiently, see};
 use crate::program::Site;
 use crate::program::child::{self, Child};
 
-/// How long the platforms wait for an answer: short, so that Slack has given events up before the database is back.
+/// How long the platforms wait for an answer. It is short, so that Slack gives events up before the database is back.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn with_postgres_out_of_reach_nothing_is_lost_and_work_resumes() {
 #[tokio::test]
 async fn with_the_disk_full_nothing_is_lost_and_work_resumes() {
     let site = site().await;
-    // Who may write no further is told by a signal, which ends a program unless it is ignored.
+    // A write beyond the limit of a file's size raises the signal SIGXFSZ, which ends a process unless it is ignored.
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_deskbell")]);
     let child = Child::spawn_by(command, site.folder.path(), "serve", &[]);
@@ -61,14 +61,14 @@ async fn with_the_disk_full_nothing_is_lost_and_work_resumes() {
     }
 }
 
-/// The program on a stage while its database is away.
+/// A program whose database goes away.
 struct Trouble<'s> {
     site: &'s Site,
     child: &'s Child,
 }
 
 impl Trouble<'_> {
-    /// People ask and press before, meanwhile and afterwards.
+    /// People ask and press before, during and after the trouble, which `begins` and `ends` bring about.
     async fn passes(&self, begins: impl Fn(), ends: impl Fn()) {
         self.child.ready().await;
         let ready = format!("http://{}/readyz", self.child.address().await);
@@ -95,7 +95,7 @@ impl Trouble<'_> {
             }
         }
         patiently("it is not ready", answers(&ready, 503)).await;
-        // Slack gives up sending what was not acknowledged; then it has to be read.
+        // Slack gives up events that were not acknowledged. From then on only reading the history finds them.
         let journal = &self.site.stage.journal;
         let mut grown = journal.grown();
         let given_up = grown.wait_for(|_| journal.since(0).iter().any(|entry| entry.kind == "dropped"));
@@ -113,7 +113,7 @@ impl Trouble<'_> {
     }
 }
 
-/// One ticket for each request, one confirmation each, and nothing that somebody would have to mend.
+/// Stops the program and checks that it ended well, with one ticket and one confirmation for each request.
 async fn end(site: &Site, child: Child) {
     let ended = child.terminate().await;
     assert_eq!(ended.code, Some(0), "{}", ended.err);
@@ -137,7 +137,7 @@ async fn end(site: &Site, child: Child) {
             let answers = answers_to(&see(&world, "ada"), channel, text);
             let (confirmations, others): (Vec<_>, Vec<_>) = answers.iter().partition(|text| text.contains("IT-10"));
             assert_eq!(confirmations.len(), 1, "{}: {answers:#?}", world.platform());
-            // Somebody may have taken it.
+            // Mia may have taken the request.
             assert!(others.is_empty() || others == ["Mia is on it."], "{}: {answers:#?}", world.platform());
         }
     }
@@ -149,7 +149,7 @@ async fn site() -> Site {
     Site::open_with(options, Platforms::BOTH, "").await
 }
 
-/// Sets another database.
+/// Replaces the database in the settings file.
 fn on(site: &Site, url: &str) {
     let file = format!("sqlite://{}", site.path("desk.db").display());
     let settings = std::fs::read_to_string(site.path("deskbell.toml")).expect("the settings");
@@ -161,7 +161,7 @@ pub async fn ask(world: &Arc<dyn World>, who: &str, channel: &str, text: &str) {
     world.say(who, &Spot::channel(channel), &format!("@desk {text}"), None).await.expect("said");
 }
 
-/// Waits for the answer under a request.
+/// Waits for the confirmation in the thread of a request.
 pub async fn confirmed(world: &Arc<dyn World>, channel: &str, text: &str) {
     let what = format!("{}: an answer to: {text}", world.platform());
     until(world, "ada", &what, |view| {
@@ -170,7 +170,7 @@ pub async fn confirmed(world: &Arc<dyn World>, channel: &str, text: &str) {
     .await;
 }
 
-/// What the bot said in the thread of a request.
+/// Returns the bot's messages in the thread of a request.
 fn answers_to(view: &View, channel: &str, text: &str) -> Vec<String> {
     let channel = view.channels.iter().find(|known| known.name == channel).expect("a channel");
     let asked = channel.messages.iter().filter(|message| !message.bot && message.text.contains(text));
@@ -197,7 +197,7 @@ pub async fn until<T>(world: &Arc<dyn World>, who: &str, what: &str, look: impl 
     .await
 }
 
-/// Waits until a GET has this status.
+/// Waits until a GET is answered with this status.
 pub async fn answers(url: &str, status: u16) {
     while child::get(url).await != status {
         tokio::task::yield_now().await;

@@ -1,5 +1,5 @@
-//! Thousands of cards wait for their channel's limit, and somebody asks something: the answer does not wait behind them,
-//! and the work of sending it does not grow with them.
+//! Thousands of cards wait for the limit of their channel, and a person asks something. The answer does not wait behind
+//! the cards, and the work of sending it does not grow with their number.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,7 @@ use crate::harness::patiently;
 use crate::store_contract::kit::*;
 
 const CARDS: i64 = 5_000;
-/// As many effects as one look may read, and some.
+/// The most effects that may be read for one delivery: a little more than one look at the outbox reads.
 const FEW: usize = 200;
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn the_answer_to_one_who_asks_does_not_wait_behind_thousands_of_cards() {
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(bare::limited(&door, &store, &posts, timing).run(stop.clone()));
-    // The clock stands still: the first cards go, and then the channel's limit is used up.
+    // The clock stands still: the first cards are posted, and then the channel's limit is used up.
     let cards_at_once = rest(&store, &posts).await;
     assert!((1..50).contains(&cards_at_once), "{cards_at_once}");
 
@@ -62,7 +62,7 @@ async fn the_answer_to_one_who_asks_does_not_wait_behind_thousands_of_cards() {
         let read = reading.0.load(Ordering::SeqCst);
         assert!((1..=FEW).contains(&read), "{read} effects were read for one answer");
     }
-    // And each card that goes when its time has come costs no more.
+    // A card whose turn has come costs no more reads either.
     for _ in 0..10 {
         reading.0.store(0, Ordering::SeqCst);
         let before = posts.in_channel("C9");
@@ -84,7 +84,7 @@ async fn the_answer_to_one_who_asks_does_not_wait_behind_thousands_of_cards() {
     store.close().await;
 }
 
-/// Waits until nothing is under way; how many cards stand then.
+/// Waits until a card is posted and no effect is leased. Returns the number of posted cards.
 async fn rest(store: &Arc<dyn Store>, posts: &Posts) -> usize {
     patiently("everything that may go has gone", async {
         while posts.in_channel("C9") == 0 || store.counts().await.expect("counts").leased > 0 {
@@ -95,7 +95,7 @@ async fn rest(store: &Arc<dyn Store>, posts: &Posts) -> usize {
     posts.in_channel("C9")
 }
 
-/// What was posted where.
+/// The channel of each post.
 #[derive(Default)]
 struct Posts(Mutex<Vec<String>>);
 
@@ -121,7 +121,7 @@ impl Delivers for Posts {
     }
 }
 
-/// How many effects were read of the outbox, as the log tells.
+/// Counts the effects that were read from the outbox, by the field `effects` in the trace log.
 #[derive(Clone, Default)]
 struct Reading(Arc<AtomicUsize>);
 

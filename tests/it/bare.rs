@@ -1,4 +1,4 @@
-//! A platform that does nothing but deliver, as a test has it, and a dispatcher for it.
+//! A platform that only delivers, by a function of the test, and a dispatcher for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,23 +15,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::store_contract::kit::door;
 
-/// How a test delivers.
+/// The test's part of the platform.
 #[async_trait]
 pub trait Delivers: Send + Sync {
     async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError>;
 
-    /// What stands of it, but for what is known; nothing unless the test says so.
+    /// Returns a copy of this delivery that is not among the known messages; `None` unless a test overrides it.
     async fn find_second(&self, _: &Delivery, _: &[MessageRef]) -> Option<MessageRef> {
         None
     }
 }
 
-/// A dispatcher without limits that delivers so, as a process of its own.
+/// Returns a dispatcher without limits, with a worker id of its own, as in a process of its own.
 pub fn dispatcher(store: &Arc<dyn Store>, delivers: &Arc<impl Delivers + 'static>, timing: Timing) -> Dispatcher {
     limited(&door(Arc::clone(store)), store, delivers, timing).without_limits()
 }
 
-/// The same with Slack's limits, by the clock of this door.
+/// Returns a dispatcher with Slack's limits, on the clock of this intake.
 pub fn limited(
     door: &Intake,
     store: &Arc<dyn Store>,

@@ -1,6 +1,6 @@
 //! The sandbox's page in a real browser: two people on two platforms, and a request between them.
 //!
-//! Chromium and its driver are needed; `DESKBELL_TEST_NO_BROWSER=1` leaves this out where they cannot be had.
+//! The tests need Chromium and its driver. `DESKBELL_TEST_NO_BROWSER=1` skips them.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -181,7 +181,7 @@ async fn whoever_pings_an_agent_accepts_the_desk_on_the_page_and_the_agent_stays
     composer.send_keys(&words).await.expect("Jeff writes");
     meanwhile(&desk, browser.press(&format!("{half}//button[@data-control='Make it a request']"))).await;
     meanwhile(&desk, browser.see(&on_message("slack", "is with the desk"))).await;
-    // Mia sees the sign on the message, and nothing that the bot says pings her.
+    // The message has its reaction, and no message of the bot pings Mia.
     meanwhile(&desk, browser.see(&format!("{half}//button[@data-reaction='ticket']"))).await;
     for channel in see(&desk.slack(), "mia").channels {
         let all = channel.messages.iter().flat_map(|message| message.thread.iter().chain([message]));
@@ -195,8 +195,9 @@ async fn whoever_pings_an_agent_accepts_the_desk_on_the_page_and_the_agent_stays
     desk.end().await;
 }
 
-/// Waits for what comes of an act on the page. The clock stands still, so the desk is helped over the platforms' limits
-/// whenever something has happened: at a platform, or in the database alone, where what a search finds arrives unseen.
+/// Waits for the result of an act on the page. The clock stands still, so the desk must be settled after each change to
+/// get past the platforms' limits. A change is an entry in the journal, or one in the database alone, such as the
+/// result of a search.
 async fn meanwhile<T>(desk: &Desk, awaited: impl Future<Output = T>) -> T {
     let helped = async {
         loop {
@@ -217,18 +218,18 @@ async fn meanwhile<T>(desk: &Desk, awaited: impl Future<Output = T>) -> T {
     }
 }
 
-/// A message of this half of the page that contains these words.
+/// Returns the XPath of a message with these words in this platform's half of the page.
 fn on_message(platform: &str, words: &str) -> String {
     format!("//section[@data-platform='{platform}']//li[@data-message]//*[@data-text][contains(., \"{words}\")]")
 }
 
-/// A key, as the standard writes it: <https://www.w3.org/TR/webdriver2/#keyboard-actions>.
+/// The Enter key in WebDriver's notation: <https://www.w3.org/TR/webdriver2/#keyboard-actions>.
 const ENTER: char = '\u{e007}';
-/// The name of an element's id in an answer.
+/// The name of the field that holds an element's id.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// Chromium at the end of its driver. The few calls that these tests make are written out here: a library for all of them
-/// brings so many others that the program itself would be compiled twice, with and without them.
+/// Chromium, controlled through its driver. The few calls that these tests need are written out here: a client library
+/// has so many dependencies that the program itself would be compiled twice, with and without them.
 struct Browser {
     http: reqwest::Client,
     /// The address of the session with the driver.
@@ -237,14 +238,14 @@ struct Browser {
     _profile: TempDir,
 }
 
-/// Why the driver has not done something.
+/// An error of the driver.
 #[derive(Debug, serde::Deserialize)]
 struct Refused {
     error: String,
     message: String,
 }
 
-/// Something on the page.
+/// An element of the page.
 struct Element<'b> {
     browser: &'b Browser,
     id: String,
@@ -255,7 +256,7 @@ impl Element<'_> {
         self.browser.call(&format!("element/{}/click", self.id), json!({})).await.map(drop)
     }
 
-    /// Chooses one of a list.
+    /// Chooses the option with this value.
     async fn select_by_value(&self, value: &str) -> Result<(), Refused> {
         let option = json!({ "using": "css selector", "value": format!("option[value='{value}']") });
         let found = self.browser.call(&format!("element/{}/element", self.id), option).await?;
@@ -280,7 +281,7 @@ impl Browser {
         let wishes = json!({
             "goog:chromeOptions": { "args": flags },
             "goog:loggingPrefs": { "browser": "ALL" },
-            // How long the driver waits until something is on the page.
+            // How long the driver waits for an element.
             "timeouts": { "implicit": u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX) },
         });
         let session = browser.call("session", json!({ "capabilities": { "alwaysMatch": wishes } })).await;
@@ -290,7 +291,7 @@ impl Browser {
         browser
     }
 
-    /// Has the driver do something: <https://www.w3.org/TR/webdriver2/#endpoints>.
+    /// Makes a call of WebDriver: <https://www.w3.org/TR/webdriver2/#endpoints>.
     async fn call(&self, what: &str, how: Value) -> Result<Value, Refused> {
         let asked = self.http.post(format!("{}/{what}", self.session)).json(&how).send().await;
         let answer = asked.expect("the driver answers");
@@ -300,7 +301,7 @@ impl Browser {
         if is_done { Ok(value) } else { Err(serde_json::from_value(value).expect("a refusal")) }
     }
 
-    /// Waits until this is on the page.
+    /// Waits for an element and returns it.
     async fn see(&self, xpath: &str) -> Element<'_> {
         match self.call("element", json!({ "using": "xpath", "value": xpath })).await {
             Ok(found) => Element { browser: self, id: found[ELEMENT].as_str().expect("an element").to_owned() },
@@ -308,7 +309,8 @@ impl Browser {
         }
     }
 
-    /// Presses a button once it is there. A list that was drawn anew meanwhile has another one in its place.
+    /// Presses a button once it is there. If the page has redrawn the button meanwhile, the reference is stale, and the
+    /// new button is pressed.
     async fn press(&self, xpath: &str) {
         let pressed = tokio::time::timeout(PATIENCE, async {
             while let Err(refused) = self.see(xpath).await.click().await {
@@ -318,7 +320,7 @@ impl Browser {
         assert!(pressed.await.is_ok(), "{xpath} does not stay where it is");
     }
 
-    /// Everything that can be read on the page.
+    /// Returns the text that can be read on the page.
     async fn words(&self) -> String {
         let script = json!({ "script": "return document.body.innerText", "args": [] });
         match self.call("execute/sync", script).await {
@@ -327,7 +329,8 @@ impl Browser {
         }
     }
 
-    /// What the page logged as an error: exceptions, refused loads, broken policies. The standard knows nothing of it.
+    /// Returns the errors that the page has logged: exceptions, refused loads, violated policies. The call `se/log` is
+    /// not part of the standard.
     async fn errors(&self) -> Vec<Value> {
         let logged = self.call("se/log", json!({ "type": "browser" })).await.expect("the console can be read");
         let entries = logged.as_array().expect("a list of entries");
@@ -339,7 +342,7 @@ impl Browser {
     }
 }
 
-/// The driver's process, on a port of its own choice; ends with this value.
+/// The driver's process, on a port that it chose. It is stopped when this value is dropped.
 struct Driver {
     process: Child,
     port: u16,
@@ -380,8 +383,8 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // A failed test leaves its browser open. Asked to end, the driver takes that along; killed, it could not. It may
-        // have ended by itself, which is as good.
+        // A failed test leaves its browser open. The driver closes the browser if it is asked to shut down, but not if
+        // it is killed. An error means that the driver has already ended.
         let _ = self.ask_to_end();
         let _ = self.process.kill();
         let _ = self.process.wait();

@@ -1,5 +1,5 @@
-//! A second request right after the first: it is joined, its author sees that at once and can take it out again, and nobody
-//! else is overheard (DESIGN §2, *Burst*).
+//! Bursts: a second request right after the first is joined to its ticket. The author is told at once and can make it a
+//! request of its own. Messages of other people are not recorded.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::platform_away::said;
 
 const OWN: &str = "Make it a request of its own";
 
-/// Where this person sees what only they see.
+/// Returns the channel in which a person sees private answers (`desk` is the direct conversation).
 fn private(world: &Arc<dyn World>) -> &'static str {
     if world.platform() == "slack" { "sales" } else { "desk" }
 }
@@ -51,7 +51,7 @@ async fn a_conversation_of_others_is_never_bound_by_a_burst() {
         let known = tickets(desk).await;
         assert_eq!(known.len(), 2, "{}: it is a request of its own", world.platform());
         assert_eq!(words(desk, known[0].id).await, ["the printer jams"]);
-        // Whoever speaks there reads that the desk does, too.
+        // People in this thread are told that the desk reads it.
         let told = said(world, "ana", "sales");
         assert!(
             told.iter().any(|line| line.contains("IT-1002") && line.contains("can see what's written")),
@@ -66,7 +66,7 @@ async fn nobody_is_overheard_under_what_was_joined() {
     on_both(async |desk, world| {
         desk.ask(world, "jeff", "@desk the scanner jams").await;
         let second = desk.ask(world, "jeff", "@desk wifi in room 4 is slow").await;
-        // In a thread under it, and as an answer to it.
+        // Messages in a thread under the second request, and a reply to it.
         desk.say(world, "ana", &Spot::thread("sales", &second.id), "my new salary would be 90k").await;
         if world.platform() == "discord" {
             world.say("sam", &Spot::channel("sales"), "mine 95k", Some(&second.id)).await.expect("said");
@@ -88,7 +88,7 @@ async fn what_is_joined_shows_that_at_once_and_can_be_a_request_of_its_own() {
         let what = world.platform();
         desk.ask(world, "jeff", "@desk the scanner jams").await;
         let second = desk.ask(world, "jeff", "@desk wifi in room 4 is slow").await;
-        assert_eq!(message(world, "wifi in room 4").reactions.len(), 1, "{what}: a sign stands on it");
+        assert_eq!(message(world, "wifi in room 4").reactions.len(), 1, "{what}: the message has a reaction");
         let told = desk.last_private(world, "jeff");
         assert!(told.starts_with("I've added “wifi in room 4 is slow” to IT-1001"), "{what}: {told}");
         assert!(find_control(&see(world, "ana"), "sales", OWN).is_none(), "{what}: nobody else sees it");
@@ -107,17 +107,17 @@ async fn what_is_joined_shows_that_at_once_and_can_be_a_request_of_its_own() {
         );
         assert_eq!(acts(desk, known[0].id).await, ["opened", "joined", "message made a request of its own"]);
         assert_eq!(acts(desk, known[1].id).await, ["opened"]);
-        assert_eq!(message(world, "wifi in room 4").reactions, [], "{what}: the sign is gone");
+        assert_eq!(message(world, "wifi in room 4").reactions, [], "{what}: the reaction is gone");
         let told = desk.last_private(world, "jeff");
         assert!(told.starts_with("Done: that's IT-1002 now"), "{what}: {told}");
-        // Under the first card nothing of it is left, and there is a card of its own.
+        // The first card no longer shows the message, and the new ticket has its own card.
         let desk_reads = said(world, "mia", "desk-triage");
         assert_eq!(desk_reads.iter().filter(|line| line.contains("wifi")).count(), 1, "{what}: {desk_reads:#?}");
-        // Now a line of the bot stands under it, and what is said there is on the record.
+        // The bot has now written under the message, so messages in its thread are recorded.
         desk.say(world, "ana", &Spot::thread("sales", &second.id), "in room 5 as well").await;
         assert_eq!(words(desk, known[1].id).await.len(), 2, "{what}");
 
-        // Once is enough: where only he saw the line, it is gone.
+        // The button works once. On Slack its private line is gone; in the direct conversation on Discord it stays.
         let is_direct = private(world) == "desk";
         assert_eq!(find_control(&see(world, "jeff"), private(world), OWN).is_some(), is_direct, "{what}");
         if is_direct {
@@ -162,7 +162,7 @@ async fn without_the_right_to_react_it_is_told_all_the_same() {
         assert!(desk.last_private(world, "jeff").starts_with("I've added “wifi in room 4 is slow” to IT-1001"));
         let failed = desk.store().listed(Listed::Failed, None, None, 10).await.expect("a list");
         let held = desk.store().listed(Listed::Held, None, None, 10).await.expect("a list");
-        assert!(failed.is_empty() && held.is_empty(), "a sign is not worth an operator's time");
+        assert!(failed.is_empty() && held.is_empty(), "a refused reaction is not left to an operator");
     })
     .await;
 }

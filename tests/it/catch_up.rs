@@ -1,4 +1,4 @@
-//! What is said while the bot is down, or cut off, is found afterwards; what it has handled is not handled again.
+//! Messages that come while the bot is down or cut off are found afterwards, and handled once.
 
 mod discord;
 mod slack;

@@ -1,4 +1,4 @@
-//! `/desk …`, by command and by words, and everything that can be wrong with it.
+//! `/desk …` as a command and as words in a mention, and the answers to wrong input.
 
 use deskbell::sandbox::Spot;
 

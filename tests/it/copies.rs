@@ -1,4 +1,4 @@
-//! A database that was put back from a copy gives no key a second time.
+//! A database that was restored from a copy gives no ticket key twice.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn a_copy_that_is_put_back_skips_numbers_each_time() {
     let file = desk.config.database.url.sqlite_path().expect("a file").to_owned();
     let copy = file.with_file_name("copy.db");
     SqliteStore::backup(&file, &copy).await.expect("a copy");
-    assert_eq!(desk.store().remembered(COPY).await.expect("a database"), None, "the original is none");
+    assert_eq!(desk.store().remembered(COPY).await.expect("a database"), None, "the original is not marked as a copy");
     desk.say(&world, "ana", &Spot::channel("sales"), "@desk my screen is black").await;
     let mut last = newest(&desk).await;
     assert_eq!(last, 1002);
@@ -36,14 +36,14 @@ async fn a_copy_that_is_put_back_skips_numbers_each_time() {
         }
         std::fs::copy(&copy, &file).expect("put back");
         desk.stage.clock.advance(Duration::from_secs(5 * 3600));
-        // (The limits of the last minute have passed.)
+        // The limits of the last minute have passed.
         desk.start().await;
-        // What was said after the copy was made is read again, under other numbers.
+        // Messages from after the copy are read again, and their tickets get other numbers.
         desk.say(&world, "sam", &Spot::channel("sales"), "@desk no sound").await;
         let now = newest(&desk).await;
         assert!(now > last, "{now} after {last}");
         last = now;
-        // Once only.
+        // The next start skips no numbers.
         desk.pass(Duration::from_secs(60)).await;
         desk.stop().await;
         desk.start().await;

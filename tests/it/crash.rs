@@ -1,10 +1,11 @@
-//! The crash programme: the real program is killed again and again in the midst of mixed traffic, with the platforms
-//! misbehaving, and an independent checker then holds their journal against the bot's record.
+//! The crash programme. The real program is killed again and again under mixed traffic, while the platforms misbehave.
+//! An independent checker then compares the platforms' journal with the bot's export.
 //!
-//! By hand, with a count and a seed:
-//! `DESKBELL_CRASH_KILLS=1000 DESKBELL_CRASH_SEED=7 DESKBELL_CRASH_DATABASE=sqlite cargo test --test it crash -- --nocapture`
-//! (`DESKBELL_CRASH_DATABASE=postgres` likewise, without it both; `DESKBELL_CRASH_PLATFORMS=slack` or `discord` leaves
-//! the other one out). A notice to many places: `DESKBELL_CRASH_PLACES=10000 cargo test --test it crash::a_notice -- --nocapture`.
+//! To run it by hand, with a number of kills and a seed:
+//! `DESKBELL_CRASH_KILLS=1000 DESKBELL_CRASH_SEED=7 cargo test --test it crash -- --nocapture`
+//! `DESKBELL_CRASH_DATABASE` (`sqlite` or `postgres`) and `DESKBELL_CRASH_PLATFORMS` (`slack` or `discord`) leave the
+//! other one out. A notice to many places:
+//! `DESKBELL_CRASH_PLACES=10000 cargo test --test it crash::a_notice -- --nocapture`
 
 #![expect(clippy::disallowed_methods, reason = "whole processes run in real time")]
 
@@ -27,15 +28,15 @@ use self::notice::Told;
 use self::run::{Outcome, Plan, run};
 use crate::postgres;
 
-/// Kills of the short form.
+/// Kills of the short run.
 const KILLS: u32 = 25;
-/// Places of a notice in the short form: more than a page of a spread.
+/// Places of a notice in the short run: more than a page of a spread.
 const PLACES: usize = 250;
-/// Kills while a notice goes out.
+/// Kills while a notice is delivered.
 const NOTICE_KILLS: u32 = 3;
 const SLACK: Platforms = Platforms { discord: false, ..Platforms::BOTH };
 const DISCORD: Platforms = Platforms { slack: false, ..Platforms::BOTH };
-/// How long after the thaw of a frozen process a second copy may stand.
+/// How long a second copy may exist after a frozen process is thawed.
 const MENDED_WITHIN: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,7 +57,7 @@ async fn kills_lose_and_double_nothing_on_postgres() {
     }
 }
 
-/// The programme on the database at `url`.
+/// Runs the crash programme on the database at `url`.
 async fn kills_lose_and_double_nothing(folder: TempDir, url: String) {
     let plan = Plan {
         kills: from_environment("DESKBELL_CRASH_KILLS").unwrap_or(KILLS),
@@ -83,7 +84,7 @@ async fn a_notice_is_heard_once_in_each_place_whenever_the_program_is_killed() {
     let once = heard.times.values().filter(|times| **times == 1).count();
     let wrong: Vec<_> = heard.times.iter().filter(|(_, times)| **times != 1).collect();
     assert_eq!(once, places, "these did not hear it once: {wrong:?}");
-    assert!(heard.at_kills.iter().any(|heard| (1..places).contains(heard)), "no kill was in the midst");
+    assert!(heard.at_kills.iter().any(|heard| (1..places).contains(heard)), "no kill came during the delivery");
     assert!(heard.ledger.starts_with(&format!("delivered: {places}\n")), "{}", heard.ledger);
 }
 
@@ -95,7 +96,7 @@ async fn an_outage_is_heard_once_in_each_place_and_its_newest_last_whenever_the_
     println!("an outage to {places} places, seed {seed}; killed when these had heard it: {:?}", heard.at_kills);
     let wrong: Vec<_> = heard.times.iter().filter(|(_, times)| **times != 1).collect();
     assert_eq!(wrong, Vec::new(), "these did not hear it once");
-    assert!(heard.at_kills.iter().any(|heard| (1..places).contains(heard)), "no kill was in the midst");
+    assert!(heard.at_kills.iter().any(|heard| (1..places).contains(heard)), "no kill came during the delivery");
     assert!(heard.ledger.starts_with(&format!("delivered: {places}\n")), "{}", heard.ledger);
     assert_eq!(heard.news.len(), places);
     for (place, news) in &heard.news {
@@ -138,7 +139,7 @@ async fn frozen_before_it_settles_a_replica_leaves_one_copy() {
     frozen_at("before_settle", "discord").await;
 }
 
-/// A replica is frozen there, and thawed when the others have taken over: in the end everything stands once.
+/// Freezes a replica at `point` and thaws it when the others have taken over. In the end every message exists once.
 async fn frozen_at(point: &str, first: &str) {
     let Some(url) = postgres::database().await else { return };
     let Thawed { report, brief_copies, mended_in, told } = freeze_at(point, platforms(), first, &url, "").await;
@@ -162,7 +163,7 @@ async fn without(safeguard: &str, fault: Fault) -> Outcome {
     let folder = TempDir::new().expect("a folder");
     let url = sqlite(&folder);
     let environment = vec![("DESKBELL_TRIAL_WITHOUT", safeguard.to_owned())];
-    // On Discord the platform itself knows a repeated post by its nonce for a while.
+    // Discord itself recognises a repeated post by its nonce for a while, so only Slack is used.
     let plan = Plan { kills: 8, seed: 3, platforms: SLACK, environment, hasty: false, faults: vec![fault] };
     run(plan, folder, &url).await
 }

@@ -1,4 +1,4 @@
-//! Forms that are not finished: what somebody typed is not lost because a field cannot be taken.
+//! Forms that are not finished: a person's words are not lost when a field is refused.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,7 +11,8 @@ use expect_test::expect;
 use crate::harness::{Desk, normal, on_both, see};
 use crate::looks::Looks as _;
 
-/// Fills in these fields of the open form, by the beginning of what they ask, and sends it.
+/// Fills in these fields of the open form, found by the beginning of their labels, and sends it. Returns the faults
+/// that the platform shows at fields.
 async fn send(
     desk: &Desk,
     world: &Arc<dyn World>,
@@ -19,7 +20,7 @@ async fn send(
     fields: &[(&str, &str)],
 ) -> Result<(), BTreeMap<String, String>> {
     let form = see(world, who).form.expect("a form");
-    // What nobody touched is sent as it stands there.
+    // Fields that nobody touched are sent with their present values.
     let mut values: BTreeMap<_, _> = form.fields.iter().map(|field| (field.id.clone(), field.value.clone())).collect();
     for (asks, words) in fields {
         let field = form.fields.iter().find(|field| field.label.starts_with(asks)).expect("such a field");
@@ -34,12 +35,12 @@ async fn send(
     sent
 }
 
-/// How the one ticket stands.
+/// Returns the status of the only ticket.
 async fn status(desk: &Desk) -> &'static str {
     desk.store().tickets(None, 10).await.expect("tickets").remove(0).status.name()
 }
 
-/// What stands in the fields of the open form.
+/// Returns the values in the fields of the open form.
 fn begun(world: &Arc<dyn World>, who: &str) -> Vec<String> {
     see(world, who).form.expect("a form").fields.into_iter().map(|field| field.value).collect()
 }
@@ -77,7 +78,7 @@ async fn a_field_that_cannot_be_taken_is_corrected_and_nothing_is_typed_twice() 
 #[tokio::test]
 async fn what_was_typed_is_kept_for_an_hour() {
     on_both(async |desk, world| {
-        // Slack says at the field what is wrong with it.
+        // On Slack the form stays open with the fault at its field, so there is nothing to correct later.
         if world.platform() == "slack" {
             return;
         }
@@ -149,7 +150,7 @@ async fn what_waits_until_a_moment_goes_on_by_itself() {
     "#]].assert_eq(&script);
 }
 
-/// The same on both platforms, moments laid aside: each shows them in its own way.
+/// Replaces moments by `(moment)`, since each platform shows them in its own way.
 fn in_words(line: &str) -> String {
     let slack = regex::Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC").expect("a pattern");
     let discord = regex::Regex::new(r"\d{1,2} \w+ \d{4} \d\d:\d\d").expect("a pattern");

@@ -1,9 +1,9 @@
-//! What a desk logs as an error: a test fails on it.
+//! Collects the errors that a desk logs: a test fails if there is one.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What was logged as an error.
+/// The logged errors.
 #[derive(Clone, Default)]
 pub struct Errors(Arc<Mutex<Vec<String>>>);
 
@@ -25,7 +25,9 @@ impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Errors {
     }
 }
 
-/// Listens to the log of this test: tests run on a thread of their own each, and so do all the tasks that they start.
+/// Collects the errors that this test logs until the guard is dropped. The subscriber is set for this
+/// thread: each test runs on a thread of its own, with all tasks that it starts. `DESKBELL_TEST_LOG` is a filter for
+/// printing the log.
 pub fn catch_errors() -> (Errors, tracing::subscriber::DefaultGuard) {
     use tracing_subscriber::EnvFilter;
     use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};

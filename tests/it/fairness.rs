@@ -1,4 +1,5 @@
-//! A notice to many channels goes out evenly within the platforms' limits, and nobody who asks meanwhile waits for it.
+//! A notice to many channels is posted evenly within the platforms' limits, and an answer to a person who asks
+//! meanwhile does not wait for it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,11 +12,11 @@ use deskbell::sandbox::{Entry, Spot};
 
 use crate::harness::{Desk, Setup};
 
-/// More than one window of either platform.
+/// More places than one window of either platform takes.
 const DESTINATIONS: usize = 312;
-/// How many have the notice when somebody asks; the last ones when Slack's window is full.
+/// How many places have the notice when a person asks. At the last numbers Slack's window is full.
 const ASKED_AT: [usize; 4] = [20, 150, 298, 305];
-/// Longer than the bot has to wait for anything here.
+/// The furthest that the clock is moved at once: longer than any wait of the bot in this test.
 const STEP: Duration = Duration::from_millis(800);
 
 #[tokio::test]
@@ -55,12 +56,12 @@ async fn a_notice_keeps_the_limits_and_delays_an_answer_by_a_second_at_most() {
         let moments: Vec<i64> = posted().map(|entry| entry.at_ms).collect();
         let took = Duration::from_millis(u64::try_from(moments[DESTINATIONS - 1] - moments[0]).expect("it took time"));
         let least = bound(platform, &places);
-        // The clock may be moved while a call is under way, which the platform counts in another window then: it is put off by a
-        // second, and so are those behind it.
+        // If the clock is moved while a call is under way, the platform may count the call in another window and refuse
+        // it. The call is then put off by a second, and so are those behind it.
         let most = least * 12 / 10 + Duration::from_secs(2);
         assert!(took >= least && took <= most, "{platform}: {took:?}, where {least:?} is the least");
 
-        // Repeated, as after a failure, it goes only where it did not go before.
+        // A repeated notice, as after a failure, is posted only to places that do not have it.
         assert_eq!(intake.notice("printers", &notice, &places).await.expect("is queued"), Outcome::Repeated);
         desk.settle().await;
         assert_eq!(posted().count(), DESTINATIONS);

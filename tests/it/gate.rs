@@ -1,5 +1,6 @@
-//! One gate before every deed: who may not know of a ticket learns nothing about it, whichever way they come. These come as
-//! somebody with a changed client would: every id is typed in, whatever the platform has shown them.
+//! The gate before every act: a person who may not know of a ticket learns nothing about it, by whichever way the act
+//! comes in. The events here are as from a modified client: they name any id, whatever the platform has shown the
+//! person.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ const OUTSIDER: &str = "U2";
 const AGENT: &str = "U9";
 const ADMIN: &str = "U8";
 
-/// The door of a desk with two tickets of the requester: the first was asked in public, the second in private.
+/// The intake of a desk with two tickets of the requester: IT-1001 was asked in public, IT-1002 in private.
 struct Hall {
     intake: Intake,
     store: Arc<dyn Store>,
@@ -61,7 +62,7 @@ fn reply() -> ReplyHandle {
     ReplyHandle("{}".to_owned())
 }
 
-/// The same number, as of another ticket: from before a restore, or made up.
+/// Returns a tag with the same key and another uid, as from before a restore.
 fn other_uid(tag: &TicketTag) -> TicketTag {
     TicketTag { uid: TicketUid::of(&DedupeKey::stored("another".to_owned())), ..tag.clone() }
 }
@@ -137,7 +138,7 @@ impl Hall {
         self.act(way, who, at, Asks::Act { does, given }).await
     }
 
-    /// Lets somebody do something to a ticket by one of the ways in.
+    /// Acts on a ticket by one of the ways in. The way decides which act it is.
     async fn come(&self, way: Way, who: &str, at: Place, tag: &TicketTag) -> Outcome {
         let key = tag.key.to_string();
         match way {
@@ -162,17 +163,17 @@ impl Hall {
         }
     }
 
-    /// A private request of somebody's own.
+    /// Opens a private request of this person, and returns its tag.
     async fn own_of(&self, who: &str) -> TicketTag {
         self.say(who, direct(who), "another thing").await;
         self.store.tickets(None, 1).await.expect("tickets")[0].tag()
     }
 
-    /// What somebody was told last, privately.
+    /// Returns the text of the oldest whisper to this person that waits, or nothing. Later ones are not seen: all
+    /// whispers to a person have one order key, and `due` returns one effect of each order key.
     async fn told(&self, who: &str) -> String {
         let now = self.intake.clock().now();
         let due = self.store.due(PlatformName::Slack, now, None, &[], 1_000).await.expect("due");
-        // One of each order key is given at a time: the others are taken off by being looked at in the order of decision.
         let mut whispers: Vec<(String, String)> = Vec::new();
         for queued in due.ready {
             if let EffectKind::Whisper { to, message, .. } = &queued.effect.what
@@ -205,12 +206,12 @@ fn plain(message: &Message) -> String {
     message.lines.iter().flat_map(|line| line.0.iter().map(span)).collect()
 }
 
-/// Who may know of which ticket, from where: the gate itself.
+/// Checks `may_know`, the gate itself.
 #[tokio::test]
 async fn the_gate_is_a_table() {
     let hall = Hall::open().await;
     let (roster, now) = (hall.intake.roster(), hall.intake.clock().now());
-    // Who, whether it was asked in private, whether they act in its own place; whether they may know.
+    // The person; whether the ticket is private; whether the person is in its place; whether they may know of it.
     let table = [
         (REQUESTER, false, false, true),
         (REQUESTER, true, false, true),
@@ -229,17 +230,16 @@ async fn the_gate_is_a_table() {
     }
 }
 
-/// The act of this name.
 fn spec(name: &str) -> &'static Spec {
     acts().find(|spec| spec.name == name).expect("it is an act")
 }
 
-/// The act of this name, on nothing that it names by itself.
+/// A reference to this act that names no ticket.
 fn bare(name: &'static str) -> ActRef {
     ActRef::bare(ActName::new(name))
 }
 
-/// What an act can be given.
+/// Returns a valid value for each parameter of an act.
 fn fitting(spec: &Spec, other: &TicketTag) -> Given {
     let value = |takes| match takes {
         Takes::Text => Value::text("a new cable"),
@@ -255,7 +255,8 @@ fn fitting(spec: &Spec, other: &TicketTag) -> Given {
     spec.takes.iter().map(|param| (param.name.to_owned(), value(param.takes))).collect()
 }
 
-/// Who may do what, written down apart from the acts themselves and in their order: the outsider, the requester, the agent, the admin.
+/// Whether outsider, requester, agent and admin may do each act. The table is independent of the declarations of the
+/// acts, and in their order.
 const MAY: &[(&str, [bool; 4])] = &[
     ("claim", [false, false, true, true]),
     ("reply", [false, false, true, true]),
@@ -273,7 +274,7 @@ const MAY: &[(&str, [bool; 4])] = &[
     ("new_request", [false, true, false, false]),
     ("own_request", [false, true, false, false]),
     ("belongs_to", [false, true, false, false]),
-    // Of another person, an agent, whose own they may see.
+    // Here the requests of the agent: other people's requests are listed for agents alone.
     ("requests", [false, false, true, true]),
     ("menu", [false, false, true, true]),
     ("search", [true, true, true, true]),
@@ -307,7 +308,7 @@ const MAY: &[(&str, [bool; 4])] = &[
     ("outage change", [false, false, true, true]),
     ("outage retry", [false, false, true, true]),
     ("outage give_up", [false, false, true, true]),
-    // Whoever did not write what the notice is about is refused by that.
+    // These acts ask for no right: they check that the person wrote the message that the guard asked about.
     ("pass_on", [true, true, true, true]),
     ("no_request", [true, true, true, true]),
     ("why_asked", [true, true, true, true]),
@@ -341,16 +342,17 @@ async fn every_act_is_open_to_whom_the_table_says_and_to_nobody_else() {
                 let on = (spec(name).on == On::Ticket).then(|| SubjectRef::from(ticket.tag()));
                 let does = ActRef { on, ..bare(name) };
                 let asks = Asks::Act { does, given: fitting(spec(name), &other.tag()) };
-                // In the request's own thread everybody may know of it: what is refused there is refused for the right alone.
+                // In the request's own place everybody may know of it. So a refusal there is due to a missing right.
                 let outcome = hall.act(way, who, ticket.origin.clone(), asks).await;
                 let told = hall.told(who).await;
                 let at_gate = ["Sorry, you need desk permissions for that", "You need the right"]
                     .iter()
                     .any(|why| told.starts_with(why))
                     || told.contains("'s request, so only");
-                // A public request is no place for another one by a form: that is no question of rights.
+                // `new_request` is for private requests. On a public one even its requester is refused, in the same
+                // words.
                 let at_gate = at_gate && !(*name == "new_request" && who == REQUESTER);
-                // Who merely reacts asks for nothing.
+                // A reaction of somebody without the right is ignored: it gets no answer.
                 let is_reaction = way == By::Reaction;
                 assert_eq!(at_gate, !may && !is_reaction, "{name} by {who}, {way:?}: {told}");
                 if !may {
@@ -373,13 +375,13 @@ async fn what_is_typed_into_a_field_is_that_field_whatever_it_says() {
     let typed = async |act: &'static str, given: Given| {
         hall.act(By::Command, AGENT, ticket.origin.clone(), Asks::Act { does: bare(act), given }).await
     };
-    // A key that is none names no ticket, not even that of the place.
+    // A text that is no key names no ticket, and the ticket of the place is not taken instead.
     for junk in ["KB-7", "IT-1001 please", "7"] {
         assert_eq!(typed("claim", fields(&[(KEY, junk)])).await, Outcome::Refused, "{junk}");
         assert!(hall.told(AGENT).await.starts_with("That isn't a key"), "{junk}");
         assert_eq!(hall.ticket(1001).await, ticket, "{junk}");
     }
-    // Neither is a key in the words taken for one, nor white space for words.
+    // White space does not count as words, and a key among the words is not read as the key.
     assert_eq!(typed("resolve", fields(&[("resolution", " \n")])).await, Outcome::Refused);
     assert!(matches!(typed("resolve", fields(&[(KEY, " "), ("resolution", words)])).await, Outcome::Done(_)));
     let after = hall.ticket(1001).await;
@@ -403,16 +405,17 @@ const WAYS: [Way; 6] = [Way::Button, Way::Menu, Way::Form, Way::Command, Way::Fi
 async fn each_way_in_is_open_to_who_may_know_and_shut_to_who_may_not() {
     for way in WAYS {
         for number in [1001, 1002] {
-            // Whom it lets in. (Only one's own requests can be joined, so that way is open to the requester alone.)
+            // People who may know. (Only one's own requests can be merged, so the menu is open to the requester alone.)
             for who in if way == Way::Menu { &[REQUESTER][..] } else { &[REQUESTER, AGENT] } {
                 let hall = Hall::open().await;
                 let tag = hall.ticket(number).await.tag();
                 let outcome = hall.come(way, who, channel("C5"), &tag).await;
-                // A public request takes in no private one, which says that it is there all the same.
+                // The private request is not merged into a public one. The person was let in: the refusal names the
+                // ticket.
                 let is_refused = outcome == Outcome::Refused && !(way == Way::Menu && number == 1001);
                 assert!(!is_refused, "{way:?} by {who} on {number}: {}", hall.told(who).await);
             }
-            // Whom it does not, and what they are told is what is told of a ticket that never was.
+            // A person who may not know is told the same as about a ticket that never existed.
             let hall = Hall::open().await;
             let before = hall.ticket(number).await;
             let outcome = hall.come(way, OUTSIDER, channel("C5"), &before.tag()).await;
@@ -440,7 +443,7 @@ async fn who_stands_where_it_was_asked_knows_that_it_is_there_and_no_more() {
     }
     let told = hall.told(OUTSIDER).await;
     assert!(told.starts_with("IT-1001 is Person's request"), "{told}");
-    // Who claims to stand in a private conversation learns nothing by that.
+    // An event that claims to come from the private conversation reveals nothing.
     let private = hall.ticket(1002).await;
     for way in [Way::Button, Way::Form, Way::Command, Way::Fields] {
         let fresh = Hall::open().await;
@@ -498,7 +501,7 @@ async fn words_never_go_to_another_ticket_on_a_guess() {
     assert_eq!((hall.ticket(1003).await.status, hall.ticket(1001).await), (here.status, there));
 }
 
-/// Says after a while, when it is told to, that nobody is a member.
+/// Answers, once the test allows it, that the person is no member.
 struct Slow {
     may_answer: tokio::sync::Notify,
     asked: std::sync::atomic::AtomicU32,
@@ -551,9 +554,9 @@ async fn who_acts_while_it_is_asked_who_they_are_waits_for_the_answer() {
     }
     prover.may_answer.notify_one();
     for done in acts {
-        assert_eq!(done.await.expect("no panic"), Outcome::Refused, "she is not on the desk any more");
+        assert_eq!(done.await.expect("no panic"), Outcome::Refused, "she is no longer on the desk");
     }
-    assert_eq!(prover.asked.load(std::sync::atomic::Ordering::Relaxed), 1, "the others wait for that answer");
+    assert_eq!(prover.asked.load(std::sync::atomic::Ordering::Relaxed), 1, "all three acts wait for one proof");
     assert_eq!(hall.ticket(1001).await.status.name(), "new");
 }
 

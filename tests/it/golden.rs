@@ -1,6 +1,6 @@
-//! Events and effects as they are stored: what waits in the outbox, or lies with the dead events, is read by whichever version
-//! comes next, and during an update by the version before. So the text of each kind is held here. A field that is new may be
-//! left out where it is not needed; what is written today must be read for ever.
+//! The stored form of each kind of event and effect. Waiting effects and dead events are read by the next version of
+//! the program and, during an update, by the version before. So a text that is written today must be readable for ever.
+//! A new field may be left out of the text where it holds nothing.
 
 use deskbell::domain::act::{ActRef, Given, Value};
 use deskbell::domain::effect::{Awaited, Call, Destination, EffectKind, Lane, Post, Sign, SilentAct, Undeliverable};
@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Each is written as it was, and read back as what it is.
+/// Checks that each value is written as this text, and read back as it was.
 fn hold<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(all: &[T], written: &Expect) {
     let mut lines = String::new();
     for one in all {
@@ -90,7 +90,7 @@ fn does(text: &str) -> ActRef {
     text.parse().expect("an act")
 }
 
-/// A sample of every kind; the compiler asks for a line here for each new one.
+/// Samples of every kind. The `match` makes the compiler ask for each new kind.
 fn events() -> Vec<EventKind> {
     let kinds = |kind: &EventKind| match kind {
         EventKind::MessagePosted(_)
@@ -186,7 +186,7 @@ fn call() -> Call {
     Call { name: "search".to_owned(), input: serde_json::json!({ "words": "vpn" }), within_ms: 200 }
 }
 
-/// A message with everything that there is in one.
+/// A message with every control, every cell of a table, and spans of most kinds.
 fn whole() -> Message {
     let who = PersonRef::new(PlatformName::Slack, "U2");
     let spans = [
@@ -224,7 +224,7 @@ fn whole() -> Message {
     ])
 }
 
-/// A sample of every kind; the compiler asks for a line here for each new one.
+/// Samples of every kind. The `match` makes the compiler ask for each new kind.
 fn effects() -> Vec<EffectKind> {
     let is_known = |kind: &EffectKind| match kind {
         EffectKind::Say(_)

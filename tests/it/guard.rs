@@ -1,4 +1,4 @@
-//! The guard: who pings an expert with a request is offered the desk.
+//! The guard: a person who pings an agent with a request is offered the desk.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn sales(world: &Arc<dyn World>, who: &str) -> ChannelView {
     see(world, who).channels.into_iter().find(|channel| channel.name == "sales").expect("the channel")
 }
 
-/// What the bot has said in #sales, as this person sees it, but for what it tells everybody before it does anything there.
+/// The bot's messages in #sales that this person sees, without the announcement that the guard is on in the channel.
 fn said(world: &Arc<dyn World>, who: &str) -> Vec<MessageView> {
     let messages = sales(world, who).messages.into_iter().filter(|message| message.bot);
     messages.filter(|message| !message.text.starts_with("From now on")).collect()
@@ -33,7 +33,7 @@ async fn say(desk: &Desk, world: &Arc<dyn World>, who: &str, text: &str) -> Mess
     desk.say(world, who, &Spot::channel("sales"), text).await
 }
 
-/// Whether somebody is asked whether the desk may take it.
+/// Whether this person sees the guard's question in #sales.
 fn is_asked(world: &Arc<dyn World>, who: &str) -> bool {
     find_control(&see(world, who), "sales", "Make it a request").is_some()
 }
@@ -45,7 +45,7 @@ async fn whoever_pings_an_agent_with_a_request_is_asked_and_one_click_makes_it_o
         assert!(is_asked(world, "ana"));
         let asked = texts(world, "ana").pop().expect("a notice");
         assert!(asked.contains("The desk can take this") && !asked.contains("laptop"), "{asked}");
-        // On Slack nobody else sees it; on Discord it names nobody, and goes.
+        // On Slack nobody else sees the question. On Discord everybody does, but it names nobody and is removed.
         assert_eq!(texts(world, "mia").len(), on(world, "", "x").len());
         desk.press(world, "ana", "sales", "Make it a request").await;
         let view = sales(world, "ana");
@@ -54,7 +54,7 @@ async fn whoever_pings_an_agent_with_a_request_is_asked_and_one_click_makes_it_o
         let ticket = &desk.store().tickets(None, 1).await.expect("tickets")[0];
         assert_eq!(ticket.title, "@Mia Wong my laptop does not start any more, can you help me?");
         desk.pass(Duration::from_secs(120)).await;
-        assert!(!is_asked(world, "ana"), "it is gone");
+        assert!(!is_asked(world, "ana"), "the question is removed");
         desk.store().tickets(None, 10).await.expect("tickets").len()
     })
     .await;
@@ -95,7 +95,7 @@ async fn where_it_is_said_so_a_request_goes_to_the_desk_at_once_and_can_be_taken
         assert_eq!(signs(world), 1);
         desk.press(world, "ana", "sales", "Undo").await;
         let ticket = desk.store().tickets(None, 1).await.expect("tickets")[0].clone();
-        // What is taken back was no request: nobody sees a sign of one, and the two are left alone.
+        // After the undo the sign on the message is removed, and the guard leaves these two people alone.
         assert_eq!(signs(world), 0);
         desk.pass(Duration::from_secs(3600)).await;
         say(desk, world, "ana", HELP).await;
@@ -119,7 +119,7 @@ async fn talk_is_left_alone() {
             say(desk, world, "ana", talk).await;
             assert!(!is_asked(world, "ana"), "{talk}");
         }
-        // Agents among themselves are colleagues.
+        // The guard does not ask agents.
         say(desk, world, "omar", HELP).await;
         assert!(!is_asked(world, "omar"));
         texts(world, "ana")
@@ -155,7 +155,7 @@ async fn nobody_is_asked_twice_a_day_and_several_people_are_one_question() {
         say(desk, world, "ana", "@omar how do I reset my password? It does not work.").await;
         assert_eq!(asked(world), 2);
         let last = desk.stage.journal.since(0).into_iter().rfind(|entry| entry.text("text").contains("Shall I"));
-        assert!(last.expect("a notice").text("text").contains("this one, too"), "gentler the second time");
+        assert!(last.expect("a notice").text("text").contains("this one, too"), "the second question has other words");
     })
     .await;
 }
@@ -277,7 +277,7 @@ async fn anybody_can_send_a_message_to_the_desk_for_whoever_wrote_it() {
         assert!(told.contains("Done: it's IT-1001") && told.contains("I'm letting them know"), "{told}");
         let author = texts(world, "ana").join("\n");
         assert!(author.contains("has passed this on to the desk for you"), "{author}");
-        // A second time, it is there already.
+        // When it is sent a second time, the desk has it already.
         world.choose_menu("jeff", &at, "Send to desk").await.expect("it is in the menu");
         desk.settle().await;
         let told = desk.last_private(world, "jeff");
@@ -285,7 +285,7 @@ async fn anybody_can_send_a_message_to_the_desk_for_whoever_wrote_it() {
         desk.press(world, "ana", "sales", "Undo").await;
         let ticket = desk.store().tickets(None, 10).await.expect("tickets")[0].clone();
         assert_eq!(ticket.status.name(), "cancelled");
-        // What is deleted meanwhile, or was said by no person, is not passed on.
+        // A message of the bot is not passed on.
         let bots = said(world, "ana").into_iter().rfind(|message| !message.only_you);
         if let Some(message) = bots {
             let at = MessageAt { channel: message.channel.clone(), id: message.id.clone() };

@@ -1,4 +1,4 @@
-//! The guard where somebody has a say in it: its mode in a channel, who is on call, who is away, and what it says of itself.
+//! What people can set about the guard (its mode in a channel, who is on call, who is away), and its reports.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn is_asked(world: &Arc<dyn World>, who: &str) -> bool {
     find_control(&see(world, who), "sales", "Make it a request").is_some()
 }
 
-/// What this person sees of the bot's own in a channel.
+/// The texts of the bot's messages in a channel, threads included, as this person sees them.
 fn bot_says(world: &Arc<dyn World>, who: &str, channel: &str) -> String {
     let channel = see(world, who).channels.into_iter().find(|one| one.name == channel).expect("the channel");
     let mut says = Vec::new();
@@ -35,7 +35,7 @@ fn bot_says(world: &Arc<dyn World>, who: &str, channel: &str) -> String {
     says.join("\n")
 }
 
-/// What the guard has made of the pings of somebody of the staff.
+/// The answer to `guard report`.
 async fn report(desk: &Desk, world: &Arc<dyn World>, who: &str) -> String {
     desk.command(world, who, "guard report").await;
     desk.last_private(world, who)
@@ -70,7 +70,7 @@ async fn what_cannot_wait_reaches_whoever_is_on_call_and_nobody_else() {
         let audit = desk.store().audit(ticket.id).await.expect("an audit");
         let called = audit.iter().find(|entry| entry.act == "called").expect("it is audited");
         assert_eq!(called.actor.as_ref().map(|actor| actor.name.as_str()), Some("Jeff Park"));
-        // Nobody is pinged but whoever is on call.
+        // Only the person on call is pinged.
         let pings = |who: &str| {
             let channels = see(world, who).channels;
             let all = channels
@@ -80,7 +80,7 @@ async fn what_cannot_wait_reaches_whoever_is_on_call_and_nobody_else() {
             all.filter(|one| one.bot && one.pings.iter().any(|pinged| pinged == who)).count()
         };
         assert_eq!((pings("omar"), pings("mia")), (1, 0));
-        // A second call about the same is none.
+        // A minute later nobody has been pinged again.
         desk.pass(Duration::from_secs(60)).await;
         assert_eq!(pings("omar"), 1);
         desk.command(world, "omar", "oncall end").await;
@@ -121,7 +121,7 @@ async fn a_channel_has_a_mode_of_its_own_once_an_admin_says_so_and_everybody_the
         desk.pass(Duration::from_secs(3600)).await;
         say(desk, world, "jeff", &format!("@mia {HELP}")).await;
         assert!(!is_asked(world, "jeff"));
-        // Not where nobody but the desk talks, nor in private.
+        // The desk's own channel has no mode.
         desk.command_in(world, "ada", "desk-triage", nudge).await;
         assert!(desk.last_private(world, "ada").contains("say this in the channel"));
         staff > 0
@@ -150,7 +150,7 @@ async fn what_the_settings_set_is_told_in_a_channel_and_to_the_staff_before_it_i
             all.iter().filter(|entry| entry.text("text").contains("I offer them the desk")).count()
         };
         say(desk, world, "jeff", "@mia thanks, that worked!").await;
-        assert_eq!((said("From now on"), told()), (0, 0), "nothing is done there yet");
+        assert_eq!((said("From now on"), told()), (0, 0), "nothing is told before the guard does something there");
         say(desk, world, "ana", &format!("@mia {HELP}")).await;
         desk.pass(Duration::from_secs(60)).await;
         assert!(is_asked(world, "ana") || !bot_says(world, "ana", "sales").is_empty());
@@ -161,7 +161,7 @@ async fn what_the_settings_set_is_told_in_a_channel_and_to_the_staff_before_it_i
         say(desk, world, "jeff", &format!("@mia {HELP}")).await;
         desk.pass(Duration::from_secs(60)).await;
         assert_eq!((said("From now on"), told()), (1, staff), "once");
-        // What a command says is told besides, also that nothing is said any more.
+        // A mode that is set by a command is told in the channel, also `observe`, unless it is the mode as before.
         let set = |mode: &str| on(world, &format!("guard mode {mode}"), &format!("guard mode mode:{mode}")).to_owned();
         desk.command_in(world, "ada", "sales", &set("nudge")).await;
         assert_eq!(said("From now on"), 1, "as before");
@@ -189,7 +189,7 @@ async fn whoever_does_not_want_to_be_asked_in_a_channel_can_be_asked_there_again
         desk.pass(Duration::from_secs(3600)).await;
         say(desk, world, "ana", &format!("@mia {HELP}")).await;
         assert!(is_asked(world, "ana"));
-        // Whoever wants to know why has every choice still, as the explanation takes the place of the question.
+        // The explanation replaces the question, so it has all buttons of the question.
         desk.command_in(world, "omar", "random", on(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"))
             .await;
         desk.pass(Duration::from_secs(3600)).await;
@@ -217,7 +217,7 @@ async fn who_has_only_spoken_into_the_channel_is_in_no_conversation_and_small_ta
 #[tokio::test]
 async fn the_desk_hears_that_what_was_said_before_may_not_be_read_and_that_it_may_again() {
     let mut desk = Desk::open_with(nudging()).await;
-    // On Slack, who may not read a history hears nothing of its channel either.
+    // Discord only: a Slack bot that may not read the history of a channel gets no events of that channel either.
     let world = desk.discord();
     let channel = || "sales".to_owned();
     world.inject(Fault::HideHistory { channel: channel() });
@@ -251,7 +251,7 @@ async fn staff_say_where_they_want_to_be_pinged_and_that_they_are_away() {
             desk.command_in(world, "ana", "sales", typed).await;
             assert!(desk.last_private(world, "ana").contains("desk permissions"), "{refused}");
         }
-        // Away: whoever pings them is asked, even where pings are only counted.
+        // A person who pings an absent agent is asked, even where pings are only counted.
         desk.command_in(world, "mia", "sales", on(world, "guard away tomorrow 9", "guard away until:tomorrow 9")).await;
         say(desk, world, "ana", &format!("@mia {HELP}")).await;
         assert!(is_asked(world, "ana"));
@@ -260,7 +260,7 @@ async fn staff_say_where_they_want_to_be_pinged_and_that_they_are_away() {
         desk.press(world, "ana", "sales", "Make it a request").await;
         desk.pass(Duration::from_secs(3600)).await;
         say(desk, world, "jeff", &format!("@mia @omar {HELP}")).await;
-        assert!(!is_asked(world, "jeff"), "somebody is there");
+        assert!(!is_asked(world, "jeff"), "Omar is there");
         desk.command(world, "mia", "guard back").await;
         say(desk, world, "sam", &format!("@mia {HELP}")).await;
         assert!(!is_asked(world, "sam"), "back");
@@ -364,7 +364,7 @@ async fn where_what_was_said_before_cannot_be_read_a_ping_is_only_counted() {
     .await;
 }
 
-/// Counted by a recorder of this test's own: its thread runs all that it starts.
+/// The test has a recorder of its own, set for its thread. All tasks of the program run on that thread.
 #[tokio::test]
 async fn pings_and_what_came_of_them_are_counted() {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
@@ -464,7 +464,7 @@ async fn who_answers_an_expert_and_names_them_is_not_asked() {
     desk.end().await;
 }
 
-/// On PostgreSQL what is written together goes out as one statement.
+/// PostgreSQL is sent the rows of equal statements together, as one statement. So these commands are tried there, too.
 #[tokio::test]
 async fn on_postgres_staff_come_and_go_by_commands() {
     let Some(database) = postgres::database().await else { return };
@@ -497,7 +497,7 @@ async fn on_postgres_staff_come_and_go_by_commands() {
             let told = desk.last_private(&world, "ada");
             assert!(told.contains(answer), "{command}: {told}");
         }
-        // Ana and Mia are known on both platforms, and left alone on both.
+        // The accounts of Ana and of Mia are linked, so the answer on Slack holds on Discord, too.
         say(&desk, &world, "ana", &format!("@mia {HELP}")).await;
         assert_eq!(is_asked(&world, "ana"), world.platform() == "slack");
         if world.platform() == "slack" {
@@ -516,7 +516,7 @@ async fn nobody_is_on_call_for_ever_nor_where_they_cannot_be_reached() {
         let typed = on(world, "oncall until 2099-01-01", "oncall until until:2099-01-01");
         desk.command_in(world, "mia", "sales", typed).await;
         assert!(desk.last_private(world, "mia").contains("within the next 31 days"));
-        // By another account of theirs it is the last word that counts.
+        // The accounts are linked: the last command counts, whichever account gives it.
         let other = desk.other(world);
         desk.command_in(world, "mia", "sales", on(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"))
             .await;

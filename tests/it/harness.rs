@@ -1,7 +1,9 @@
-//! A desk to test against: the real program, connected to both workspaces, on a clock that stands still.
+//! The test harness: the real program, connected to the sandbox's Slack and Discord, on a clock that only the test
+//! moves.
 //!
-//! Every test ends with [`Desk::end`], which asserts silence: nothing undelivered, nothing queued, no unknown call, no
-//! refused call, no dead event, no error logged. A desk that is dropped without its end panics.
+//! Every test ends with [`Desk::end`]. It fails the test if anything is left over: a person without an answer, an event
+//! without acknowledgement, a call that does not exist, an unexpected refusal, a dead event, an orphan or a logged
+//! error. A [`Desk`] that is dropped without its end panics.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, OnceLock};
@@ -26,15 +28,16 @@ use tempfile::TempDir;
 use crate::errors::{Errors, catch_errors};
 use crate::orphans;
 
-/// How long a test waits, in real time, for something that must come.
+/// How long a test waits, in real time, for something that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// How far the clock is moved at once while the bot waits for limits: what else sleeps longer than that goes on sleeping.
+/// How far [`Desk::settle`] moves the clock at once, at most, while effects wait for rate limits. A task that sleeps
+/// for longer is not woken by it.
 const STEP: Duration = Duration::from_secs(6);
-/// A slow machine finds what a quick one finds.
+/// A long time limit for searches, so that a slow machine finds the same articles as a quick one.
 const PATIENT: [&str; 2] = ["DESKBELL__KNOWLEDGE__SEARCH_WITHIN", "10s"];
 
-/// The program and the stage that it is on.
+/// The program and the stage (both simulated platforms) that it is connected to.
 pub struct Desk {
     pub stage: Stage,
     pub app: Option<App>,
@@ -46,7 +49,7 @@ pub struct Desk {
     _log: tracing::subscriber::DefaultGuard,
 }
 
-/// Whether a desk has ended as it should.
+/// Panics when it is dropped, unless [`Desk::end`] or [`Desk::leave`] was called.
 struct End {
     is_reached: bool,
 }
@@ -57,16 +60,17 @@ impl Drop for End {
     }
 }
 
-/// How a desk is set up.
+/// The options of a [`Desk`].
 #[derive(Clone)]
 pub struct Setup {
+    /// TOML that is added to the settings.
     pub more: &'static str,
     pub platforms: Platforms,
     pub linked: bool,
     pub message_content: bool,
-    /// Channels for notices on each platform; on Discord in a guild of their own.
+    /// Number of additional channels for notices on each platform. On Discord they are in guilds of their own.
     pub destinations: usize,
-    /// The address of a database that is not a file.
+    /// The URL of a database that is used instead of an SQLite file.
     pub database: Option<String>,
 }
 
@@ -83,12 +87,13 @@ impl Default for Setup {
     }
 }
 
-/// Runs a scene on each platform, each at a desk of its own, and checks that both give the same.
+/// Runs a scene on Slack and on Discord, each at a new [`Desk`] that is ended afterwards. Checks that both runs return
+/// the same value, and returns it.
 pub async fn on_both<T: PartialEq + Debug>(scene: impl AsyncFn(&mut Desk, &Arc<dyn World>) -> T) -> T {
     on_both_with(Setup::default(), scene).await
 }
 
-/// The same at desks that are set up so.
+/// Like [`on_both`], at desks with this setup.
 pub async fn on_both_with<T: PartialEq + Debug>(
     setup: Setup,
     scene: impl AsyncFn(&mut Desk, &Arc<dyn World>) -> T,
@@ -104,7 +109,7 @@ pub async fn on_both_with<T: PartialEq + Debug>(
     given.swap_remove(0)
 }
 
-/// Runs a scene on each platform, each at a desk of its own, which the scene ends itself.
+/// Runs a scene on Slack and on Discord, each at a new [`Desk`] that the scene must end itself.
 pub async fn on_each(setup: Setup, scene: impl AsyncFn(Desk, Arc<dyn World>)) {
     for index in 0..2 {
         let desk = Desk::open_with(setup.clone()).await;
@@ -113,12 +118,13 @@ pub async fn on_each(setup: Setup, scene: impl AsyncFn(Desk, Arc<dyn World>)) {
     }
 }
 
-/// What is called so on this platform.
+/// Returns the first text on Slack, and the second on Discord.
 pub fn on<'n>(world: &Arc<dyn World>, slack: &'n str, discord: &'n str) -> &'n str {
     if world.platform() == "slack" { slack } else { discord }
 }
 
-/// `/desk text` as somebody at this platform's client types it: Discord has a field for the key, and one for free words.
+/// Translates the text of a `/desk` command for this platform's client. On Discord the key of a ticket and the free
+/// words go into named fields.
 pub fn typed(world: &Arc<dyn World>, text: &str) -> String {
     let act = acts().find(|spec| text.split(' ').next() == Some(spec.name));
     let words =
@@ -148,7 +154,7 @@ impl Desk {
             linked: setup.linked,
             message_content: setup.message_content,
             destinations: setup.destinations,
-            // Nobody presses twice because a machine is slow.
+            // Long, so that no act counts as unanswered because the machine is slow.
             patience: PATIENCE,
             ..StageOptions::by(clock)
         };
@@ -174,13 +180,13 @@ impl Desk {
         desk
     }
 
-    /// Starts the program (again), and lets it catch up.
+    /// Starts the program (again), and settles, so that it catches up.
     pub async fn start(&mut self) {
         self.begin().await;
         self.settle().await;
     }
 
-    /// Starts the program (again).
+    /// Starts the program (again), and waits until it is connected.
     pub async fn begin(&mut self) {
         let app = App::start(&self.config, self.stage.clock.clone()).await.expect("the program starts");
         if self.config.slack.as_ref().is_some_and(|slack| slack.connection.is_http()) {
@@ -190,7 +196,7 @@ impl Desk {
         self.app = Some(app);
     }
 
-    /// Stops the program, as SIGTERM would.
+    /// Stops the program as SIGTERM would.
     pub async fn stop(&mut self) {
         self.app.take().expect("it runs").stop().await;
     }
@@ -203,7 +209,7 @@ impl Desk {
         self.app().store()
     }
 
-    /// The platform that this is not.
+    /// Returns the other platform.
     pub fn other(&self, world: &Arc<dyn World>) -> Arc<dyn World> {
         if world.platform() == "slack" { self.discord() } else { self.slack() }
     }
@@ -224,18 +230,19 @@ impl Desk {
         self.stage.worlds().into_iter().filter(has).collect()
     }
 
-    /// Lets everything that was begun come to its end, and moves the clock only as far as limits make the bot wait.
+    /// Waits until the program has nothing left to do. The clock is moved only where effects wait for rate limits.
     pub async fn settle(&self) {
-        patiently("everything comes to its end", self.settling(STEP, || false)).await;
+        patiently("the program has nothing left to do", self.settling(STEP, || false)).await;
     }
 
-    /// The same, but stops as soon as `done`, whatever else waits; the clock is moved by `step` at once at most.
+    /// Like [`Self::settle`], but returns as soon as `done` returns true. The clock is moved by `step` at once at most.
     pub async fn settle_until(&self, what: &str, step: Duration, done: impl Fn() -> bool) {
         patiently(what, self.settling(step, &done)).await;
-        assert!(done(), "in vain: {what}");
+        assert!(done(), "the program has nothing left to do, but this did not happen: {what}");
     }
 
-    /// Waits for what is done beside an acknowledgement, which shows itself by nothing before it has happened.
+    /// Settles again and again until `done` returns true. For work that the program does beside an acknowledgement: no
+    /// queue or counter shows it before it is done.
     pub async fn await_beside(&self, what: &str, done: impl Fn() -> bool) {
         patiently(what, async {
             while !done() {
@@ -260,7 +267,7 @@ impl Desk {
                 continue;
             }
             if self.is_quiet().await {
-                // Whatever is still between two parts of the program shows itself by a change.
+                // Work that one part of the program is handing to another soon changes the store or the journal.
                 tokio::task::yield_now().await;
                 if !changed.has_changed().unwrap_or(true)
                     && !grown.has_changed().unwrap_or(true)
@@ -285,8 +292,9 @@ impl Desk {
         }
     }
 
-    /// Until when the next effect waits that the platform refused by its limits, for a second at most: the clock may have been
-    /// moved while its call was under way, so that it counted in another window than the bot thought.
+    /// Returns when the next effect is due that was put off by a rate limit of one second, if it is due within a
+    /// second. This happens if the clock was moved during a call: the platform then counts the call in a later window
+    /// than the bot.
     async fn put_off_until(&self) -> Option<Timestamp> {
         let soon = self.stage.clock.now() + Duration::from_secs(1);
         let waits = self.store().listed(Listed::Waiting, None, None, u32::MAX).await.expect("a list");
@@ -294,14 +302,15 @@ impl Desk {
         refused.filter_map(|effect| effect.due_at).filter(|due| *due > self.stage.clock.now() && *due <= soon).min()
     }
 
-    /// Nothing is on its way to the bot, in it, or on its way out.
+    /// Whether nothing is on its way to the bot, in it, or on its way out.
     async fn is_quiet(&self) -> bool {
         for world in self.worlds() {
             if world.undelivered() > 0 {
                 return false;
             }
         }
-        // After a session that began anew, the program has received more than the present one has brought.
+        // `sent` counts the events of the open sessions, `received` all events since the program's start. So `received`
+        // is the larger one after a new session.
         if self.app().is_behind() || self.stage.discord.sent() > self.app().received(PlatformName::Discord) {
             return false;
         }
@@ -325,37 +334,38 @@ impl Desk {
         self.store().counts().await.expect("counts").leased == 0 && self.is_anything_due().await
     }
 
-    /// Lets `duration` pass, and everything happen that it brings.
+    /// Moves the clock by `duration`, and settles.
     pub async fn pass(&self, duration: Duration) {
         self.stage.clock.advance(duration);
         self.settle().await;
     }
 
-    /// Somebody says something; returns where it stands once everything has come of it.
+    /// Posts a message as somebody, settles, and returns the message.
     pub async fn say(&self, world: &Arc<dyn World>, who: &str, spot: &Spot, text: &str) -> MessageAt {
         let said = world.say(who, spot, text, None).await.unwrap_or_else(|error| panic!("{who} says {text}: {error}"));
         self.settle().await;
         said
     }
 
-    /// Somebody asks in a channel; returns the message.
+    /// Posts a message into #sales as somebody, settles, and returns the message.
     pub async fn ask(&self, world: &Arc<dyn World>, who: &str, text: &str) -> MessageAt {
         self.say(world, who, &Spot::channel("sales"), text).await
     }
 
-    /// Somebody presses the newest button with this label that they see in `channel` (`desk` is the direct conversation).
+    /// Presses the newest button with this label that somebody sees in `channel` (`desk` is the direct conversation),
+    /// and settles.
     pub async fn press(&self, world: &Arc<dyn World>, who: &str, channel: &str, label: &str) {
         self.choose(world, who, channel, label, None).await;
     }
 
-    /// The same with a choice from a menu.
+    /// Like [`Self::press`], with a choice from a menu: an option's value, or the beginning of its label.
     pub async fn choose(&self, world: &Arc<dyn World>, who: &str, channel: &str, label: &str, value: Option<&str>) {
         let Some((at, control)) = find_control(&see(world, who), channel, label) else {
             let waits = self.store().listed(Listed::Waiting, None, None, u32::MAX).await.expect("a list");
             let (seen, now) = (self.transcript(world), self.stage.clock.now());
-            panic!("{who} sees no {label} in {channel} at {now}:\n{seen}\nWhat waits: {waits:#?}");
+            panic!("{who} sees no {label} in {channel} at {now}:\n{seen}\nWaiting effects: {waits:#?}");
         };
-        // Who chooses reads what an option says; its value is the bot's own.
+        // People see the labels of options, not their values.
         let says = |wanted: &&str| control.options.iter().find(|option| option.label.starts_with(*wanted));
         let value = if control.kind == ControlKind::Feedback { Some(label) } else { value };
         let value = value.map(|value| says(&value).map_or(value, |option| option.value.as_str()));
@@ -366,13 +376,15 @@ impl Desk {
         self.settle().await;
     }
 
-    /// The form that somebody has open. It may be opened beside the acknowledgement of what asked for it, so it is waited for.
+    /// Waits for the form that somebody is to have open, and returns it. The program may open it after it has
+    /// acknowledged the act.
     pub async fn form(&self, world: &Arc<dyn World>, who: &str) -> FormView {
         self.await_beside("a form is open", || see(world, who).form.is_some()).await;
         see(world, who).form.expect("a form")
     }
 
-    /// Somebody fills in the first field of the form that is open, and whatever else must not be empty, and sends it.
+    /// Writes `text` into the first field of the open form and into all others that must not be empty, submits the
+    /// form, and settles.
     pub async fn fill(&self, world: &Arc<dyn World>, who: &str, text: &str) {
         let form = self.form(world, who).await;
         let rest = form.fields.iter().skip(1);
@@ -381,7 +393,7 @@ impl Desk {
         self.fill_in(world, who, &fields.collect::<Vec<_>>()).await;
     }
 
-    /// Somebody fills in these fields of the form that is open, and sends it.
+    /// Fills in these fields of the open form, submits the form, and settles.
     pub async fn fill_in(&self, world: &Arc<dyn World>, who: &str, fields: &[(&str, &str)]) {
         let form = self.form(world, who).await;
         let values = fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
@@ -389,19 +401,20 @@ impl Desk {
         self.settle().await;
     }
 
-    /// Somebody gives a command in a channel.
+    /// Gives the command `/desk text` in #random, and settles.
     pub async fn command(&self, world: &Arc<dyn World>, who: &str, text: &str) {
         self.command_in(world, who, "random", &typed(world, text)).await;
     }
 
-    /// The same in this channel, as it is typed at this platform's client.
+    /// Gives a command in this channel, and settles. `text` is as this platform's client takes it (see [`typed`]).
     pub async fn command_in(&self, world: &Arc<dyn World>, who: &str, channel: &str, text: &str) {
         let given = world.command(who, &Spot::channel(channel), text).await;
         given.unwrap_or_else(|error| panic!("{who}: /desk {text}: {error}"));
         self.settle().await;
     }
 
-    /// What this person was told privately last: whispers, and what stands in the direct conversation.
+    /// Returns the text of the last message that was shown to this person alone, whispered or in the direct
+    /// conversation.
     pub fn last_private(&self, world: &Arc<dyn World>, who: &str) -> String {
         let entries = self.stage.journal.since(0);
         let private = entries.iter().rev().find(|entry| {
@@ -414,7 +427,8 @@ impl Desk {
         private.map(|entry| normal(entry.text("text"))).unwrap_or_default()
     }
 
-    /// All that was said and answered in a workspace, place by place: what everybody sees, then each person's own.
+    /// Returns all messages of a workspace as text, place by place: first those that everybody sees, then each person's
+    /// private ones.
     pub fn transcript(&self, world: &Arc<dyn World>) -> String {
         let mut out = String::new();
         let open = see(world, "ada");
@@ -446,12 +460,12 @@ impl Desk {
         out
     }
 
-    /// How many calls of the bot the platforms are expected to refuse in this test.
+    /// Sets how many calls of the bot the platforms are expected to refuse in this test.
     pub fn expect_refusals(&mut self, count: usize) {
         self.expected_refusals = count;
     }
 
-    /// Stops where all cannot be quiet at the end: what must hold then, the test says itself.
+    /// Stops without the checks of [`Self::end`], for a test at whose end work is left over.
     pub async fn leave(mut self) {
         self.end.is_reached = true;
         if self.app.is_some() {
@@ -460,19 +474,19 @@ impl Desk {
         self.stage.close().await;
     }
 
-    /// Asserts silence, and stops.
+    /// Settles, checks that nothing is left over (see the head of this file), and stops.
     pub async fn end(self) {
         let errors = self.errors.clone();
         self.end_with_errors().await;
         assert_eq!(errors.all(), Vec::<String>::new(), "errors were logged");
     }
 
-    /// The same where errors are expected in the log; returns them.
+    /// Like [`Self::end`], but allows logged errors, and returns them.
     pub async fn end_with_errors(mut self) -> Vec<String> {
         self.end.is_reached = true;
         self.settle().await;
         for world in self.worlds() {
-            assert_eq!(world.unanswered(), 0, "{}: somebody still waits for an answer", world.platform());
+            assert_eq!(world.unanswered(), 0, "{}: acts without an answer", world.platform());
             assert_eq!(world.faults_seen(), Vec::<String>::new(), "{}: calls that do not exist", world.platform());
             assert_eq!(world.undelivered(), 0, "{}: events without acknowledgement", world.platform());
         }
@@ -490,17 +504,17 @@ impl Desk {
         self.stop().await;
         self.stage.close().await;
         let orphans = orphans::of(&self.config.database.url).await;
-        assert_eq!(orphans, Vec::<String>::new(), "these are about what is not there");
+        assert_eq!(orphans, Vec::<String>::new(), "rows about subjects that do not exist");
         self.errors.all()
     }
 }
 
-/// What a person sees.
+/// Returns the view of a person. Panics if there is none.
 pub fn see(world: &Arc<dyn World>, who: &str) -> View {
     world.view(who).unwrap_or_else(|error: WorldError| panic!("{who} sees nothing: {error}"))
 }
 
-/// The newest control with this label that stands in a channel of the view.
+/// Finds the newest control with this label in a channel of the view.
 pub fn find_control(view: &View, channel: &str, label: &str) -> Option<(MessageAt, ControlView)> {
     let channel = view.channels.iter().find(|known| known.name == channel)?;
     let mut found: Vec<(i64, MessageAt, ControlView)> = Vec::new();
@@ -539,7 +553,7 @@ fn line_of(message: &MessageView) -> String {
         }
     }
     for control in &message.controls {
-        // Where there are two small buttons, Discord has the second alone.
+        // Of the two feedback buttons, Discord shows the second alone.
         let label = if control.kind == ControlKind::Feedback { &control.options[1].label } else { &control.label };
         let _ = write!(line, " [{label}]");
     }
@@ -552,7 +566,8 @@ fn line_of(message: &MessageView) -> String {
     line
 }
 
-/// The same words for both platforms: emphasis, zero-width spaces, links and ages laid aside.
+/// Makes texts of both platforms comparable: removes emphasis, zero-width spaces and links, and writes `(age)` for
+/// ages.
 pub fn normal(text: &str) -> String {
     static AGE: OnceLock<Regex> = OnceLock::new();
     static LINK: OnceLock<Regex> = OnceLock::new();
@@ -569,7 +584,7 @@ pub fn normal(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Fails the test if `future` takes too long; nothing here depends on how long it really takes.
+/// Awaits `future`, and fails the test if it takes longer than [`PATIENCE`]. No result depends on how long it takes.
 pub async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("in vain: {what}"))
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("timed out: {what}"))
 }

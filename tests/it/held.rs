@@ -1,5 +1,6 @@
-//! What an operator can mend is held with its words, told, and goes out once it is mended; what fails alone, or cannot be
-//! read, holds up nothing.
+//! Held effects: an effect that is refused for a cause that an operator can remove keeps its words, the desk is told,
+//! and it is delivered once when the cause is gone. An effect that fails alone or cannot be read holds up no other
+//! effect.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -32,19 +33,19 @@ impl Desk {
         self.store().listed(Listed::Held, None, None, 100).await.expect("a list")
     }
 
-    /// Everything that is held is let go, as an operator does.
+    /// Releases every held effect, as the command `effects retry --all` does, and settles.
     async fn let_go(&self) {
         self.stage.clock.advance(Duration::from_secs(1));
         for platform in PlatformName::ALL {
             for (held_in, _) in self.store().held_in(platform).await.expect("places") {
                 let all = Release::In { outlet: platform.into(), held_in, limit: u32::MAX };
-                self.store().release(all, self.stage.clock.now()).await.expect("they are let go");
+                self.store().release(all, self.stage.clock.now()).await.expect("they are released");
             }
         }
         self.settle().await;
     }
 
-    /// The settings name another channel for the desk.
+    /// Makes this channel the desk's channel of a platform, in the settings for the next start.
     fn name_triage(&mut self, platform: &str, channel: &str) {
         match platform {
             "slack" => {
@@ -59,7 +60,7 @@ impl Desk {
         }
     }
 
-    /// The end of a test in which the platforms were right to refuse.
+    /// Ends a test in which any number of refused calls and logged errors is expected.
     pub async fn end_with_refusals(mut self) {
         let refused = self.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
         self.expect_refusals(refused);
@@ -67,7 +68,7 @@ impl Desk {
     }
 }
 
-/// The ways in which the bot may lose a right, and how an operator mends each.
+/// The ways in which the bot may lose a right on a platform, each with the fault that gives it back.
 fn rights(platform: &str) -> Vec<(Fault, Fault)> {
     let channel = || "sales".to_owned();
     let mut rights = vec![(Fault::CloseChannel { channel: channel() }, Fault::OpenChannel { channel: channel() })];
@@ -95,7 +96,7 @@ async fn what_a_missing_right_refuses_goes_out_once_when_it_is_mended() {
             assert!(held.iter().all(|effect| effect.about.to_string() == "ticket:1"));
             let failed = desk.store().listed(Listed::Failed, None, None, 10).await.expect("a list");
             assert!(failed.is_empty(), "{what}: {failed:#?}");
-            // One call shows it; what else is to go there is held without one.
+            // After the first refusal, other effects for that place are held without a call.
             let calls = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
             desk.command(&world, "mia", "reply IT-1001 and toner").await;
             let more = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count() - calls;
@@ -126,7 +127,7 @@ async fn what_is_mended_without_a_word_goes_out_by_itself_and_says_sorry() {
         let looks = || desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
         let before = looks();
         desk.stage.clock.advance(HOUR);
-        patiently("it is looked at now and then, and is still refused", async {
+        patiently("the held effect is tried again, and is held again", async {
             while looks() == before || desk.held().await.len() != 1 {
                 tokio::task::yield_now().await;
             }
@@ -145,8 +146,8 @@ async fn what_is_mended_without_a_word_goes_out_by_itself_and_says_sorry() {
         let answers: Vec<&String> = told.iter().filter(|text| text.contains("next door")).collect();
         assert_eq!(answers.len(), 1, "{}: {told:#?}", world.platform());
         assert!(answers[0].starts_with("Sorry for the wait"), "{answers:?}");
-        assert!(!told[0].contains("Sorry"), "what came in time says nothing of it: {told:#?}");
-        // The desk hears that it has been delivered after all, and it is on record as the agent's.
+        assert!(!told[0].contains("Sorry"), "an answer that came in time has no apology: {told:#?}");
+        // The desk sees that the reply was delivered after all, and the reply is on record as the agent's.
         let desks = said(&world, "mia", "desk-triage");
         assert!(desks.iter().any(|text| text.contains("Not delivered")), "{desks:#?}");
         assert!(desks.iter().any(|text| text.contains("next door") && !text.contains("Not delivered")), "{desks:#?}");
@@ -177,7 +178,7 @@ async fn cards_wait_for_a_desks_channel_that_is_deleted_and_go_to_its_successor(
         let elsewhere = said(&other, "mia", "desk-triage");
         assert!(elsewhere.iter().any(|text| text.contains("I can't write in the desk's channel")), "{elsewhere:#?}");
 
-        // The operator names another channel, and starts again.
+        // The operator sets another channel, and restarts the bot.
         desk.stop().await;
         desk.name_triage(platform, "general");
         desk.start().await;
@@ -194,7 +195,7 @@ async fn cards_wait_for_a_desks_channel_that_is_deleted_and_go_to_its_successor(
             assert_eq!(count, 1, "{platform}, {key}: {cards:#?}");
         }
         let lines = cards.iter().filter(|text| text.contains("since this morning")).count();
-        assert_eq!(lines, 1, "{platform}: what was said under it comes along: {cards:#?}");
+        assert_eq!(lines, 1, "{platform}: the line under the card comes along: {cards:#?}");
         assert_eq!(desk.held().await, [], "{platform}");
         assert!(desk.app().health().conditions().is_empty(), "{platform}");
         assert!(!before.id.is_empty());
@@ -212,7 +213,7 @@ async fn a_private_answer_whose_time_has_passed_reaches_its_person_alone_or_nobo
             if is_closed {
                 world.close_direct("jeff", true);
             }
-            // What people press and type is heard, and every way to answer them alone is shut.
+            // Events still arrive. The calls that answer a person privately are refused: on Slack all calls.
             let method = match world.platform() {
                 "slack" => "*",
                 _ => "PATCH /webhooks/{app}/{token}/messages/@original",
@@ -223,8 +224,8 @@ async fn a_private_answer_whose_time_has_passed_reaches_its_person_alone_or_nobo
                 body: String::new(),
             }));
             let _ = world.command("jeff", &Spot::channel("random"), "show IT-1001").await;
-            // Before the clock is moved, the answer is decided, and was tried.
-            patiently("it is heard", async {
+            // The answer must be decided and have been tried before the clock is moved.
+            patiently("the answer is tried", async {
                 while desk.tries(world.platform()) == 0 || desk.store().counts().await.expect("counts").waiting == 0 {
                     tokio::task::yield_now().await;
                 }
@@ -236,13 +237,13 @@ async fn a_private_answer_whose_time_has_passed_reaches_its_person_alone_or_nobo
             desk.settle().await;
             let told = desk.last_private(&world, "jeff");
             let is_told = told.contains("IT-1001") && told.contains("Sorry for the wait");
-            // On Slack there is a private way in the channel, too, which needs no direct conversation.
+            // Slack has a private way in the channel, too (ephemeral), which needs no direct conversation.
             assert_eq!(is_told, !is_closed || world.platform() == "slack", "{what}: {told}");
             for channel in ["random", "sales", "general"] {
                 assert_eq!(said(&world, "ada", channel), Vec::<String>::new(), "{what}: nobody else sees it");
             }
             let counts = desk.store().counts().await.expect("counts");
-            assert_eq!((counts.waiting, counts.held), (0, 0), "{what}: a private answer waits for nobody");
+            assert_eq!((counts.waiting, counts.held), (0, 0), "{what}: the private answer has ended");
             assert_eq!(counts.failed, u64::from(is_closed && !is_told), "{what}");
             desk.end_with_refusals().await;
         })
@@ -282,7 +283,7 @@ async fn effects_of_another_version_are_set_aside_and_kept_for_it() {
         desk.ask(&world, "jeff", "@desk the printer is jammed").await;
     }
     desk.stop().await;
-    // More than any page of the outbox, and older than all that comes.
+    // Effects of an unknown kind: more than a page of the outbox, and older than all later effects.
     let mut raw = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.expect("opened");
     let unknown = "INSERT INTO effects (id, subject_kind, subject_id, outlet, lane, gate, order_key, kind, what_json, state, \
                    due_at_ms, created_at_ms) WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 300) SELECT \
@@ -302,7 +303,7 @@ async fn effects_of_another_version_are_set_aside_and_kept_for_it() {
         assert_eq!(held.iter().filter(|effect| effect.kind == "sing").count(), 300, "they are kept");
         desk.stop().await;
     }
-    // The version that knows them comes: they have their words.
+    // Their words are kept for a version that knows the kind.
     let mut raw = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.expect("opened");
     let kept = "SELECT count(*) FROM effects WHERE what_json LIKE '%song%'";
     let kept: i64 = sqlx::query_scalar(kept).fetch_one(&mut raw).await.expect("a number");
@@ -345,8 +346,8 @@ async fn what_fails_alone_is_held_so_that_those_behind_it_go_on() {
     let mut minutes = 0;
     while store.counts().await.expect("counts").held == 0 {
         minutes += 1;
-        assert!(minutes < 120, "it is held one day");
-        assert!(!wall.said().contains(&"behind it".to_owned()), "it keeps its turn until then");
+        assert!(minutes < 120, "the effect is never held");
+        assert!(!wall.said().contains(&"behind it".to_owned()), "the next effect waits until the first one is held");
         let words = format!("well {minutes}");
         say(&format!("9{minutes}"), &words).await;
         patiently("others are delivered", async {
@@ -358,8 +359,8 @@ async fn what_fails_alone_is_held_so_that_those_behind_it_go_on() {
         door.clock().advance(Duration::from_secs(60));
         all_is_done().await;
     }
-    assert!(minutes > 15, "it was tried for as long as the settings say: {minutes} minutes");
-    patiently("those behind it go on", async {
+    assert!(minutes > 15, "it was held before the time limit of the settings: {minutes} minutes");
+    patiently("the effect behind it is delivered", async {
         while !wall.said().contains(&"behind it".to_owned()) {
             tokio::task::yield_now().await;
         }
@@ -368,7 +369,7 @@ async fn what_fails_alone_is_held_so_that_those_behind_it_go_on() {
     let held = store.listed(Listed::Held, None, None, 10).await.expect("a list");
     assert_eq!(held.len(), 1);
     assert!(held[0].held_in.as_ref().is_some_and(|by| by.starts_with("effect:")), "{held:#?}");
-    // It is looked at by itself now and then.
+    // A held effect is tried again from time to time.
     wall.refuses.store(false, Ordering::SeqCst);
     patiently("it is delivered after all", async {
         while !wall.said().iter().any(|words| words == "ill-fated") {
@@ -385,7 +386,7 @@ async fn what_fails_alone_is_held_so_that_those_behind_it_go_on() {
     store.close().await;
 }
 
-/// A platform that refuses one message for no reason that it gives.
+/// A platform that refuses one message with HTTP status 500 while `refuses` is set.
 #[derive(Default)]
 struct Choosy {
     refuses: AtomicBool,
@@ -436,7 +437,7 @@ async fn an_operator_lists_what_is_held_and_sends_it_beside_the_running_bot() {
             serde_json::from_str(&effects("effects --held --json").await).expect("one object");
         let place = json["held_in"].as_str().expect("a place").to_owned();
         assert!(listed.contains(&place), "{listed}");
-        // Not mended yet: it is held again, and nobody is told a second time.
+        // The channel is still closed: the effect is held again, and nobody is told a second time.
         desk.pass(HOUR / 60).await;
         let desks = said(&world, "mia", "desk-triage").len();
         let tried = effects("effects retry --all").await;

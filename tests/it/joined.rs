@@ -1,4 +1,4 @@
-//! Much said at once about one request: the desk reads all of it, in few messages.
+//! Many messages about one request at once: the desk reads all of them, in few messages under the card.
 
 mod race;
 
@@ -15,7 +15,7 @@ use deskbell::store::sqlite::SqliteStore;
 use crate::harness::{Desk, normal, on_both, patiently, see};
 use crate::looks::Looks as _;
 
-/// What is said quickly, by whom, and how the desk reads it.
+/// Messages that are posted at once: the author, the words, and the line under the card.
 const SAID: [(&str, &str, &str); 8] = [
     ("jeff", "it began at nine", "Jeff: @Mia Wong it began at nine"),
     ("jeff", "first the left one", "Jeff: @Mia Wong first the left one"),
@@ -27,7 +27,7 @@ const SAID: [(&str, &str, &str); 8] = [
     ("jeff", "thanks so far", "Jeff: @Mia Wong thanks so far"),
 ];
 
-/// The same of people who have nothing to do with the request.
+/// The same from people who are neither requester nor agent.
 const THIRDS: [(&str, &str, &str); 3] = [
     ("ana", "mine, too", "Ana (also in the thread): mine, too"),
     ("sam", "and mine", "Sam (also in the thread): and mine"),
@@ -46,11 +46,11 @@ async fn what_is_said_while_the_desks_channel_is_at_its_limit_comes_in_one_messa
         for (world, before) in desk.worlds().iter().zip(&before) {
             let shown = one_more(world, *before);
             assert_eq!(read(&shown), SAID.map(|(_, _, line)| line), "every word once, in order");
-            assert_eq!(shown.pings, ["mia"], "who works on it is called");
-            assert_eq!(shown.controls.len(), 1, "one button for all");
+            assert_eq!(shown.pings, ["mia"], "the assignee is pinged");
+            assert_eq!(shown.controls.len(), 1, "one button for all lines");
         }
 
-        // One is changed, another taken back: just that changes, and nobody is called again.
+        // One message is edited and another deleted: only their lines change, and nobody is pinged again.
         world.edit("ana", &said[2], "mine is fine").await.expect("edited");
         world.delete("jeff", &said[3]).await.expect("deleted");
         desk.settle().await;
@@ -61,12 +61,12 @@ async fn what_is_said_while_the_desks_channel_is_at_its_limit_comes_in_one_messa
             assert_eq!(read(&one_more(world, *before)), wanted, "{}", world.platform());
         }
 
-        // What grows beyond one message takes nothing from the others.
+        // A line that grows too long is cut. The other lines stay whole.
         world.edit("jeff", &said[0], &"it began at nine and went on ".repeat(100)).await.expect("edited");
         desk.settle().await;
         for (world, before) in desk.worlds().iter().zip(&before) {
             let lines = read(&one_more(world, *before));
-            // Long words stand apart, each line marked.
+            // Long words are a quotation on a line of its own.
             assert_eq!((lines[0].trim(), lines[2].trim()), ("Jeff:", "(edited)"), "{lines:#?}");
             assert!(lines[1].starts_with("> it began at nine and went on it") && lines[1].ends_with('…'), "{lines:#?}");
             assert_eq!(lines[3..], wanted[1..], "{}", world.platform());
@@ -77,7 +77,7 @@ async fn what_is_said_while_the_desks_channel_is_at_its_limit_comes_in_one_messa
         }
         desk.settle().await;
         for (world, before) in desk.worlds().iter().zip(&before) {
-            assert_eq!(under_card(world).len(), *before, "nothing of it stands on {}", world.platform());
+            assert_eq!(under_card(world).len(), *before, "the message under the card is left on {}", world.platform());
         }
     })
     .await;
@@ -112,12 +112,12 @@ async fn what_was_posted_unknown_to_us_is_found_though_a_line_of_it_was_deleted(
         let before = under_card(world).len();
         let method = if world.platform() == "slack" { "chat.postMessage" } else { "POST /channels/{id}/messages" };
         world.inject(Fault::LoseAnswer { method: method.to_owned(), times: 1 });
-        // Without a button, which would be a mark.
+        // These lines have no button, so the post carries no mark that a look-up could find.
         let said = say_at_once(desk, world, &thread, &THIRDS).await;
         desk.settle_until("it is posted", Duration::from_mins(1), || under_card(world).len() > before).await;
         world.delete(THIRDS[1].0, &said[1]).await.expect("deleted");
         desk.settle().await;
-        // So long does Discord not know a post again by its nonce.
+        // Discord recognises a nonce for some minutes only.
         desk.pass(Duration::from_mins(20)).await;
         let all = under_card(world)[before..].iter().flat_map(read).collect::<Vec<_>>();
         assert_eq!(all, [THIRDS[0].2, THIRDS[2].2], "on {}", world.platform());
@@ -151,8 +151,8 @@ async fn who_is_taken_out_takes_nobody_elses_words_along() {
     .await;
 }
 
-/// Says [`SAID`] while nothing can be posted under the card, and lets it be posted; where it stands, and how many messages
-/// stood under the card before, on each platform.
+/// Says [`SAID`] while nothing can be posted under the card, and settles. Returns the messages, and for each platform
+/// how many messages were under the card before.
 async fn much_is_said(desk: &Desk, world: &Arc<dyn World>) -> (Vec<MessageAt>, Vec<usize>) {
     let thread = at_its_limit(desk, world).await;
     let before = desk.worlds().iter().map(|world| under_card(world).len()).collect();
@@ -161,13 +161,14 @@ async fn much_is_said(desk: &Desk, world: &Arc<dyn World>) -> (Vec<MessageAt>, V
     (said, before)
 }
 
-/// Somebody asks, and says so much that nothing more can be posted under the card while the clock stands; the thread.
+/// Opens a ticket and says so much in its thread that nothing more can be posted under the card until the clock moves.
+/// Returns the thread.
 async fn at_its_limit(desk: &Desk, world: &Arc<dyn World>) -> Spot {
     let ask = desk.ask(world, "jeff", "@desk my screen flickers").await;
     let thread = Spot::thread("sales", &ask.id);
     desk.say(world, "mia", &thread, "@desk claim").await;
     desk.pass(discord::POST_PER_CHANNEL.per).await;
-    // Discord takes so many at once. Slack takes one, and then the others together.
+    // Discord takes this number of posts at once. Slack takes one post, and then the other lines in one post.
     let there = desk.discord();
     for number in 1..=discord::POST_PER_CHANNEL.count as usize {
         world.say("jeff", &thread, &format!("line {number}"), None).await.expect("said");
@@ -178,7 +179,7 @@ async fn at_its_limit(desk: &Desk, world: &Arc<dyn World>) -> Spot {
     thread
 }
 
-/// Says it all, and waits until the bot has got it; the clock stands still.
+/// Says `lines` in the thread, and waits until all are on record. The clock does not move.
 async fn say_at_once(
     desk: &Desk,
     world: &Arc<dyn World>,
@@ -203,7 +204,7 @@ async fn say_at_once(
     said
 }
 
-/// What stands under the newest card.
+/// The messages under the newest card.
 fn under_card(world: &Arc<dyn World>) -> Vec<MessageView> {
     let seen = see(world, "mia");
     let triage = seen.channels.into_iter().find(|channel| channel.name == "desk-triage").expect("the desk's channel");

@@ -63,7 +63,7 @@ pub async fn files_are_brought_in_once_and_change_their_articles(store: Arc<dyn 
     assert_eq!(before.iter().map(|article| article.key.to_string()).collect::<Vec<_>>(), ["KB-1", "KB-2"]);
     assert_eq!(before[0].content.tags, ["network", "router"]);
     assert!(before.iter().all(Article::is_published));
-    // Only what says something else is changed, and everything that it said is kept.
+    // Only an article whose file has other words is changed, and its earlier version is kept.
     let changed =
         vec![filed("network/vpn.md", &VPN.replace("router.", "router's menu.")), filed("printer.md", PRINTER)];
     let later = Import { now: at(60), ..how() };
@@ -83,12 +83,12 @@ pub async fn articles_whose_files_are_gone_are_retired_if_that_is_asked_for(stor
     let dry = Import { prune: true, dry_run: true, ..how() };
     let gone = bring_in(&store, vpn(), &dry).await.pruned;
     assert_eq!(gone.iter().map(|(key, path)| format!("{key} {path}")).collect::<Vec<_>>(), ["KB-2 printer.md"]);
-    assert!(article(&store, "printer.md").await.article.is_published(), "it was only asked");
+    assert!(article(&store, "printer.md").await.article.is_published(), "a dry run retires nothing");
     let prune = Import { prune: true, ..how() };
     assert_eq!(counts(&bring_in(&store, vpn(), &prune).await), (0, 0, 1, 1));
     assert_eq!(article(&store, "printer.md").await.article.status, ArticleStatus::Retired);
     assert_eq!(counts(&bring_in(&store, vpn(), &prune).await), (0, 0, 1, 0));
-    // It comes back if its file says so, and not by itself.
+    // A retired article is published again only if its file says so.
     let back = bring_in(&store, files(), &how()).await;
     assert_eq!((back.stay_retired.as_slice(), back.changed), (&["printer.md".to_owned()][..], 0));
     let published =
@@ -97,7 +97,7 @@ pub async fn articles_whose_files_are_gone_are_retired_if_that_is_asked_for(stor
     assert!(article(&store, "printer.md").await.article.is_published());
 }
 
-/// Somebody changes an article in chat.
+/// Changes an article as somebody in chat does.
 async fn edit(store: &Arc<dyn Store>, before: record::Kept, change: impl Fn(&mut Article) + Send + Sync + 'static) {
     let change = Arc::new(change);
     let edited = store.within(move |tx| {
@@ -130,7 +130,7 @@ pub async fn what_was_done_in_chat_is_not_undone_by_a_file_that_says_what_it_sai
         (a.status, a.content.review_at, b.status),
         (ArticleStatus::Published, Some(at(9)), ArticleStatus::Retired)
     );
-    // What the file says anew is done.
+    // Only properties that have changed in the file are taken over.
     let other = vec![filed("a.md", &matter("retired", "A")), filed("b.md", &matter("published", "B, anew"))];
     assert_eq!(counts(&bring_in(&store, other, &how()).await), (0, 2, 0, 0));
     let (a, b) = (article(&store, "a.md").await.article, article(&store, "b.md").await.article);
@@ -143,13 +143,13 @@ pub async fn what_was_done_in_chat_is_not_undone_by_a_file_that_says_what_it_sai
 pub async fn what_was_edited_in_chat_stays_until_the_file_says_the_same(store: Arc<dyn Store>) {
     bring_in(&store, files(), &how()).await;
     edit(&store, article(&store, "printer.md").await, |article| article.content.body = "Ask Mia.".to_owned()).await;
-    // The file is as it was: nothing is to be said.
+    // The file is as it was, so the edit is not reported.
     assert_eq!(counts(&bring_in(&store, files(), &how()).await), (0, 0, 2, 0));
     let changed = |text: &str| vec![filed("printer.md", &format!("# Printer prints nothing\n\n{text}\n"))];
     let imported = bring_in(&store, changed("Ask Omar."), &how()).await;
     assert_eq!((imported.stay_edited.as_slice(), imported.changed), (&["printer.md".to_owned()][..], 0));
     assert_eq!(article(&store, "printer.md").await.article.content.body, "Ask Mia.");
-    // Once it was exported, the file goes on from there.
+    // Once the file has the article's words (as after an export), its later changes are taken over.
     assert_eq!(counts(&bring_in(&store, changed("Ask Mia."), &how()).await), (0, 0, 1, 0));
     assert_eq!(counts(&bring_in(&store, changed("Ask Mia first."), &how()).await), (0, 1, 0, 0));
     edit(&store, article(&store, "printer.md").await, |article| article.content.body = "Ask Ana.".to_owned()).await;
@@ -173,7 +173,7 @@ pub async fn what_was_written_in_chat_is_the_same_article_after_export_and_impor
     let other = exported.replace("off and on again", "off, wait, and on again");
     assert_eq!(counts(&bring_in(&store, vec![filed(&path, &other)], &how()).await), (0, 1, 0, 0));
     assert_eq!(all(&store).await.len(), 1);
-    // On a desk where the key is another article's, written there, that one is left alone.
+    // A file whose path and key belong to no article here becomes a new article.
     let stranger = exported.replace("Switch", "Never switch").replace("KB-1", "KB-7");
     assert_eq!(counts(&bring_in(&store, vec![filed("other.md", &stranger)], &how()).await), (1, 0, 0, 0));
 }
@@ -194,7 +194,7 @@ pub async fn a_change_of_an_article_that_somebody_else_changed_is_a_conflict(sto
         assert_eq!(updated.is_ok(), expected, "{updated:?}");
         assert!(expected || matches!(updated, Err(StoreError::Conflict)), "{updated:?}");
     }
-    // Each change has the next number: who reads on from one sees every later one.
+    // Each change takes the next number, so a reader that goes on from a number sees every later change.
     let mut reader = store.reader().await.expect("a reader");
     let changes = record::changed(&mut *reader, 0, 10).await.expect("changes");
     assert_eq!(changes.iter().map(|kept| (kept.article.id.0, kept.change)).collect::<Vec<_>>(), [(1, 1), (2, 3)]);
@@ -216,7 +216,7 @@ pub async fn who_is_erased_owns_and_checked_nothing(store: Arc<dyn Store>) {
     }
     let article = article(&store, "vpn.md").await.article;
     assert_eq!(article.owner, Some(alias));
-    assert_eq!(article.content.title, "VPN drops", "what the desk knows stays");
+    assert_eq!(article.content.title, "VPN drops", "the content of the article stays");
 }
 
 /// Settings with an index in this folder.
@@ -224,7 +224,7 @@ fn config(folder: &Path) -> Config {
     Config::from_text(&format!("[knowledge]\nindex = \"{}\"\n", folder.display()), []).expect("settings")
 }
 
-/// What is found, once it is this.
+/// Waits until a search for `text` finds exactly the articles with these ids.
 async fn until_found(knowledge: &Knowledge, text: &str, expected: &[&str]) {
     patiently(&format!("{text} finds {expected:?}"), async {
         loop {
@@ -248,7 +248,7 @@ pub async fn every_replica_finds_what_is_published_and_nothing_else(store: Arc<d
     }
     assert!(
         folders.iter().all(|folder| !folder.path().join("articles.index").exists()),
-        "nothing is opened for nothing"
+        "an index is made before there is an article"
     );
     let draft = PRINTER.replace("# Printer prints nothing", "---\ntitle: Printer prints nothing\nstatus: draft\n---");
     bring_in(&store, vec![filed("vpn.md", VPN), filed("printer.md", &draft)], &how()).await;
@@ -256,7 +256,7 @@ pub async fn every_replica_finds_what_is_published_and_nothing_else(store: Arc<d
         until_found(replica, "my vpn drops", &["1"]).await;
         until_found(replica, "printer prints nothing", &[]).await;
     }
-    // What is published is found, what says something else is found by that, and what is retired is not.
+    // An article that is published now is found, and a changed article is no longer found by its old words.
     let vpn = VPN.replace("VPN drops", "Remote access").replace("Turn off band steering in the router.", "Dial in.");
     bring_in(&store, vec![filed("vpn.md", &vpn), filed("printer.md", &draft.replace("draft", "published"))], &how())
         .await;
@@ -335,7 +335,7 @@ fn a_folder_is_read_with_what_cannot_be_read_named() {
     assert!(read(&below.join("nowhere"), None).is_err());
 }
 
-/// A desk that knows some articles, once they can be found.
+/// Imports the articles of the sandbox, and waits until the intake knows that there are articles.
 pub async fn knowing(desk: &Desk) {
     let articles = deskbell::sandbox::run::articles().expect("articles");
     bring_in(desk.store(), articles, &how()).await;
@@ -347,7 +347,7 @@ pub async fn knowing(desk: &Desk) {
     .await;
 }
 
-/// Somebody says it, and sees the answer; nothing that waits longer has come yet.
+/// Posts a request, and returns it as soon as its answer is shown. No longer timer has fired yet.
 async fn answered(desk: &Desk, world: &Arc<dyn World>, who: &str, channel: &str, text: &str) -> MessageAt {
     let answers = || desk.transcript(world).matches("Got it").count();
     let before = answers();
@@ -415,19 +415,19 @@ async fn the_card_waits_while_an_article_is_open_and_comes_as_soon_as_a_person_i
         knowing(desk).await;
         let has_card =
             |key: &str| desk.transcript(world).split("#desk-triage").nth(1).is_some_and(|desk| desk.contains(key));
-        // Nobody presses anything: two minutes later the card is there, and says what was shown.
+        // Nobody presses anything: two minutes later the card is posted, with the articles that were shown.
         answered(desk, world, "jeff", "sales", "@desk my vpn drops every 10 minutes at home").await;
         desk.pass(Duration::from_secs(60)).await;
         assert!(!has_card("IT-1001"), "{}", desk.transcript(world));
         desk.pass(Duration::from_secs(61)).await;
         assert!(has_card("Shown to the requester: KB-24"), "{}", desk.transcript(world));
-        // They ask for a person.
+        // The requester asks for a person.
         desk.pass(Duration::from_secs(600)).await;
         answered(desk, world, "ana", "general", "@desk my vpn drops every 10 minutes at home").await;
         assert!(!has_card("IT-1002"));
         desk.press(world, "ana", "general", "Get a person").await;
         assert!(has_card("IT-1002") && has_card("they want a person"), "{}", desk.transcript(world));
-        // They write on.
+        // The requester writes again.
         desk.pass(Duration::from_secs(600)).await;
         let ask = answered(desk, world, "sam", "random", "@desk my vpn drops every 10 minutes at home").await;
         assert!(!has_card("IT-1003"));
@@ -487,7 +487,7 @@ async fn what_became_of_articles_is_counted_by_what_people_said() {
         assert_eq!(count(3).await, expected, "{}", world.platform());
         desk.pass(Duration::from_secs(4 * 24 * 3_600)).await;
         assert_eq!(count(3).await, Report { abandoned: 1, open: 0, ..expected }, "{}", world.platform());
-        // Who comes back takes back that it was solved.
+        // A request that its requester reopens no longer counts as solved.
         desk.press(world, "jeff", "sales", "Add details").await;
         desk.fill(world, "jeff", "it drops again").await;
         let back = Report { confirmed: 0, escalated: 2, abandoned: 1, open: 0, ..expected };

@@ -1,4 +1,4 @@
-//! The layering of ARCHITECTURE.md: who may know whom.
+//! The layering of ARCHITECTURE.md: which room may name which.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,11 +42,11 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("services", &[]),
     ("tickets", &["closing", "conversation", "help"]),
 ];
-/// What says a sentence of the bot.
+/// Code that writes a sentence of the bot.
 const SPEAKS: [&str; 4] = ["Span::Said(\"", "Message::said(\"", "Line::said(\"", " said(\""];
-/// Lines that a file may have.
+/// The largest number of lines of a file.
 const LONGEST: usize = 600;
-/// Crates that the pure room may use.
+/// Crates that `domain`, which is pure, may use.
 const PURE: [&str; 8] =
     ["jiff", "pulldown_cmark", "regex", "serde", "serde_json", "sha2", "thiserror", "unicode_segmentation"];
 
@@ -95,17 +95,17 @@ fn sql_lives_in_the_store_and_in_records_and_sentences_in_texts() {
         let is_named = |name: &str| path.file_name().is_some_and(|file| file == name);
         let (in_store, in_desk) = (path.starts_with("src/store"), path.starts_with("src/desk"));
         if !in_store && (text.contains("use sqlx") || text.contains("sqlx::query")) {
-            wrong.push(format!("{} speaks to a database by itself", path.display()));
+            wrong.push(format!("{} uses sqlx outside of the store", path.display()));
         }
         let is_record = in_desk && is_named("record.rs");
         if !(in_store || is_record) && text.contains("SELECT ") {
-            wrong.push(format!("{} speaks SQL", path.display()));
+            wrong.push(format!("{} contains SQL", path.display()));
         }
         let is_mute =
             ["src/intake", "src/outbox", "src/platform", "src/desk"].iter().any(|room| path.starts_with(room));
         if is_mute && !is_named("text.rs") && !is_named("tests.rs") && SPEAKS.iter().any(|speaks| text.contains(speaks))
         {
-            wrong.push(format!("{} says a sentence of its own", path.display()));
+            wrong.push(format!("{} contains a sentence of the bot", path.display()));
         }
     }
     assert_eq!(wrong, Vec::<String>::new());
@@ -117,7 +117,7 @@ fn capabilities_have_their_files_and_know_only_whom_they_may() {
     let folders: Vec<PathBuf> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/desk"))
         .expect("a folder")
         .map(|entry| entry.expect("an entry").path())
-        // Tables of cases are tests.
+        // `cases` holds tests.
         .filter(|path| path.is_dir() && !path.ends_with("cases"))
         .collect();
     assert_eq!(folders.len(), CAPABILITIES.len(), "a capability is missing in the list, or in the tree: {folders:?}");
@@ -126,7 +126,7 @@ fn capabilities_have_their_files_and_know_only_whom_they_may() {
             let text = without_tests(&text);
             let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if !FILES.contains(&file) {
-                wrong.push(format!("{} has no place in a capability", path.display()));
+                wrong.push(format!("{} is no file of a capability", path.display()));
             }
             if file != "record.rs" && text.contains("crate::store") {
                 wrong.push(format!("{} knows the store", path.display()));
@@ -150,10 +150,10 @@ fn no_file_is_longer_than_can_be_read_at_once() {
         .filter(|(_, text)| text.lines().count() > LONGEST)
         .map(|(path, text)| format!("{}: {} lines", path.display(), text.lines().count()))
         .collect();
-    assert_eq!(long, Vec::<String>::new(), "parts of a file that are a subject of their own become files of their own");
+    assert_eq!(long, Vec::<String>::new(), "move one of the file's subjects into a file of its own");
 }
 
-/// Rooms of this crate that a text names, tests at its end left out.
+/// Returns the rooms that a source names, outside of the tests at its end.
 fn crate_paths(text: &str) -> Vec<String> {
     let text = without_tests(text);
     let mut rooms = Vec::new();

@@ -1,4 +1,4 @@
-//! What needs no platform: calls that find something, fail, hang, panic or lose their process, and spreads of a view over
+//! The local dispatcher: calls that find something, fail, hang, panic or lose their process, and spreads of a view over
 //! many places.
 
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ use crate::harness::patiently;
 use crate::looks::Works as _;
 use crate::store_contract::kit::*;
 
-/// Real times: a lease that a dead process leaves ends soon.
+/// Real times. They are short, so that the lease of a dead process ends soon.
 const TIMING: Timing = Timing {
     lease: Duration::from_millis(200),
     call_timeout: Duration::from_millis(100),
@@ -34,7 +34,7 @@ const TIMING: Timing = Timing {
     retry_limit: Duration::from_secs(900),
 };
 
-/// Does what it is told by the name of a call, and counts.
+/// Ends each call in the way that its name says, and counts the calls.
 #[derive(Default)]
 struct Told {
     begun: AtomicUsize,
@@ -63,19 +63,19 @@ fn calling(name: &str) -> Effect {
     )
 }
 
-/// The call that waits.
+/// The id of the first call that waits.
 async fn waiting(store: &Arc<dyn Store>) -> EffectId {
     store.due(Outlet::Local, at(0), None, &[], 10).await.expect("an answer").ready.remove(0).id
 }
 
-/// Works until nothing waits.
+/// Runs a local dispatcher until no local effect waits.
 async fn until_nothing_waits(store: &Arc<dyn Store>, calls: Arc<dyn Calls>) {
     let stop = CancellationToken::new();
     let dispatcher = LocalDispatcher::new(Arc::clone(store), door(Arc::clone(store)), calls, TIMING, WorkerId::new());
     let working = tokio::spawn(dispatcher.run(stop.clone()));
     let mut changed = store.changed();
     patiently("it is done", async {
-        // One look: what is leased in the one may wait again in the next.
+        // In one query: an effect that is leased in one query may wait again in the next.
         let is_local = |effect: &ListedEffect| effect.outlet == Outlet::Local;
         while store.listed(Listed::Waiting, None, None, u32::MAX).await.expect("a list").iter().any(is_local) {
             changed.changed().await.expect("the store lives");
@@ -102,11 +102,11 @@ pub async fn a_call_ends_as_an_event_whatever_becomes_of_it(store: Arc<dyn Store
         until_nothing_waits(&store, told.clone()).await;
         let seen = (told.begun.load(Ordering::SeqCst), told.ended.load(Ordering::SeqCst));
         assert_eq!(seen, (1, ends), "{name} is called once, and not again");
-        assert!(is_handled(&store, &effect).await, "{name}: its end was handed in");
+        assert!(is_handled(&store, &effect).await, "{name}: its end came as an event");
         let counts = store.counts().await.expect("counts");
         assert_eq!((counts.waiting, counts.failed, counts.dead), (0, 0, 0), "{name}");
     }
-    // What another version knows to call, and this one does not, finds nothing.
+    // A call that this version does not know ends as nothing found.
     write(&store, [], [calling("fly")]).await;
     let effect = waiting(&store).await;
     until_nothing_waits(&store, Arc::new(NoCalls)).await;
@@ -135,10 +135,10 @@ pub async fn a_call_whose_end_was_handed_in_is_settled_and_no_more(store: Arc<dy
     assert_eq!(store.counts().await.expect("counts").waiting, 0);
 }
 
-/// More than a page, and not a whole number of them.
+/// More than one page of places, and no multiple of a page.
 const PLACES: usize = 1_050;
 
-/// What a notice has queued, by its place.
+/// Counts the notice's waiting effects on Slack, by place.
 async fn queued(store: &Arc<dyn Store>) -> HashMap<String, usize> {
     let mut queued = HashMap::new();
     let about = Subject::Notice("payroll".to_owned());
@@ -154,7 +154,7 @@ pub async fn a_spread_that_is_killed_again_and_again_reaches_each_place_once(sto
     let places: Vec<_> = (0..PLACES).map(|number| channel(&format!("C{number}"))).collect();
     let (door, words) = (door(Arc::clone(&store)), Message::said("Payroll is down."));
     assert_eq!(door.notice("payroll", &words, &places).await.expect("it is kept"), Outcome::Done(None));
-    // A seed, so that every run kills at the same steps of the same work.
+    // The seed of a generator, so that every run kills after the same numbers of steps.
     let kills: Arc<Mutex<u64>> = Arc::new(Mutex::new(7));
     for _ in 0..12 {
         let steps = {
@@ -176,7 +176,7 @@ pub async fn a_spread_that_is_killed_again_and_again_reaches_each_place_once(sto
     assert_eq!(reached.len(), PLACES);
     assert!(reached.values().all(|times| *times == 1), "a place is reached twice");
 
-    // The same again says nothing; one more place gets it alone, and other words go to everybody.
+    // The same notice again does nothing. With one more place it is posted there alone. Other words go to every place.
     assert_eq!(door.notice("payroll", &words, &places).await.expect("an answer"), Outcome::Repeated);
     let more = [places.as_slice(), &[channel("C-more")]].concat();
     assert_eq!(door.notice("payroll", &words, &more).await.expect("an answer"), Outcome::Done(None));
@@ -194,7 +194,7 @@ pub async fn a_spread_that_is_killed_again_and_again_reaches_each_place_once(sto
     assert_eq!(
         waiting.iter().map(|one| &one.effect.what).collect::<Vec<_>>(),
         [&from_the_first],
-        "one stands for both"
+        "the two spreads are one effect, from the first place on"
     );
 }
 

@@ -1,4 +1,5 @@
-//! What tests ask of the record and write into it, in the words of the capabilities that keep it.
+//! Short ways for tests to read and write the record: methods for the store and for a transaction that call the
+//! `record.rs` of the capabilities.
 
 use async_trait::async_trait;
 use deskbell::desk::conversation::state::{Record, Side, SkippedMention};

@@ -1,4 +1,5 @@
-//! One binary, one file a capability. Each test reads as a conversation and ends by asserting silence.
+//! The integration tests, one binary with a file for each subject. Most tests are conversations at a `harness::Desk`,
+//! whose end checks that nothing is left over.
 
 mod backlog;
 mod bare;

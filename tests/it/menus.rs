@@ -1,5 +1,5 @@
-//! Menus that only one person sees are replaced in place: after each act they show how the ticket stands now, and what can be
-//! done with it next.
+//! Menus that only one person sees are replaced in place: after each act they show the ticket's state and the next
+//! acts.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use expect_test::expect;
 use crate::harness::{normal, on_both, see};
 use crate::looks::Looks as _;
 
-/// What this person alone sees, everywhere.
+/// The messages in channels that only this person sees, with the labels of their controls.
 fn private(world: &Arc<dyn World>, who: &str) -> String {
     let view = see(world, who);
     let mut seen = String::new();
@@ -35,7 +35,7 @@ async fn the_agents_menu_is_replaced_in_place() {
         };
         desk.press(world, "mia", "desk-triage", "More…").await;
         note("More…");
-        // The card says "Take it", too; the menu is newer.
+        // The card has a button "Take it", too, but the menu is newer.
         desk.press(world, "mia", "desk-triage", "Take it").await;
         note("Take it");
         desk.choose(world, "mia", "desk-triage", "Priority…", Some("P1")).await;
@@ -101,7 +101,7 @@ async fn a_message_has_a_menu_of_acts() {
             "{what}"
         );
 
-        // Who is no agent is told so; what is no request is told as such.
+        // A person who is no agent is refused, and so is a message that is no request.
         let choose = async |who: &str, at: &MessageAt, name: &str| {
             world.choose_menu(who, at, name).await.expect("answered");
             desk.settle().await;
@@ -120,13 +120,13 @@ async fn a_message_has_a_menu_of_acts() {
 
         let told = choose("mia", &ask, "Take the request").await;
         assert_eq!(told, "Done: IT-1001 is in progress, P3, with Mia.", "{what}");
-        // A form that a menu opens is about that message's request, wherever the message stands.
+        // A form that a message's menu opens is about the request of that message.
         world.choose_menu("mia", &ask, "Reply to the requester").await.expect("answered");
         desk.settle().await;
         let title = see(world, "mia").form.map(|form| form.title);
         assert_eq!(title.as_deref(), Some("Reply to the requester"), "{what}");
         desk.fill(world, "mia", "I am on my way.").await;
-        assert!(desk.last_private(world, "mia").starts_with("On its way"), "{what}: whoever sent it hears so");
+        assert!(desk.last_private(world, "mia").starts_with("On its way"), "{what}: the agent is told");
         let answered = said_in_thread(world, &ask);
         assert!(answered.iter().any(|line| line == "Mia (IT): I am on my way."), "{what}: {answered:?}");
     })
@@ -180,7 +180,7 @@ async fn words_typed_into_a_form_that_is_refused_are_given_back() {
     .await;
 }
 
-/// What stands under a message.
+/// The texts of the thread under a message.
 fn said_in_thread(world: &Arc<dyn World>, ask: &MessageAt) -> Vec<String> {
     let view = see(world, "ada");
     let all = view.channels.into_iter().flat_map(|channel| channel.messages);
@@ -199,7 +199,7 @@ async fn an_agent_takes_a_request_by_a_reaction() {
             desk.settle().await;
         };
         let holder = async || desk.store().tickets(None, 10).await.expect("tickets")[0].assignee.clone();
-        // What means nothing, what others do, and what is done elsewhere, changes nothing and is answered by nobody.
+        // Another emoji, a reaction of somebody who is no agent, or one on another message: nothing changes, no answer.
         react("mia", &ask, "tada", true).await;
         react("jeff", &ask, eyes, true).await;
         react("mia", &lunch, eyes, true).await;
@@ -208,7 +208,8 @@ async fn an_agent_takes_a_request_by_a_reaction() {
 
         react("mia", &ask, eyes, true).await;
         assert!(holder().await.is_some_and(|agent| agent.name.starts_with("Mia")), "{what}");
-        // Taking the reaction back changes nothing. Whoever has it already is told so; after a release it works again.
+        // Removing the reaction changes nothing. An agent who has the ticket already is told so. After a release it
+        // works again.
         react("mia", &ask, eyes, false).await;
         assert!(holder().await.is_some(), "{what}");
         desk.pass(std::time::Duration::from_secs(60)).await;
@@ -221,7 +222,7 @@ async fn an_agent_takes_a_request_by_a_reaction() {
         assert!(holder().await.is_some(), "{what}");
         let taken = said_in_thread(world, &ask).iter().filter(|line| *line == "Mia is on it.").count();
         assert_eq!(taken, 2, "{what}");
-        // The second agent hears who was faster.
+        // Another agent is told who has it.
         react("omar", &ask, eyes, true).await;
         assert!(desk.last_private(world, "omar").starts_with("Mia already has IT-1001"), "{what}");
     })
@@ -249,7 +250,7 @@ async fn open_requests_are_listed_for_oneself_and_for_the_desk() {
         note("jeff", "@desk requests");
         let menus = see(world, "mia").person_menus;
         if world.platform() == "slack" {
-            assert_eq!(menus, Vec::<String>::new(), "Slack's apps have none");
+            assert_eq!(menus, Vec::<String>::new(), "apps on Slack have no menu of a person");
         } else {
             desk.command(world, "mia", "requests @jeff").await;
             let listed = desk.last_private(world, "mia");

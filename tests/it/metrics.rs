@@ -1,4 +1,4 @@
-//! What an operator sees of the desk at work: `/metrics` of the real program, its documentation and its alert rules.
+//! The metrics: `/metrics` of the real program, their documentation, and the alert rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,7 +13,7 @@ use regex::Regex;
 use crate::harness::{Desk, patiently};
 use crate::program::Site;
 
-/// What `/metrics` shows: each line's name with its labels, and its value.
+/// The answer of `/metrics`. The keys of `values` are names with labels.
 struct Shown {
     text: String,
     values: BTreeMap<String, f64>,
@@ -46,7 +46,7 @@ impl Shown {
     }
 }
 
-/// In a process of its own, so that nothing else is counted.
+/// The program is a process of its own here, so that other tests are not counted.
 #[tokio::test]
 async fn a_mention_and_what_came_of_it_can_be_read_as_numbers() {
     let site = Site::open(Platforms::BOTH, "").await;
@@ -54,7 +54,7 @@ async fn a_mention_and_what_came_of_it_can_be_read_as_numbers() {
     program.ready().await;
     let address = program.health_address().await;
     let (slack, discord) = (Arc::clone(&site.stage.slack), Arc::clone(&site.stage.discord));
-    // Slack refuses the answer or the card once; Discord refuses its card, which waits for an hour.
+    // Slack refuses one post (the confirmation or the card) for a second, Discord its card for an hour.
     let retry_after = Duration::from_secs(1);
     slack.inject(Fault::RateLimit { method: "chat.postMessage".to_owned(), retry_after, times: 1 });
     let method = "POST /channels/{id}/messages".to_owned();
@@ -65,13 +65,13 @@ async fn a_mention_and_what_came_of_it_can_be_read_as_numbers() {
         ("deskbell_deliveries_total{platform=\"slack\",kind=\"show_confirmation\",end=\"done\"}", 1.0),
         ("deskbell_deliveries_total{platform=\"slack\",kind=\"show_card\",end=\"done\"}", 1.0),
         ("deskbell_retries_total{platform=\"discord\"}", 1.0),
-        // One card waits; by now the numbers that go up and down have been taken.
+        // The card on Discord waits. The gauges have been measured by now.
         ("deskbell_outbox_depth", 1.0),
         ("deskbell_outbox_leased", 0.0),
         ("deskbell_tickets_open", 1.0),
         ("deskbell_ready", 1.0),
     ];
-    let shown = patiently("everything is counted", async {
+    let shown = patiently("the metrics are as expected", async {
         loop {
             let shown = Shown::at(&address).await;
             if end.iter().all(|(name, value)| shown.get(name) == Some(*value)) {
@@ -109,7 +109,7 @@ async fn a_mention_and_what_came_of_it_can_be_read_as_numbers() {
     program.terminate().await.succeeded();
 }
 
-/// Counted by a recorder of this test's own: its thread runs all that it starts.
+/// The test has a recorder of its own, set for its thread. All tasks of the program run on that thread.
 #[tokio::test]
 async fn what_comes_twice_and_what_cannot_be_handled_is_counted_as_that() {
     use sqlx::Connection as _;
@@ -119,7 +119,7 @@ async fn what_comes_twice_and_what_cannot_be_handled_is_counted_as_that() {
     let world = desk.slack();
     world.inject(Fault::DeliverTwice { times: 1 });
     desk.ask(&world, "jeff", "@desk the printer is jammed").await;
-    // Somebody has meddled with the record: the ticket cannot be read any more.
+    // The row of the ticket is damaged, so that the ticket cannot be read.
     let file = desk.folder.path().join("desk.db");
     let mut raw = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.expect("opened");
     sqlx::query("UPDATE tickets SET origin_message_json = '{}'").execute(&mut raw).await.expect("written");
@@ -134,14 +134,14 @@ async fn what_comes_twice_and_what_cannot_be_handled_is_counted_as_that() {
     desk.leave().await;
 }
 
-/// Every line is of a documented metric, its labels are the documented ones, and their values are of closed sets.
+/// Checks that every line is of a documented metric with documented labels, and that no value of a label is an id.
 fn assert_holds_no_ids(shown: &Shown) {
     let label = Regex::new(r#"([a-z]+)="([^"]*)""#).expect("a pattern");
     let number = Regex::new(r"^(\d+(\.\d+)?|\+Inf)$").expect("a pattern");
     let word = Regex::new("^[a-z]+(_[a-z]+)*$").expect("a pattern");
     for line in shown.values.keys() {
         let metric = metric(line.split('{').next().unwrap_or_default());
-        let metric = metric.unwrap_or_else(|| panic!("{line} is in no list"));
+        let metric = metric.unwrap_or_else(|| panic!("{line} is no documented metric"));
         for found in label.captures_iter(line) {
             let (name, value) = (&found[1], &found[2]);
             let fits = if name == "le" { number.is_match(value) } else { word.is_match(value) };
@@ -191,7 +191,7 @@ fn row(metric: &Metric) -> String {
     format!("| `{name}` | {kind} | {} | {unit} | {help} |", labels.join(", "))
 }
 
-/// The metric that a line or an expression is about.
+/// Returns the metric with this name, which may have the suffix of a histogram's line.
 fn metric(name: &str) -> Option<&'static Metric> {
     let parts = ["_bucket", "_sum", "_count"].iter().filter_map(|part| name.strip_suffix(part));
     let of = |metric: &Metric| std::iter::once(name).chain(parts.clone()).any(|name| name == metric.name);

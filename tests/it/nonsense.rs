@@ -1,5 +1,5 @@
-//! Connections that bring what no platform would send: the program neither ends nor becomes deaf, tells the operator,
-//! and puts nothing of it into the log.
+//! Connections that bring frames that no platform would send: the program goes on and hears requests, logs that it
+//! could not read them, and writes nothing of their content into the log.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::harness::{patiently, see};
 use crate::program::Site;
 use crate::program::child::Child;
 
-/// Stands in the nonsense, and must not get into the log.
+/// A word in the frames, which must not get into the log.
 const MARK: &str = "very-strange";
 /// Much longer than any real frame.
 const HUGE_BYTES: usize = 4 * 1024 * 1024;
@@ -35,13 +35,13 @@ impl Scene {
         Self { site, child, world, asked: 0 }
     }
 
-    /// Brings these one after the other; a request is answered afterwards.
+    /// Sends these frames one after the other, and checks that a request is answered afterwards.
     async fn survives(&mut self, what: &str, nonsense: impl IntoIterator<Item = Nonsense>) {
         nonsense.into_iter().for_each(|one| self.world.inject(Fault::Nonsense(one)));
         self.answers(what).await;
     }
 
-    /// A new request gets its ticket.
+    /// Posts a new request, and waits for the answer with its key.
     async fn answers(&mut self, after: &str) {
         self.asked += 1;
         let (channel, text) = (CHANNELS[self.asked % CHANNELS.len()], format!("trouble number {} of mine", self.asked));
@@ -56,7 +56,8 @@ impl Scene {
         drop(patiently(&format!("an answer after {after}"), answered).await.expect("the workspace is there"));
     }
 
-    /// Every request has one ticket, and the log holds these words and nothing that it must not.
+    /// Stops the program. Checks that every request has one ticket, and that the log holds these words but no secret,
+    /// no panic and no words of people.
     async fn end(self, words: &[&str]) {
         let Self { site, child, asked, .. } = self;
         let ended = child.terminate().await;

@@ -1,5 +1,6 @@
-//! What comes with fields that no library expects is heard all the same; what was left out is noticed and read; and nobody
-//! loses the token by connecting too often. What is not shown does not count as deleted.
+//! Events with unexpected fields are heard all the same. Events that were left out are noticed and read afterwards. A
+//! message that a history does not show is not taken for deleted. The bot does not connect so often that it loses its
+//! token.
 
 use std::time::Duration;
 
@@ -21,12 +22,12 @@ async fn tickets(desk: &Desk) -> u64 {
     desk.store().total().await.expect("a number")
 }
 
-/// Waits until there are so many tickets.
+/// Waits until there are at least `count` tickets.
 async fn until_tickets(desk: &Desk, count: u64, what: &str) {
     let mut grown = desk.stage.journal.grown();
     patiently(what, async {
         while tickets(desk).await < count {
-            // Nothing need change; then it is looked again.
+            // The journal may not change, so look again after a while.
             let _ = tokio::time::timeout(Duration::from_millis(20), grown.changed()).await;
         }
     })
@@ -42,7 +43,7 @@ async fn texts(desk: &Desk) -> Vec<String> {
     all.into_iter().map(|record| record.text).collect()
 }
 
-/// Fields of a message, and of its author, that are none of what is described; with values of every kind.
+/// Fields of a message that Discord does not describe, or with values of other types than it describes.
 fn odd_fields() -> Vec<String> {
     let component = r#"{"type":1,"components":[{"type":99,"custom_id":null,"new":[]}]}"#;
     let other =
@@ -107,7 +108,7 @@ async fn on_discord_a_message_that_cannot_be_read_is_asked_for() {
     desk.end().await;
 }
 
-/// A desk on Discord that was away while somebody asked, and comes back into this.
+/// A desk on Discord that was stopped while somebody asked, and is started again with this fault.
 async fn away_until(fault: Fault) -> Desk {
     let mut desk = on(DISCORD).await;
     desk.settle().await;
@@ -124,7 +125,7 @@ async fn on_discord_a_guild_is_served_whatever_it_is_told_with() {
     let oddities = [
         r#""nsfw_level":null,"verification_level":99,"roles_new":[],"owner_id":7"#,
         r#""emojis":{},"members":null,"voice_states":7,"features":[null],"joined_at":9"#,
-        // Then it is asked for.
+        // These parts of a guild cannot be read, and are asked for.
         r#""channels":null"#,
         r#""roles":"none""#,
     ];
@@ -147,7 +148,7 @@ async fn on_discord_a_guild_that_did_not_come_is_asked_for() {
     ];
     for fault in faults {
         let desk = away_until(fault.clone()).await;
-        until_tickets(&desk, 1, "what was missed in it").await;
+        until_tickets(&desk, 1, "the request that was missed").await;
         let errors = desk.end_with_errors().await;
         assert_eq!(errors.len(), usize::from(matches!(fault, Fault::Odd { .. })), "{errors:?}");
     }
@@ -159,7 +160,7 @@ async fn on_discord_an_event_that_was_left_out_is_noticed_by_the_next() {
     desk.discord().inject(Fault::LeaveOut { event: "MESSAGE_CREATE".into(), numbered: true, times: 1 });
     desk.discord().say("jeff", &Spot::direct(), "the printer is jammed", None).await.expect("said");
     desk.discord().say("ana", &Spot::channel("sales"), "@desk no sound", None).await.expect("said");
-    until_tickets(&desk, 2, "the first words, of which only the next told").await;
+    until_tickets(&desk, 2, "the message that was left out, and the next one").await;
     desk.end().await;
 }
 
@@ -179,17 +180,17 @@ async fn on_discord_no_more_sessions_are_begun_than_are_left() {
         }
     })
     .await;
-    // It asks how many are left, and waits in the clock's time.
+    // The bot asks how many sessions are left, and waits in the clock's time.
     desk.discord().say("jeff", &Spot::channel("sales"), "@desk no sound", None).await.expect("said");
-    patiently("a session once there is one", async {
+    patiently("a session begins once one is left", async {
         while begun() < 2 {
             desk.stage.clock.advance(Duration::from_secs(60));
-            // Nothing need change; then it is looked again.
+            // The journal may not change, so look again after a while.
             let _ = tokio::time::timeout(Duration::from_millis(5), grown.changed()).await;
         }
     })
     .await;
-    until_tickets(&desk, 1, "what was said meanwhile").await;
+    until_tickets(&desk, 1, "the request from meanwhile").await;
     desk.end().await;
 }
 
@@ -276,7 +277,8 @@ async fn where_a_history_is_not_shown_nothing_is_posted_twice() {
         asked.thread.iter().filter(|message| message.bot).map(|message| message.text.clone()).collect::<Vec<_>>()
     };
     let before = standing().len();
-    // The answer to a reply is posted, and the connection breaks; the memory of the nonce is short, and a history is empty.
+    // A message is posted, but the answer to the call is lost. Then Discord forgets its nonce, and the history is
+    // empty.
     world.inject(Fault::LoseAnswer { method: "POST /channels/{id}/messages".to_owned(), times: 1 });
     let desk_channel = "desk-triage";
     desk.press(&world, "mia", desk_channel, "Take it").await;
@@ -341,7 +343,7 @@ async fn on_slack_names_are_asked_for_sparingly_and_keep_nobody_waiting() {
     say(&bot, &many, "sales").await;
     until_tickets(&desk, 1, "a request that names very many").await;
     assert!((1..=20).contains(&asked()), "{} names were asked for", asked());
-    // Nobody answers any more: what comes is stored all the same, and acknowledged in time.
+    // `users.info` no longer answers: events are stored all the same, and acknowledged in time.
     desk.slack().inject(Fault::Hang { method: "users.info".to_owned(), times: 1_000 });
     for number in 0..30_u64 {
         say(&bot, &format!("<@U9{number:09}>"), "sales").await;
@@ -351,9 +353,9 @@ async fn on_slack_names_are_asked_for_sparingly_and_keep_nobody_waiting() {
     let again = again
         .iter()
         .filter(|entry| entry.kind == "delivered" && entry.fields.get("attempt").is_some_and(|it| *it != 0));
-    assert_eq!(again.count(), 0, "nothing was sent again");
+    assert_eq!(again.count(), 0, "events were sent again");
     desk.slack().inject(Fault::Calm);
-    // Nobody has these names.
+    // These people do not exist, so the calls for their names were refused.
     let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
     desk.expect_refusals(refused);
     desk.end().await;

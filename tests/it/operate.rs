@@ -1,4 +1,4 @@
-//! The operator's commands: what failed, what died, a copy, and taking people out, beside a running bot.
+//! The operator's commands beside a running bot: failed effects, dead events, a backup, and the erasure of a person.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ async fn a_guest_and_the_owner_write_side_by_side() {
     assert!(SqliteStore::open_beside(&path, clock()).await.is_err(), "a guest makes no file");
     let owner: Arc<dyn Store> = SqliteStore::open(&path, clock()).await.expect("it opens");
     let guest: Arc<dyn Store> = SqliteStore::open_beside(&path, clock()).await.expect("it opens beside");
-    // Both clocks stand still at the same moment: ids cannot be told apart by time.
+    // Both clocks stand still at the same moment, so the order of ids cannot come from the time.
     let line = |text: &str| {
         let lane = deskbell::domain::effect::Lane::Answer;
         deskbell::domain::effect::Effect::about(
@@ -56,12 +56,12 @@ async fn a_guest_and_the_owner_write_side_by_side() {
     for (found, text) in found.iter().zip(&expected) {
         assert!(found.contains(text.as_str()), "in the order of writing: {found}, not {text}");
     }
-    // The owner notices what a guest queues, though nothing else happens.
+    // The owner notices an effect that the guest queues, even if nothing else happens.
     let mut changed = owner.changed();
     changed.mark_unchanged();
     write(&guest, [], [line("last")]).await;
     patiently("the owner notices", changed.changed()).await.expect("it is open");
-    // Numbers of tickets go on as if there were one writer.
+    // The guest sees a ticket that the owner has opened.
     let first = opened(&owner, 1, &channel("C1"), "U1", at(0)).await;
     assert_eq!(guest.tickets(None, 10).await.expect("tickets"), std::slice::from_ref(&first));
     guest.close().await;
@@ -98,7 +98,7 @@ async fn a_dead_event_alarms_the_desk_by_one_message_that_counts_and_is_handled_
     desk.pass(Duration::from_secs(40)).await;
     both(&desk, "3 things that were sent");
 
-    // Another process lists them, and none of them shows what anybody wrote.
+    // Another process lists the dead events. The list holds no words of people.
     let url = format!("sqlite://{}", file.display());
     let environment = [("DESKBELL__DATABASE__URL", url.as_str())];
     let listed = run(desk.folder.path(), "events", &environment).await.succeeded().out;
@@ -112,7 +112,7 @@ async fn a_dead_event_alarms_the_desk_by_one_message_that_counts_and_is_handled_
     let door = app::door(&desk.config, Arc::clone(&guest), desk.stage.clock.clone()).await;
     let (intake, is_roster_known) = door.expect("the platforms answer");
     assert!(is_roster_known);
-    // As long as the fault stands it fails again, is kept, and nobody is told again.
+    // The cause is still there: the event fails again and is kept, and nobody is told again.
     let again = handle_again(&guest, &intake, &dead[0]).await.expect("the database answers");
     assert!(matches!(again, Replayed::Failed(_)), "{again:?}");
     desk.settle().await;
@@ -134,7 +134,7 @@ async fn a_dead_event_alarms_the_desk_by_one_message_that_counts_and_is_handled_
     .await;
     desk.settle().await;
     both(&desk, OVER);
-    // What comes later is another message: nobody is told of a change.
+    // A later dead event is told by a new message, since an edit of the old one notifies nobody.
     let key = DedupeKey::stored("another".to_owned());
     let now = desk.stage.clock.now();
     desk.app().intake().keep_dead(&key, "{}", "a fault", now).await.expect("it is kept");
@@ -201,20 +201,20 @@ async fn a_backup_is_made_while_it_runs_and_starts_again() {
     std::os::unix::fs::symlink(desk.folder.path().join("nothing.db"), &link).expect("a link that leads nowhere");
     let over_link = SqliteStore::backup(&file, &link).await;
     assert!(matches!(over_link, Err(BackupError::Exists(_))), "{over_link:?}");
-    assert!(link.is_symlink(), "it is what it was");
+    assert!(link.is_symlink(), "the link is unchanged");
     assert!(std::fs::read(&copy).expect("it is there") == before, "nothing is overwritten");
     let nowhere = SqliteStore::backup(&file, &desk.folder.path().join("no/such/folder/copy.db")).await;
     assert!(matches!(nowhere, Err(BackupError::Write { .. })), "{nowhere:?}");
 
     desk.stop().await;
-    // The copy does not know what was posted after it was made.
+    // The copy does not contain the ticket that was opened after it was made.
     desk.stage.clock.advance(Duration::from_secs(60));
     desk.config.database.url = desk.stage.config(&copy, "", Platforms::BOTH).expect("settings").database.url;
     desk.start().await;
     let keys: Vec<String> =
         desk.store().tickets(None, 10).await.expect("tickets").iter().map(|ticket| ticket.key.to_string()).collect();
-    // Under another key: people were told the third one.
-    assert_eq!(keys, ["IT-2013", "IT-1002", "IT-1001"], "what was said since the copy is read again");
+    // The request since the copy gets another key: its author was told IT-1003, which must not name another ticket.
+    assert_eq!(keys, ["IT-2013", "IT-1002", "IT-1001"], "the request since the copy is read again");
     desk.end().await;
 }
 
@@ -232,7 +232,7 @@ async fn a_person_is_taken_out_of_everything_and_figures_stay() {
     desk.ask(&slack, "ana", "@desk my badge is lost").await;
     desk.command(&slack, "mia", "claim IT-1003").await;
     desk.command(&slack, "mia", "pending IT-1003 quaggacode: waiting for plastic").await;
-    // A greeting is kept for what comes next.
+    // A greeting is kept in case its author goes on.
     desk.ask(&discord, "jeff", "@desk hello").await;
     let before = tickets(&desk).await;
 
@@ -244,16 +244,16 @@ async fn a_person_is_taken_out_of_everything_and_figures_stay() {
     assert_eq!((preview.tickets, preview.messages, preview.apart[0].1), (2, 3, 1), "{preview:?}");
     let done = erase::person(&guest, &desk.stage.clock, &jeff, false).await.expect("erased");
     assert_eq!(done, preview);
-    assert!(guest.scrub().await.expect("scrubbed"), "nobody reads");
+    assert!(guest.scrub().await.expect("scrubbed"), "a reader prevents the scrub");
     followed(&desk).await;
     for world in desk.worlds() {
         let triage = shown(&world, "mia", "desk-triage");
         for word in ["zebracode", "Jeff"] {
             assert!(!triage.contains(word), "{word} on {}: {triage}", world.platform());
         }
-        assert!(triage.contains("IT-1001") && triage.contains("(erased)"), "the card stands: {triage}");
+        assert!(triage.contains("IT-1001") && triage.contains("(erased)"), "the card is kept: {triage}");
     }
-    // What an agent said is still there for everybody else.
+    // The words of the agent are kept.
     assert!(desk.transcript(&slack).contains("quaggacode: try the other one"));
     assert_eq!(
         found_in(&desk, &["zebracode", "Jeff Park", &jeff[0].to_string(), &jeff[1].to_string()], &["seen"]).await,
@@ -275,9 +275,9 @@ async fn a_person_is_taken_out_of_everything_and_figures_stay() {
     let again = erase::person(&guest, &desk.stage.clock, &jeff, false).await.expect("nothing to do");
     assert!(again.is_empty(), "{again:?}");
 
-    // An agent: what she had goes back to the queue, her words go from the requesters' threads, too.
+    // An agent is erased: her tickets go back to the queue, and her words go from the requesters' threads, too.
     erase::person(&guest, &desk.stage.clock, &accounts(&desk, "mia"), false).await.expect("erased");
-    assert!(guest.scrub().await.expect("scrubbed"), "nobody reads");
+    assert!(guest.scrub().await.expect("scrubbed"), "a reader prevents the scrub");
     followed(&desk).await;
     for world in desk.worlds() {
         for who in ["omar", "ana"] {
@@ -299,12 +299,12 @@ async fn a_person_is_taken_out_of_everything_and_figures_stay() {
                 _ => {}
             }
         }
-        assert_eq!(status.as_deref(), Some(ticket.status.name()), "the audit replayed is the state");
+        assert_eq!(status.as_deref(), Some(ticket.status.name()), "the audit replays to the state");
         assert_eq!(assignee, ticket.assignee.as_ref().map(|agent| agent.who.to_string()));
     }
     guest.close().await;
     assert_eq!(found_in(&desk, &["quaggacode", "Mia Wong"], &[]).await, Vec::<String>::new());
-    // Whoever writes again is there again.
+    // An erased person who writes again is recorded as usual.
     desk.ask(&slack, "jeff", "@desk me again").await;
     assert_eq!(tickets(&desk).await[0].requester.name, "Jeff Park");
     let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
@@ -326,8 +326,8 @@ async fn words_and_names_go_when_a_ticket_was_kept_long_enough() {
     assert_eq!(before[1].status.name(), "closed");
     desk.pass(39 * DAY).await;
     assert_eq!(tickets(&desk).await[1].title, "zebracode alpha", "not yet");
-    // Once a day it is looked through, whenever in the day.
-    patiently("the words go", async {
+    // Tickets are looked through once a day, at any time of the day.
+    patiently("the words are deleted", async {
         while tickets(&desk).await[1].title != "(erased)" {
             desk.pass(DAY).await;
         }
@@ -347,7 +347,7 @@ async fn words_and_names_go_when_a_ticket_was_kept_long_enough() {
     assert_eq!(found_in(&desk, &["zebracode", "quaggacode", "Jeff Park"], &[]).await, Vec::<String>::new());
     let audit = desk.store().audit(after[1].id).await.expect("audit");
     desk.pass(3 * DAY).await;
-    assert_eq!(desk.store().audit(after[1].id).await.expect("audit"), audit, "once is enough");
+    assert_eq!(desk.store().audit(after[1].id).await.expect("audit"), audit, "a ticket is erased once");
     desk.end().await;
 }
 
@@ -355,7 +355,7 @@ async fn words_and_names_go_when_a_ticket_was_kept_long_enough() {
 async fn what_waits_to_be_told_to_one_person_goes_with_whose_words_it_holds() {
     on_each(Setup::default(), async |desk, world| {
         desk.say(&world, "jeff", &Spot::direct(), "zebracode gamma in private").await;
-        // What people type is heard, and no answer to one person alone gets through.
+        // Events still arrive. The calls that answer a person privately are refused: on Slack all calls.
         let method = on(&world, "*", "PATCH /webhooks/{app}/{token}/messages/@original").to_owned();
         world.inject(Fault::Leave(Absence::Between { method, status: 503, body: String::new() }));
         let _ = world.command("mia", &Spot::channel("random"), "show IT-1001").await;
@@ -371,7 +371,7 @@ async fn what_waits_to_be_told_to_one_person_goes_with_whose_words_it_holds() {
         .await;
         let erased = erase::person(desk.store(), &desk.stage.clock, &accounts(&desk, "jeff"), false).await;
         assert!(!erased.expect("erased").is_empty(), "{}", world.platform());
-        assert_eq!(waiting().await, 0, "{}: it is found by whose words it holds", world.platform());
+        assert_eq!(waiting().await, 0, "{}: the erasure finds the whisper by the words in it", world.platform());
         world.inject(Fault::Return);
         desk.pass(DAY).await;
         for told in [desk.last_private(&world, "mia"), shown(&world, "mia", "random")] {
@@ -389,7 +389,7 @@ async fn what_somebody_asks_by_a_command_goes_with_them_before_it_is_a_request()
         world.inject(Fault::Leave(Absence::Between { method: method.to_owned(), status: 503, body: String::new() }));
         let _ = world.command("sam", &Spot::channel("random"), "ask zebracode does not work").await;
         let waiting = async || desk.store().counts().await.expect("counts").waiting;
-        patiently("it waits", async {
+        patiently("the effect waits", async {
             while waiting().await == 0 {
                 tokio::task::yield_now().await;
             }
@@ -469,7 +469,7 @@ async fn the_running_bot_carries_out_what_a_command_has_queued() {
         patiently(what, seen).await.map(|count| *count).expect("the workspace is there");
     };
     world.say("jeff", &Spot::channel("sales"), "@desk zebracode alpha", None).await.expect("said");
-    triage("the card stands", |text| text.contains("zebracode")).await;
+    triage("the card is posted", |text| text.contains("zebracode")).await;
     let jeff = site.stage.slack.person_id("jeff").expect("Jeff");
     let preview = site.run(&format!("erase --person slack:{jeff}")).await.succeeded().out;
     assert!(preview.contains("Nothing was changed") && preview.contains("--yes"), "{preview}");
@@ -477,14 +477,15 @@ async fn the_running_bot_carries_out_what_a_command_has_queued() {
     let done = site.run(&format!("erase --person slack:{jeff} --yes")).await.succeeded().out;
     assert!(done.starts_with("Erased of"), "{done}");
     triage("the card shows it no more", |text| text.contains("IT-1001") && !text.contains("zebracode")).await;
-    // The owner goes on as before.
+    // The running bot goes on as before.
     world.say("ana", &Spot::channel("sales"), "@desk lemurcode", None).await.expect("said");
     triage("the next request has its card", |text| text.contains("IT-1002")).await;
     assert_eq!(child.terminate().await.code, Some(0));
     site.stage.close().await;
 }
 
-/// Makes every ticket unreadable, or as it was; what it was.
+/// Sets the origin message of every ticket to `good`, or to a text that makes the ticket unreadable. Returns the former
+/// text.
 async fn meddle(file: &Path, good: Option<&str>) -> String {
     let mut raw = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.expect("opened");
     let before: String =
@@ -495,7 +496,7 @@ async fn meddle(file: &Path, good: Option<&str>) -> String {
     before
 }
 
-/// Newest first.
+/// All tickets, newest first.
 async fn tickets(desk: &Desk) -> Vec<Ticket> {
     desk.store().tickets(None, 10).await.expect("tickets")
 }
@@ -506,7 +507,7 @@ pub fn accounts(desk: &Desk, who: &str) -> Vec<PersonRef> {
     vec![PersonRef::new(PlatformName::Slack, on_slack), PersonRef::new(PlatformName::Discord, on_discord)]
 }
 
-/// Waits until nothing waits to be delivered, however far limits put it off.
+/// Waits until no effect waits, and moves the clock past all rate limits.
 async fn followed(desk: &Desk) {
     patiently("the platforms follow", async {
         loop {
@@ -520,7 +521,7 @@ async fn followed(desk: &Desk) {
     .await;
 }
 
-/// What the bot says in a channel, as somebody sees it.
+/// The texts of the bot in a channel and its threads, as somebody sees them.
 fn shown(world: &Arc<dyn World>, who: &str, channel: &str) -> String {
     let view = see(world, who);
     let channel = view.channels.iter().find(|known| known.name == channel).expect("a channel");
@@ -532,9 +533,10 @@ fn bot_lines(channel: &deskbell::sandbox::ChannelView) -> Vec<String> {
     all.filter(|message| message.bot).map(|message| message.text.clone()).collect()
 }
 
-/// Which of these words stand anywhere in the database's files; `but` are tables that may hold them.
+/// Returns which of these words are in the files of the database. Unless `but` is empty, words with a colon (accounts)
+/// may be in the tables `seen` and `effects`.
 async fn found_in(desk: &Desk, words: &[&str], but: &[&str]) -> Vec<String> {
-    assert!(desk.store().scrub().await.expect("scrubbed"), "nobody reads");
+    assert!(desk.store().scrub().await.expect("scrubbed"), "a reader prevents the scrub");
     let file = desk.folder.path().join("desk.db");
     let copy = desk.folder.path().join(format!("looked-through-{}.db", words.len()));
     let mut found = Vec::new();
@@ -551,7 +553,7 @@ async fn found_in(desk: &Desk, words: &[&str], but: &[&str]) -> Vec<String> {
         look(&file.with_file_name("desk.db-wal"), words);
         return found;
     }
-    // Ids of accounts are in the keys of facts for some weeks, by intention: everything else is looked through.
+    // Dedupe keys hold ids of accounts for some weeks, by intention. So accounts are looked for in all other tables.
     let plain: Vec<&str> = words.iter().copied().filter(|word| !word.contains(':')).collect();
     look(&file, &plain);
     look(&file.with_file_name("desk.db-wal"), &plain);

@@ -1,7 +1,6 @@
-//! Orphans: effects, standing messages, timers and lines of the audit that are about a subject that is not there.
+//! Orphans: effects, standing messages, timers and audit entries whose subject does not exist.
 //!
-//! A subject is two columns without a foreign key, so nothing in the schema holds this. Every scene looks for orphans when it
-//! ends.
+//! A subject is two columns without a foreign key, so the schema does not prevent orphans. `Desk::end` looks for them.
 
 use deskbell::config::DatabaseUrl;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
@@ -9,7 +8,7 @@ use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use crate::harness::{Desk, Setup};
 use crate::postgres;
 
-/// What is about a ticket or a notice that is not there, or about a kind that is none.
+/// Selects all rows about a subject that does not exist, or of an unknown kind of subject.
 const ORPHANS: &str = "
     SELECT s.held_as || ' about ' || s.subject_kind || ':' || s.subject_id
     FROM (SELECT 'effect' AS held_as, subject_kind, subject_id FROM effects
@@ -26,7 +25,7 @@ const ORPHANS: &str = "
         ELSE 1 = 0 END)
     ORDER BY 1";
 
-/// The orphans of a database, each with what is left of it.
+/// Returns the orphans of a database, as "table about subject".
 pub async fn of(database: &DatabaseUrl) -> Vec<String> {
     if database.sqlite_path().is_some() {
         let mut raw = SqliteConnection::connect(database.expose()).await.expect("opened");
@@ -57,7 +56,7 @@ async fn check(database: Option<String>) {
     let database = desk.config.database.url.clone();
     desk.stop().await;
     assert_eq!(of(&database).await, Vec::<String>::new());
-    // The rows that are left where a ticket goes and nobody thinks of what is about it.
+    // Delete the ticket without the rows about it.
     let lose = "DELETE FROM messages; DELETE FROM conversations; DELETE FROM tickets";
     if database.sqlite_path().is_some() {
         let mut raw = SqliteConnection::connect(database.expose()).await.expect("opened");

@@ -19,7 +19,7 @@ use crate::harness::{Desk, Setup, on, on_both, on_each, see};
 use crate::operate::accounts;
 use crate::store_contract::kit::{at, channel};
 
-/// An outage of these services, announced at that second.
+/// An outage of these services, announced at this second.
 fn outage(number: i64, services: &[&str], opened_s: i64) -> Outage {
     let named = |key: &&str| Named { key: (*key).to_owned(), name: (*key).to_uppercase() };
     Outage {
@@ -36,7 +36,7 @@ fn outage(number: i64, services: &[&str], opened_s: i64) -> Outage {
     }
 }
 
-/// Does this in a transaction.
+/// Runs `does` in a transaction.
 async fn within(
     store: &Arc<dyn Store>,
     does: impl Fn(&mut dyn Tx) -> Result<(), StoreError> + Send + Sync + 'static,
@@ -51,7 +51,8 @@ async fn within(
 }
 
 pub async fn each_follower_of_several_services_is_met_once_however_it_is_paged(store: Arc<dyn Store>) {
-    // Of forty channels every second follows vpn, every third mail, and every sixth both; one left before, one later.
+    // Of 40 channels every second follows vpn, every third mail, and every sixth both. One left before the
+    // announcement, one after it.
     within(&store, |tx| {
         for number in 0..40 {
             let place = channel(&format!("C{number}"));
@@ -89,7 +90,7 @@ pub async fn each_follower_of_several_services_is_met_once_however_it_is_paged(s
         assert_eq!(met.len(), wanted.len(), "{limit}: each once");
         assert_eq!(met.into_iter().collect::<BTreeSet<_>>(), wanted, "{limit}");
     }
-    // Whoever left hears nothing new, and is not counted.
+    // A channel that left is not counted for a new outage.
     let keys = ["vpn".to_owned(), "mail".to_owned()];
     let reach = record::reach(&mut *reader, &keys, &Audience::default(), &Rules::default()).await.expect("a number");
     assert_eq!((reach.slack, reach.discord), (wanted.len() as u64 - 1, 0));
@@ -131,13 +132,13 @@ pub async fn an_announcement_that_is_never_sent_is_forgotten(store: Arc<dyn Stor
     }
 }
 
-/// What this person was shown alone last, and which buttons stand under it.
+/// Returns the last line of the transcript that only this person sees, with its buttons.
 pub fn shown(desk: &Desk, world: &Arc<dyn World>, who: &str) -> String {
     let mine = format!("▸ {who} ");
     desk.transcript(world).lines().rfind(|line| line.starts_with(&mine)).unwrap_or_default().to_owned()
 }
 
-/// What stands in a channel.
+/// The texts of the bot in a channel that everybody sees, without threads.
 pub fn standing(world: &Arc<dyn World>, channel: &str) -> Vec<String> {
     let view = see(world, "mia");
     let channel = view.channels.iter().find(|known| known.name == channel).expect("a channel");
@@ -145,7 +146,7 @@ pub fn standing(world: &Arc<dyn World>, channel: &str) -> Vec<String> {
     bots.map(|message| crate::harness::normal(&message.text)).collect()
 }
 
-/// A channel is to hear of these services.
+/// Makes a channel follow these services.
 pub async fn subscribe(desk: &Desk, world: &Arc<dyn World>, channel: &str, services: &str) {
     world
         .command("mia", &Spot::channel(channel), &format!("subscribe {}", named(world, services)))
@@ -158,7 +159,7 @@ pub fn named(world: &Arc<dyn World>, services: &str) -> String {
     if world.platform() == "discord" { format!("services:{services}") } else { services.to_owned() }
 }
 
-/// Mia writes an announcement; on Discord its form has two pages.
+/// Mia writes an announcement, whose form has two pages on Discord.
 pub async fn write(desk: &Desk, world: &Arc<dyn World>, severity: &str, services: &str) {
     desk.command(world, "mia", "outages").await;
     desk.press(world, "mia", "random", "Announce an outage…").await;
@@ -192,11 +193,11 @@ async fn an_outage_is_announced_updated_and_over() {
         told.push(shown(desk, world, "mia"));
         told.extend(standing(world, "sales"));
         assert_eq!(standing(world, "sales"), standing(world, "general"), "each channel once");
-        assert_eq!(standing(world, "random"), Vec::<String>::new(), "who does not follow the service hears nothing");
+        assert_eq!(standing(world, "random"), Vec::<String>::new(), "this channel does not follow the service");
         told.extend(standing(world, "desk-triage"));
         desk.command(world, "jeff", "services").await;
         told.push(desk.last_private(world, "jeff"));
-        assert!(!desk.last_private(world, "jeff").contains("looked after by"), "the desk is to ask them");
+        assert!(!desk.last_private(world, "jeff").contains("looked after by"), "only agents see owners");
         desk.command(world, "mia", "services").await;
         assert!(desk.last_private(world, "mia").contains("looked after by the network team"));
         desk.press(world, "mia", "desk-triage", "Update…").await;
@@ -208,15 +209,15 @@ async fn an_outage_is_announced_updated_and_over() {
         desk.press(world, "mia", "desk-triage", "It is over…").await;
         desk.fill_in(world, "mia", &[("known", "Everything works again.")]).await;
         told.extend(standing(world, "sales"));
-        // By now the card tells how far it has come.
+        // After a minute the card says where the outage was posted.
         desk.pass(Duration::from_secs(60)).await;
         told.extend(standing(world, "desk-triage"));
         let told = told.join("\n\n");
         told.replace("Slack 2, Discord 0", "2 here, 0 there")
             .replace("Slack 0, Discord 2", "2 here, 0 there")
-            // Slack lets few messages be changed.
+            // Slack's limit for changes of messages is lower.
             .replace("takes about 5 s", "takes about 1 s")
-            // Each shows channels of its own.
+            // Where a channel is named by its label, the platform is named, too.
             .replace(" on Slack", "")
     })
     .await;
@@ -279,7 +280,7 @@ async fn what_was_announced_by_mistake_is_taken_back() {
             "{}",
             world.platform()
         );
-        // A channel that begins to follow later hears nothing of what is over.
+        // A channel that begins to follow later hears nothing of an outage that is over.
         subscribe(desk, world, "general", "vpn").await;
         assert_eq!(standing(world, "general"), Vec::<String>::new());
     })
@@ -345,7 +346,7 @@ async fn what_cannot_be_announced_is_told_with_what_to_do() {
         told.push(desk.last_private(world, "jeff"));
         desk.command(world, "mia", "outage show MI-99").await;
         told.push(desk.last_private(world, "mia"));
-        // Announced twice by two buttons.
+        // An announcement for no channel goes to the desk alone.
         write(desk, world, "low", "vpn").await;
         desk.press(world, "mia", "random", "Announce it now").await;
         told.push(desk.last_private(world, "mia"));
@@ -418,7 +419,7 @@ async fn a_draft_is_its_authors_alone_and_is_sent_once() {
         desk.command(world, "mia", "outage show MI-1").await;
         let shown = desk.last_private(world, "mia");
         assert!(shown.contains("not announced yet · written by"), "{}: {shown}", world.platform());
-        // From the preview and from what was shown of it: the second press hears that it is announced.
+        // There are two buttons, in the preview and in the answer to `outage show`. The second press is refused.
         desk.press(world, "mia", "random", "Announce it now").await;
         desk.press(world, "mia", "random", "Announce it now").await;
         let told = desk.last_private(world, "mia");

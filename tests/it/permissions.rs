@@ -1,4 +1,4 @@
-//! Rights are decided at each act, for every door; what is refused is told privately.
+//! Rights are decided at each act, by whichever way it comes in. A refusal is told privately.
 
 use deskbell::sandbox::Spot;
 
@@ -43,7 +43,7 @@ async fn only_the_requester_may_cancel_or_add_and_learns_how_it_stands() {
         desk.press(world, "sam", "sales", "Add details").await;
         desk.fill(world, "sam", "it is mine really").await;
         assert!(desk.last_private(world, "sam").starts_with("IT-1001 is Jeff's request"));
-        // Elsewhere they see nothing of it, and learn nothing.
+        // In another place they are answered as if there were no such ticket.
         desk.command(world, "sam", "show IT-1001").await;
         assert!(desk.last_private(world, "sam").starts_with("I can't find IT-1001"));
         desk.command(world, "jeff", "show IT-1001").await;
@@ -84,7 +84,7 @@ async fn whoever_leaves_the_desk_loses_the_rights_at_once() {
     desk.stage.discord.set_role("it-desk", &["omar".to_owned()]);
     desk.settle().await;
     for world in desk.worlds() {
-        // The button is still before her; the right is not.
+        // She still sees the button, but has lost the right.
         desk.press(&world, "mia", "desk-triage", "Take it").await;
     }
     let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);

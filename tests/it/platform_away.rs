@@ -1,5 +1,5 @@
-//! A platform takes nothing for a long time, while people on the other one, and those who can still be heard, go on. What
-//! they wait for is never given up, never doubled, and goes out when the platform is well again.
+//! A platform that takes no calls for a long time, while people on both platforms go on writing. Awaited effects are
+//! neither given up nor doubled, and are delivered once the platform takes calls again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use deskbell::store::Listed;
 use crate::harness::{Desk, Setup, on, on_each, patiently, see, typed};
 use crate::looks::Looks as _;
 
-/// How long one place may fail while others do not: short, so that an hour is many times that.
+/// A short `retry_limit` (how long one effect may fail while others do not), so that an hour is much longer.
 const HASTY: &str = "[timing]\nretry_limit = \"3s\"\n";
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -18,7 +18,7 @@ fn between(status: u16, body: &str) -> Absence {
     Absence::Between { method: "*".to_owned(), status, body: body.to_owned() }
 }
 
-/// Every way to be away in which people can still be heard.
+/// The ways for a platform to be away while its events still arrive.
 fn absences() -> Vec<(&'static str, Absence)> {
     vec![
         ("503", between(503, "")),
@@ -30,7 +30,7 @@ fn absences() -> Vec<(&'static str, Absence)> {
 }
 
 impl Desk {
-    /// Lets time pass while a platform takes nothing: from one look at it to the next.
+    /// Moves the clock by `how_long` while a platform takes no calls, from one try of the bot to the next.
     pub async fn wait_out(&self, platform: &str, how_long: Duration) {
         let end = self.stage.clock.now() + jiff::SignedDuration::try_from(how_long).expect("a span");
         while self.stage.clock.now() < end {
@@ -49,7 +49,7 @@ impl Desk {
                     tokio::task::yield_now().await;
                 }
             };
-            patiently("the next look", tried).await;
+            patiently("the next try", tried).await;
             patiently("nothing is under way", async {
                 while self.store().counts().await.expect("counts").leased > 0 {
                     tokio::task::yield_now().await;
@@ -59,14 +59,14 @@ impl Desk {
         }
     }
 
-    /// How many calls were answered in the platform's place.
+    /// Returns how many calls the platform has not taken because it was away.
     pub fn tries(&self, platform: &str) -> usize {
         let entries = self.stage.journal.since(0);
         entries.iter().filter(|entry| entry.kind == "absent" && entry.platform == platform).count()
     }
 }
 
-/// What the bot said in a channel, threads and all, as `who` sees it.
+/// The texts of the bot in a channel and its threads, as `who` sees them, without those for `who` alone.
 pub fn said(world: &Arc<dyn World>, who: &str, channel: &str) -> Vec<String> {
     let view = see(world, who);
     let channel = view.channels.into_iter().find(|known| known.name == channel).expect("it is there");
@@ -95,9 +95,9 @@ async fn what_a_platform_refuses_for_an_hour_goes_out_once_when_it_is_well() {
             desk.wait_out(platform, HOUR).await;
             assert_eq!(said(&world, "mia", "sales"), Vec::<String>::new(), "{platform}, {what}");
             let tries = desk.tries(platform);
-            // How often exactly hangs on how the clock is moved; the unit tests of the breaker tell that.
+            // The exact number depends on how the clock is moved. The breaker's unit tests check it.
             assert!((1..400).contains(&tries), "{platform}, {what}: {tries} tries in an hour");
-            // Who asks where the bot is well waits for nothing.
+            // People on the other platform are answered.
             let told = said(&other, "mia", "sales");
             assert_eq!(told.len(), 1, "{platform}, {what}: {told:?}");
             world.inject(Fault::Return);
@@ -109,7 +109,8 @@ async fn what_a_platform_refuses_for_an_hour_goes_out_once_when_it_is_well() {
             assert_eq!(cards.iter().filter(|text| text.starts_with("IT-100")).count(), 2, "{what}: {cards:#?}");
             let failed = desk.store().listed(Listed::Failed, None, None, 10).await.expect("a list");
             assert!(failed.is_empty(), "{platform}, {what}: {failed:?}");
-            // After an answer that says nothing it was looked for, in a thread of Discord that had never been made.
+            // A login page is an answer of unknown outcome, so the post is looked for. On Discord the look-up is
+            // refused: the thread was never made.
             let looks = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
             assert!(looks == 0 || (platform == "discord" && what == "a login page"), "{platform}, {what}: {looks}");
             desk.expect_refusals(looks);
@@ -145,7 +146,7 @@ async fn while_it_is_away_one_look_is_taken_now_and_then_whatever_waits() {
         desk.settle().await;
         let waiting = desk.store().counts().await.expect("counts").waiting;
         assert_eq!(waiting, 0, "{platform}");
-        // Requesters' answers went out before the desk's cards.
+        // Answers are more urgent than cards.
         let entries = desk.stage.journal.since(0);
         let posted: Vec<&str> = entries
             .iter()
@@ -154,7 +155,7 @@ async fn while_it_is_away_one_look_is_taken_now_and_then_whatever_waits() {
             .collect();
         let last_answer = posted.iter().rposition(|channel| *channel == "sales").expect("there are answers");
         let cards_before = posted[..last_answer].iter().filter(|channel| **channel == "desk-triage").count();
-        // They have limits of their own, so that some cards find room beside the answers.
+        // Cards have limits of their own, so some of the 40 may go out between the answers.
         assert!(cards_before <= 40, "{platform}: {cards_before}");
         desk.end_with_errors().await;
     })
@@ -170,7 +171,7 @@ async fn a_revoked_token_is_waited_out_and_told_on_the_other_platform() {
         // An agent on the other platform goes on.
         let at = Spot::channel("random");
         other.command("mia", &at, &typed(&other, "reply IT-1001 try the one next door")).await.expect("given");
-        // It is answered before an hour passes: what is given to one person cannot be given later.
+        // Wait for the private answer to the agent before the clock moves, since it cannot be given later.
         patiently("the agent is answered", async {
             while desk.last_private(&other, "mia").is_empty() {
                 tokio::task::yield_now().await;
@@ -212,7 +213,7 @@ async fn an_answer_that_is_seen_late_in_the_history_is_not_posted_again() {
 async fn an_answer_under_a_request_that_is_gone_never_stands_in_the_channel() {
     let desk = Desk::open().await;
     let world = desk.slack();
-    // The request is deleted before its answer comes: its thread cannot be had any more.
+    // The request is deleted before it is answered, so its thread no longer exists.
     world.inject(Fault::Leave(Absence::Between {
         method: "chat.postMessage".to_owned(),
         status: 503,
@@ -233,7 +234,7 @@ async fn an_answer_under_a_request_that_is_gone_never_stands_in_the_channel() {
     .await;
     desk.settle().await;
     assert_eq!(said(&world, "mia", "sales"), Vec::<String>::new());
-    // So it is with an agent's answer.
+    // An agent's reply does not appear in the channel, either.
     desk.command(&world, "mia", "reply IT-1001 I have changed it").await;
     assert_eq!(said(&world, "mia", "sales"), Vec::<String>::new());
     let told = desk.last_private(&world, "mia");

@@ -1,4 +1,4 @@
-//! The port that Slack calls, in the hands of somebody who wants to make it deaf or full.
+//! The port that Slack calls, while somebody tries to block it or to fill the program's memory.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::program::Site;
 use crate::program::child::Child;
 
 const HTTP: Platforms = Platforms { slack: true, discord: false, slack_http: true };
-/// More than there may be at once.
+/// More connections than the port keeps open at once.
 const IDLE: usize = 3_000;
 
 async fn open() -> (Site, Child, String) {
@@ -26,7 +26,7 @@ async fn open() -> (Site, Child, String) {
     (site, child, address)
 }
 
-/// A signed request gets its answer.
+/// Posts a request on Slack, and waits for the answer with its key.
 async fn is_heard(site: &Site, text: &str) {
     let world = &site.stage.worlds()[0];
     world.say("jeff", &Spot::channel("sales"), &format!("@desk {text}"), None).await.expect("said");
@@ -52,7 +52,7 @@ async fn connections_that_say_nothing_keep_nobody_out() {
         idle.push(stream);
     }
     is_heard(&site, "the printer is jammed").await;
-    // The first have made room for the last.
+    // The connections that waited longest were closed to make room.
     let mut nothing = [0; 1];
     let ended = patiently("it is closed", idle[1].read(&mut nothing)).await;
     assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
@@ -80,12 +80,12 @@ async fn bodies_take_no_more_room_than_there_is() {
     let mut streams = Vec::new();
     for number in 0..400 {
         let mut stream = TcpStream::connect(&address).await.expect("a connection");
-        // Half of them look as if Slack had signed them.
+        // Half of the requests look as if Slack had signed them.
         let proof = format!("X-Slack-Request-Timestamp: {now}\r\nX-Slack-Signature: v0={}\r\n", "ab".repeat(32));
         let proof = if number % 2 == 0 { proof.as_str() } else { "" };
         let head = format!("POST /slack/events HTTP/1.1\r\nHost: x\r\n{proof}Content-Length: {length}\r\n\r\n");
         stream.write_all(head.as_bytes()).await.expect("a head");
-        // All but the last byte, as far as it is taken.
+        // The body without its last byte, as far as the port reads it.
         let body = vec![b'x'; length - 1];
         let _ = tokio::time::timeout(Duration::from_millis(50), stream.write_all(&body)).await;
         streams.push(stream);
@@ -94,7 +94,7 @@ async fn bodies_take_no_more_room_than_there_is() {
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
     let peak_kb: u64 = peak.split_whitespace().next().expect("a number").parse().expect("a number");
     assert!(peak_kb < 100 * 1024, "{peak_kb} KiB");
-    // Those who keep the room make it for Slack.
+    // Slack's request is heard although the other bodies are not complete.
     is_heard(&site, "the printer is jammed").await;
     drop(streams);
     let ended = child.terminate().await;

@@ -1,7 +1,8 @@
-//! A PostgreSQL of the tests' own: one cluster for each process, thrown away when that ends, however it ends.
+//! A PostgreSQL for the tests: one cluster for each process of the tests, which is deleted when the process ends,
+//! however it ends.
 //!
-//! The server's programs are needed (Debian: `apt-get install postgresql`); `DESKBELL_TEST_NO_POSTGRES=1` leaves out what
-//! needs them.
+//! The server's programs are needed (Debian: `apt-get install postgresql`). `DESKBELL_TEST_NO_POSTGRES=1` skips the
+//! tests that need them.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,8 +13,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 const LEFT_OUT: &str = "DESKBELL_TEST_NO_POSTGRES";
-/// Makes a cluster, runs it, and ends it when its standard input does: that is when the process of the tests ends.
-/// The server ends before its files go.
+/// A shell script that makes a cluster and runs it until the script's standard input is closed, that is, until the
+/// process of the tests ends. The server is stopped before its files are deleted.
 const KEEPER: &str = r#"
 set -u
 PATH="$1:$PATH"
@@ -40,7 +41,7 @@ echo "$home"
 read -r _
 "#;
 
-/// The address of a database that is fresh and empty; `None`, told loudly, where there is no PostgreSQL.
+/// Returns the URL of a new, empty database. Returns `None` without PostgreSQL, with a line on standard error.
 pub async fn database() -> Option<String> {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let cluster = tokio::task::spawn_blocking(Cluster::shared).await.expect("the start does not panic")?;
@@ -54,7 +55,7 @@ pub async fn database() -> Option<String> {
 
 struct Cluster {
     home: PathBuf,
-    // Its end of the pipe is closed with this process.
+    // Holds the standard input of the script, which is closed with this process.
     _keeper: Child,
 }
 
@@ -87,7 +88,7 @@ impl Cluster {
         let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell can be started");
         let mut home = String::new();
         BufReader::new(keeper.stdout.take().expect("it is piped")).read_line(&mut home).expect("the keeper speaks");
-        assert!(!home.is_empty(), "PostgreSQL does not start; why stands above");
+        assert!(!home.is_empty(), "PostgreSQL does not start; the reason is printed above");
         Some(Self { home: PathBuf::from(home.trim_end()), _keeper: keeper })
     }
 

@@ -1,4 +1,4 @@
-//! What is private stays private, whatever happens; nobody is mass-mentioned; no secret is shown.
+//! Private words stay private, whatever happens, and people's words ping nobody.
 
 use deskbell::sandbox::{Fault, Spot};
 
@@ -58,7 +58,7 @@ async fn nobody_is_pinged_by_what_people_write() {
                         assert!(only_mia, "{} pings {:?}", message.text, message.pings);
                         assert!(
                             !message.text.contains("innocent <https://evil"),
-                            "dressed as another: {}",
+                            "a link shows another address: {}",
                             message.text
                         );
                     }

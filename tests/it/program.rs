@@ -1,4 +1,4 @@
-//! The program as an operator meets it: the real binary as a process of its own.
+//! The program as an operator runs it: the real binary as a process of its own.
 
 #![expect(clippy::disallowed_methods, reason = "whole processes run in real time")]
 
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use self::child::{Child, Ended, run};
 use crate::harness::{patiently, see};
 
-/// A folder with settings for both platforms of a stage that runs by the machine's clock.
+/// A stage, by default on the machine's clock, and a folder with settings for the program that connects to it.
 pub struct Site {
     pub stage: Stage,
     pub folder: TempDir,

@@ -1,5 +1,5 @@
-//! Properties of the core over chance: whatever happens, however often and late it is told, one fact has one outcome, the
-//! audit covers the state, and the outbox keeps its order.
+//! Property tests of the core with random events: one fact has one outcome, however often and late its event comes; the
+//! audit replays to the state; and the outbox keeps its order.
 
 mod outbox;
 
@@ -42,12 +42,13 @@ const WORDS: [&str; 8] = [
     "my badge opens no door",
 ];
 
-/// What somebody does next. Numbers choose among what is there at that moment.
+/// One step of a random history. The numbers choose among the people, words, tickets, messages and acts that exist
+/// then.
 #[derive(Clone, Debug)]
 enum Step {
     /// Somebody mentions the bot in a channel.
     Mention { who: usize, words: usize },
-    /// Somebody talks in a channel without meaning the desk.
+    /// Somebody talks in a channel without a mention.
     Chatter { who: usize },
     /// Somebody writes to the bot directly.
     Direct { who: usize, words: usize },
@@ -59,7 +60,7 @@ enum Step {
     Delete { message: usize },
     /// Somebody uses a button or menu.
     Press { who: usize, ticket: usize, action: usize, choice: usize },
-    /// A requester joins one request to another.
+    /// Somebody merges one request into another.
     Merge { who: usize, ticket: usize, other: usize },
     /// Somebody sends a form.
     Submit { who: usize, ticket: usize, form: usize, words: usize },
@@ -67,7 +68,7 @@ enum Step {
     Command { who: usize, ticket: usize, command: usize },
     /// A reply of an agent has, or has not, been delivered.
     Delivered { who: usize, ticket: usize, well: bool },
-    /// Days pass; what is due is told.
+    /// Days pass, and the timers that are due fire.
     Wait { days: u64 },
 }
 
@@ -94,7 +95,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 10..26)
 }
 
-/// How an event is delivered beyond the first time: how many more times, and how many events later each.
+/// The repeated deliveries of an event: for each, how many events later it comes.
 type Repeats = Vec<usize>;
 
 fn deliveries() -> impl Strategy<Value = Vec<(Repeats, bool)>> {
@@ -102,7 +103,7 @@ fn deliveries() -> impl Strategy<Value = Vec<(Repeats, bool)>> {
     proptest::collection::vec((repeats, any::<bool>()), 64)
 }
 
-/// A door to a record of its own, with a clock that stands still.
+/// An intake with a database of its own, on a clock that only the test moves.
 struct Room {
     intake: Intake,
     store: Arc<dyn Store>,
@@ -110,7 +111,7 @@ struct Room {
     _folder: TempDir,
 }
 
-/// Everything that is on record.
+/// All tickets with their messages and audit, and the counts of the outbox.
 #[derive(Debug, PartialEq)]
 struct Kept {
     tickets: Vec<(Ticket, Vec<Record>, Vec<AuditEntry>)>,
@@ -159,17 +160,17 @@ impl Room {
     }
 }
 
-/// Something that happened in the first run, to be told again.
+/// One entry of the history of the first run, for the second run.
 #[derive(Clone, Debug)]
 enum Told {
-    /// An event, and the tickets that it is about if it is about no others; none where what follows depends on what came
-    /// before.
+    /// An event, and the keys of the tickets that it is about: it may change places with an event about others. `None`
+    /// if its outcome may depend on other events before it.
     Event(Box<Event>, Option<BTreeSet<String>>),
-    /// The clock moved on.
+    /// The clock was moved by this time.
     Moved(Duration),
 }
 
-/// Lets the steps happen, each checked against the audit; returns what was told.
+/// Runs the steps, checks the audit after each, and returns the history.
 async fn happen(room: &Room, steps: &[Step]) -> Vec<Told> {
     let mut told = Vec::new();
     let mut said: Vec<Said> = Vec::new();
@@ -203,7 +204,8 @@ async fn happen(room: &Room, steps: &[Step]) -> Vec<Told> {
     told
 }
 
-/// The event of a step, if there is what it needs.
+/// Returns the event of a step and the keys of the tickets that it is about. `None` if the ticket or message that the
+/// step needs does not exist.
 fn event(
     step: &Step,
     index: usize,
@@ -323,7 +325,8 @@ fn event(
     Some((Event { key, at, what }, about))
 }
 
-/// The same as it may be delivered: neighbours about different tickets change places, and everything comes again.
+/// Returns the history as it may be delivered: neighbouring events about different tickets may change places, and
+/// events may come again later.
 fn redelivered(told: &[Told], how: &[(Repeats, bool)]) -> Vec<Told> {
     let mut first = told.to_vec();
     let mut index = 0;
@@ -353,7 +356,7 @@ fn redelivered(told: &[Told], how: &[(Repeats, bool)]) -> Vec<Told> {
     all
 }
 
-/// What an audit says of a ticket.
+/// Replays the fields of an audit to a state. Panics if a change does not begin with the state before it.
 fn replayed(audit: &[AuditEntry]) -> BTreeMap<&str, String> {
     let mut state = BTreeMap::new();
     for change in audit.iter().flat_map(|entry| &entry.fields) {
@@ -366,7 +369,7 @@ fn replayed(audit: &[AuditEntry]) -> BTreeMap<&str, String> {
     state
 }
 
-/// The same of the ticket itself.
+/// Returns the fields that the audit covers, as the ticket has them.
 fn covered(ticket: &Ticket) -> BTreeMap<&'static str, String> {
     let fields = [
         ("status", Some(ticket.status.name().to_owned())),
@@ -381,7 +384,7 @@ fn covered(ticket: &Ticket) -> BTreeMap<&'static str, String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// And after every step, the audit replayed is the state that it covers.
+    /// After every step, the audit replays to the state, too.
     #[test]
     fn one_fact_has_one_outcome_however_it_is_delivered(steps in steps(), how in deliveries()) {
         block_on(async {
@@ -428,7 +431,7 @@ proptest! {
     fn the_outbox_keeps_the_order_and_loses_nothing(acts in outbox::acts()) {
         block_on(async {
             let mut outbox = Outbox::open().await;
-            // By order key: what was decided, and how far it has ended.
+            // By order key: the numbers of the effects that were queued, and of those that have ended.
             let mut decided: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
             let mut ended: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
             let mut leased: Vec<outbox::Entry> = Vec::new();
@@ -443,14 +446,14 @@ proptest! {
                     outbox::Act::Lease { most } => {
                         let due = outbox.due(most).await;
                         for one in outbox.lease(&due).await {
-                            prop_assert!(leased.iter().all(|other| other.key != one.key), "two of one order key");
+                            prop_assert!(leased.iter().all(|other| other.key != one.key), "two of one order key are leased");
                             let before = ended.get(&one.key).map_or(0, Vec::len);
                             prop_assert_eq!(decided[&one.key][before], one.number, "out of order");
                             leased.push(one);
                         }
                     }
                     outbox::Act::LeaseAgain => {
-                        prop_assert_eq!(outbox.lease(&leased).await, vec![], "what is leased is nobody else's");
+                        prop_assert_eq!(outbox.lease(&leased).await, vec![], "a leased effect is leased again");
                     }
                     outbox::Act::Settle { which, end } => {
                         if let Some(index) = which.checked_rem(leased.len()) {
@@ -497,7 +500,7 @@ async fn an_edit_that_comes_before_its_post_is_not_undone_by_an_earlier_one() {
 
 #[tokio::test]
 async fn an_earlier_edit_that_comes_late_leaves_the_title_alone() {
-    // The first edit changes no word, so nothing is kept of it, and it is not recognised when it comes again.
+    // The first edit changes no word, so its key is not kept, and the edit is not recognised when it comes again.
     let unchanged = version(1, "it jams");
     let events = [version(0, "it jams"), unchanged.clone(), version(2, "it jams on floor 4"), unchanged];
     assert_eq!(words_and_title(&events).await, ("it jams on floor 4".to_owned(), "it jams on floor 4".to_owned()));
@@ -525,7 +528,7 @@ async fn what_was_deleted_before_its_post_came_is_not_kept() {
 const VERSIONS: [&str; 5] =
     ["it jams", "it jams badly", "it jams on floor 3", "it jams on floor 4", "it jams on floor 5"];
 
-/// A message as it was posted (0), and its edits, one a second.
+/// The post (0) or an edit (1 and on) of one message. The event comes after `number` seconds.
 fn version(number: usize, words: &str) -> Event {
     let message = versioned();
     let said = Said {
@@ -552,7 +555,7 @@ fn versioned() -> MessageRef {
     MessageRef { tenant: tenant(), channel: "C1".to_owned(), id: "1.0".to_owned() }
 }
 
-/// What is on record of the one message, and the title of its one ticket, once all this was told.
+/// Handles these events. Returns the recorded words of the one message, and the title of its one ticket.
 async fn words_and_title(events: &[Event]) -> (String, String) {
     let room = Room::open().await;
     for event in events {
@@ -568,7 +571,6 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
 }
 
-/// The act of this name.
 fn spec(name: &str) -> &'static Spec {
     acts().find(|spec| spec.name == name).expect("it is an act")
 }

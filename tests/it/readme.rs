@@ -1,4 +1,4 @@
-//! What the README says of commands is what the acts declare.
+//! The README's table of commands is made from the declarations of the acts.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use deskbell::intake::acts;
 const BEGIN: &str = "<!-- commands -->\n";
 const END: &str = "<!-- end of commands -->";
 
-/// The table of commands, as it stands in the README. `UPDATE_EXPECT=1` writes it there.
+/// Compares the table in the README. With `UPDATE_EXPECT=1` it is written anew.
 #[test]
 fn the_readme_lists_every_command() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
@@ -32,7 +32,7 @@ fn table() -> String {
             On::Nothing => usage.clone(),
             On::Ticket => usage.replacen(spec.name, &format!("{} IT-1042", spec.name), 1),
         };
-        // Where others speak to the desk, too, free words are a request.
+        // Free words in a mention are a request. So an act without a ticket that takes free words is no command there.
         let is_request = spec.on == On::Nothing && spec.takes_words();
         let here = match (command.is_plain_in_thread, is_request) {
             (true, _) => "just write".to_owned(),

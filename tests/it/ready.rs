@@ -1,5 +1,6 @@
-//! Ready means what a load balancer takes it for: this process can store a request now. Whatever else keeps people from
-//! being answered or seen stands in the answer's body, in `?platform=`, and in a metric.
+//! `/readyz` answers 200 if this process can store a request now, as a load balancer expects. Other conditions that
+//! keep people from being answered or seen are in the body of the answer, in the answer to `?platform=`, and in a
+//! metric.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::away::{ask, confirmed};
 use crate::harness::{Desk, Setup, on_each, patiently};
 use crate::program::Site;
 
-/// What `/readyz` answers.
+/// Returns status and body of `/readyz` with this query.
 async fn asked(address: &str, query: &str) -> (u16, Value) {
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let answer = client.get(format!("http://{address}/readyz{query}")).send().await.expect("an answer");
@@ -20,7 +21,7 @@ async fn asked(address: &str, query: &str) -> (u16, Value) {
     (status, answer.json().await.expect("JSON"))
 }
 
-/// Waits for this status.
+/// Waits until `/readyz` answers with this status.
 async fn becomes(address: &str, query: &str, status: u16) {
     let what = format!("{query}: {status}");
     patiently(&what, async {
@@ -44,7 +45,7 @@ async fn it_is_ready_if_and_only_if_something_can_be_stored() {
     let (status, body) = asked(&address, "").await;
     assert_eq!((status, &body["ready"]), (200, &Value::Bool(true)), "{body}");
     assert_eq!(body["conditions"], Value::Array(Vec::new()));
-    // Somebody holds the lock: what is only read can be read, and nothing can be stored.
+    // Another connection holds the write lock: the database can be read, but nothing can be stored.
     let file = desk.folder.path().join("desk.db");
     let mut raw = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.expect("opened");
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut raw).await.expect("it is free");

@@ -1,4 +1,5 @@
-//! Events that come twice, answers that are lost, connections that break: one ticket, one answer, one card.
+//! Events that come twice, answers that are lost and connections that break: each request has one ticket, one answer
+//! and one card.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::looks::Looks as _;
 const SLACK: Platforms = Platforms { slack: true, discord: false, slack_http: false };
 const DISCORD: Platforms = Platforms { slack: false, discord: true, slack_http: false };
 const POSTING: [(Platforms, &str); 2] = [(SLACK, "chat.postMessage"), (DISCORD, "POST /channels/{id}/messages")];
-/// Patience that a test can wait for.
+/// A time limit for calls that is short enough for a test.
 const HASTY: &str = "[timing]\ncall_timeout = \"1s\"\n";
 
 impl Desk {
@@ -26,7 +27,7 @@ impl Desk {
         self.store().total().await.expect("a number")
     }
 
-    /// What the bot has said in a channel that stands there now, threads and all.
+    /// The bot's messages that are in a channel and its threads now, without those for one person alone.
     fn said_in(&self, channel: &str) -> Vec<MessageView> {
         let view = see(&self.worlds()[0], "mia");
         let channel = view.channels.into_iter().find(|known| known.name == channel).expect("it is there");
@@ -37,7 +38,7 @@ impl Desk {
         all.filter(|message| message.bot && !message.only_you).collect()
     }
 
-    /// Exactly one ticket, one answer under the mention and one card.
+    /// Asserts that there is exactly one ticket, one answer under the mention and one card.
     async fn assert_once(&self, what: &str) {
         let transcript = self.transcript(&self.worlds()[0]);
         assert_eq!(self.tickets().await, 1, "{what}: one ticket\n{transcript}");
@@ -45,7 +46,7 @@ impl Desk {
         assert_eq!(self.said_in("desk-triage").len(), 1, "{what}: one card\n{transcript}");
     }
 
-    /// Waits until the sandboxes' journal makes it true.
+    /// Waits until `so` returns true. It is called again after each change of the journal or the store.
     async fn until(&self, what: &str, so: impl AsyncFn() -> bool) {
         let (mut grown, mut changed) = (self.stage.journal.grown(), self.store().changed());
         patiently(what, async {
@@ -64,14 +65,14 @@ impl Desk {
         .await;
     }
 
-    /// Stops it and starts it again; a few seconds go by, as they always do.
+    /// Stops the program, moves the clock by five seconds, and starts the program again.
     async fn restart(&mut self) {
         self.stop().await;
         self.stage.clock.advance(Duration::from_secs(5));
         self.start().await;
     }
 
-    /// Lets time pass in steps, as often as tries may be repeated.
+    /// Moves the clock in eight steps of ten seconds, so that failed tries are repeated.
     async fn pass_slowly(&self) {
         for _ in 0..8 {
             self.pass(Duration::from_secs(10)).await;
@@ -96,7 +97,8 @@ async fn an_event_that_comes_twice_counts_once() {
         let blue = records.iter().filter(|record| record.text == "it is the blue one").count();
         assert_eq!(blue, 1, "{records:#?}");
         let transcript = desk.transcript(&world);
-        // The card, and the follow-up under it; the answer, and that somebody has it.
+        // In the desk's channel: the card and the line under it. In #sales: the answer, and the news that Mia has the
+        // ticket.
         assert_eq!(desk.said_in("desk-triage").len(), 2, "{transcript}");
         assert_eq!(desk.said_in("sales").len(), 2, "{transcript}");
         desk.end().await;
@@ -116,7 +118,7 @@ async fn a_socket_that_drops_before_the_acknowledgement_loses_nothing() {
         assert_eq!(desk.tickets().await, at as u64, "{}", desk.transcript(&world));
     }
     assert_eq!(desk.said_in("desk-triage").len(), 3);
-    // The library calls a broken connection an error; the program's log leaves it out.
+    // Slack's SDK logs a broken connection as an error. The program's own log leaves this out.
     let errors = desk.end_with_errors().await;
     assert!(errors.iter().all(|error| error.contains("slack_wss_client_id")), "{errors:?}");
 }
@@ -180,7 +182,7 @@ async fn an_answer_that_was_lost_is_found_not_repeated() {
         desk.ask(&world, "jeff", "@desk the printer is jammed").await;
         desk.pass_slowly().await;
         desk.assert_once(method).await;
-        // What was found is known: the card is changed, not posted anew.
+        // The card that was found is on record: it is changed, not posted again.
         desk.press(&world, "mia", "desk-triage", "Take it").await;
         desk.pass_slowly().await;
         assert_eq!(desk.said_in("desk-triage").len(), 1, "{}", desk.transcript(&world));
@@ -203,7 +205,7 @@ async fn what_was_posted_unknown_to_us_goes_with_the_words_that_it_shows() {
             world.delete(who, &line).await.expect("deleted");
             desk.settle().await;
             desk.pass_slowly().await;
-            assert_eq!(shown(), 0, "{method}, {who}: it stands\n{}", desk.transcript(&world));
+            assert_eq!(shown(), 0, "{method}, {who}: it is still there\n{}", desk.transcript(&world));
             desk.end().await;
         }
     }
@@ -216,7 +218,7 @@ async fn what_fails_for_a_while_is_delivered_later_and_once() {
         let world = desk.worlds()[0].clone();
         world.inject(Fault::Fail { method: method.to_owned(), status: 500, times: 4 });
         desk.ask(&world, "jeff", "@desk the printer is jammed").await;
-        assert_eq!(desk.said_in("sales").len() + desk.said_in("desk-triage").len(), 0, "nothing stands yet");
+        assert_eq!(desk.said_in("sales").len() + desk.said_in("desk-triage").len(), 0, "nothing is posted yet");
         desk.pass_slowly().await;
         desk.assert_once(method).await;
         desk.expect_refusals(4);
@@ -324,13 +326,14 @@ async fn what_is_not_signed_by_slack_now_opens_nothing() {
             assert_eq!(answer.status().as_u16(), expected, "{what}, to {path}");
         }
         desk.settle().await;
-        // The last one shows that only the signature was wrong with the others.
+        // The last case shows that only the signatures and times of the others were wrong.
         assert_eq!(desk.tickets().await, u64::from(expected == 200), "{what}");
     }
     end_quietly(desk).await;
 }
 
-/// An app can have Slack send again every hour for a day what was refused: it is one request, however late.
+/// With Slack's Delayed Events, refused events are sent again every hour for a day. Each opens one request, however
+/// late.
 #[tokio::test]
 async fn what_comes_hours_late_opens_one_request() {
     let http = Platforms { slack: true, discord: false, slack_http: true };
@@ -369,7 +372,7 @@ async fn what_comes_hours_late_opens_one_request() {
     end_quietly(desk).await;
 }
 
-/// The message was never said, so that answering under it is refused.
+/// Ends a test without checks. (An answer to a message that the test has made up is refused.)
 async fn end_quietly(desk: Desk) {
     desk.leave().await;
 }
@@ -390,10 +393,10 @@ async fn a_card_that_could_not_be_shown_is_shown_before_the_next_line_under_it()
         assert_eq!(held.len(), 2, "{}: {held:#?}", world.platform());
         world.inject(Fault::OpenChannel { channel: "desk-triage".to_owned() });
         desk.pass(Duration::from_secs(1)).await;
-        // Only the line is let go: its card goes before it.
+        // Only the line is released: its card is delivered before it.
         let line = held.iter().find(|effect| effect.kind == "show_lines").expect("the line is held");
         let released = desk.store().release(Release::One(line.id.clone()), desk.stage.clock.now()).await;
-        assert_eq!(released.expect("it is let go"), 1);
+        assert_eq!(released.expect("it is released"), 1);
         desk.settle().await;
         let transcript = desk.transcript(&world);
         assert!(transcript.contains("Desk: IT-1001  printer smokes"), "{transcript}");
@@ -412,7 +415,7 @@ async fn what_cannot_be_handled_by_a_fault_of_ours_is_kept_whole_and_said() {
     for world in desk.worlds() {
         desk.ask(&world, "jeff", "@desk printer smokes").await;
     }
-    // Somebody has meddled with the record: these tickets cannot be read any more.
+    // The rows of the tickets are damaged, so that the tickets cannot be read.
     let file = desk.folder.path().join("desk.db");
     let mut raw = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.expect("opened");
     sqlx::query("UPDATE tickets SET origin_message_json = '{}'").execute(&mut raw).await.expect("written");
@@ -420,7 +423,7 @@ async fn what_cannot_be_handled_by_a_fault_of_ours_is_kept_whole_and_said() {
     for (world, key) in desk.worlds().into_iter().zip(["IT-1001", "IT-1002"]) {
         desk.command(&world, "mia", &format!("claim {key}")).await;
         assert!(desk.last_private(&world, "mia").starts_with("Sorry, something went wrong on my side"));
-        // What has nothing to do with them goes on.
+        // Other requests are handled.
         desk.say(&world, "ana", &deskbell::sandbox::Spot::channel("general"), "@desk my badge is lost").await;
     }
     let counts = desk.store().counts().await.expect("counts");
@@ -435,10 +438,10 @@ async fn a_note_under_a_card_that_is_posted_and_not_known_yet_is_kept() {
         let world = desk.worlds()[0].clone();
         let triage = || see(&world, "mia").channels.into_iter().find(|channel| channel.name == "desk-triage");
         let card = || triage()?.messages.into_iter().find(|message| message.bot);
-        // The card stands, and its answer is lost, like that of the confirmation.
+        // Card and confirmation are posted, but the answers to both calls are lost.
         world.inject(Fault::LoseAnswer { method: method.to_owned(), times: 2 });
         world.say("jeff", &Spot::channel("sales"), "@desk the printer is jammed", None).await.expect("said");
-        desk.until("the card stands", async || card().is_some()).await;
+        desk.until("the card is posted", async || card().is_some()).await;
         let thread = Spot::thread("desk-triage", &card().expect("it stands").id);
         world.say("mia", &thread, "he means the blue one", None).await.expect("said");
         let is_recorded = async || {
@@ -449,7 +452,7 @@ async fn a_note_under_a_card_that_is_posted_and_not_known_yet_is_kept() {
         patiently("the note is on record", async {
             let mut grown = desk.stage.journal.grown();
             while !is_recorded().await {
-                // The clock goes on, as fast as nothing happens.
+                // The clock is moved whenever nothing has happened for ten milliseconds.
                 grown.mark_unchanged();
                 if tokio::time::timeout(Duration::from_millis(10), grown.changed()).await.is_err() {
                     desk.stage.clock.advance(Duration::from_millis(200));

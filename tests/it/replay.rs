@@ -1,5 +1,6 @@
-//! The replay of a transcript against rules that are written here a second time, from their description and not from the
-//! program: which starts are requests, small talk, commands, or part of a request of a moment before.
+//! The replay of a transcript, checked against a second implementation of the rules, which was written from their
+//! description and not from the program. The rules say which starts (messages that mention the bot) are requests, small
+//! talk, commands, or part of a request that their author opened shortly before.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -12,10 +13,10 @@ use deskbell::sandbox::replay::{self, Fate, Line, Part, Replay};
 use deskbell::sandbox::stage::{Platforms, Stage, StageOptions};
 use jiff::Timestamp;
 
-/// How much of the real transcript is played in the ordinary test run; `DESKBELL_REPLAY_LINES` says otherwise.
+/// The number of lines of the real transcript that are played, unless `DESKBELL_REPLAY_LINES` sets another.
 const LINES: usize = 700;
 
-/// A day at a help channel, made up for this test: each kind of fate, and the edges between them.
+/// A made-up day of a help channel, with every fate of a message and the cases on their borders.
 fn made_up() -> Vec<Line> {
     let rows: [(i64, &str, &str, Option<usize>); 16] = [
         (0, "p1", "my screen is black", None),
@@ -112,9 +113,9 @@ async fn play(lines: &[Line], filter: bool) -> BTreeMap<&'static str, Vec<Fate>>
     fates
 }
 
-/// The rules, a second time. A start in the channel joins what its author opened there less than `window` before; else small
-/// talk is skipped, and a bare `help` is always the command. Whoever goes on under a skipped start or a `help` of their own
-/// opens a ticket (as of that first message), unless that is small talk again.
+/// The second implementation of the rules. A bare `help` is always the command. Any other start is merged into the
+/// ticket that its author opened less than `window` before. Without such a ticket, small talk is skipped. A reply of
+/// the author under their own skipped start or `help` opens a ticket as of that start, unless the reply is small talk.
 fn by_the_rules(lines: &[Line], window: Duration, filter: bool) -> Vec<Fate> {
     let parts = replay::parts(lines);
     let seconds: Vec<f64> = replay::times(lines, Timestamp::UNIX_EPOCH)
@@ -136,7 +137,7 @@ fn by_the_rules(lines: &[Line], window: Duration, filter: bool) -> Vec<Fate> {
                     && !(filter && says_nothing(&line.text)) =>
             {
                 on_ticket.insert(start);
-                // A burst goes on from the newest one.
+                // Later starts are merged into the newest ticket of their author.
                 if opened.get(line.who.as_str()).is_none_or(|(at, _)| *at < seconds[start]) {
                     opened.insert(&line.who, (seconds[start], start));
                 }
@@ -145,7 +146,7 @@ fn by_the_rules(lines: &[Line], window: Duration, filter: bool) -> Vec<Fate> {
             }
             Part::Reply(_) => Fate::Unrecorded,
             Part::Start if line.text.trim().to_lowercase() == "help" => Fate::Command,
-            // What others say under it is nobody's: no line of the bot stands there.
+            // Replies under a merged start are on no record, since no line of the bot is there.
             Part::Start if recent.is_some() => Fate::Merged,
             Part::Start if filter && says_nothing(&line.text) => Fate::Skipped,
             Part::Start => {
@@ -159,8 +160,8 @@ fn by_the_rules(lines: &[Line], window: Duration, filter: bool) -> Vec<Fate> {
     fates
 }
 
-/// Whether every word (mentions of people aside) is one of greeting or of thanks, with at least one that is; or there is
-/// no word at all.
+/// Whether a text is small talk: it has no words (mentions of people aside), or it only greets or thanks. Such a text
+/// has at least one word of greeting or thanks, and otherwise only words that go with them.
 fn says_nothing(text: &str) -> bool {
     let mention = regex::Regex::new(r"<@\w+>").expect("a pattern");
     let emoji = regex::Regex::new(r"(^|\s):[a-z0-9_+:-]*[a-z][a-z0-9_+:-]*:(\s|$)").expect("a pattern");

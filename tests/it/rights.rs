@@ -1,4 +1,5 @@
-//! Rights end when they end: a group belongs to its guild, what is removed is gone, and what cannot be read again does not last.
+//! How rights by membership end: a role counts only by proof of its own guild, a removed member loses the rights, and a
+//! membership that cannot be read again lasts an hour.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +13,13 @@ use crate::platform_away::said;
 
 const MINUTE: Duration = Duration::from_secs(61);
 
-/// Nobody has a second account that would be on the desk, too.
+/// Accounts are not linked, so nobody keeps a right by a second account.
 fn alone() -> Setup {
     Setup { linked: false, ..Setup::default() }
 }
 
-/// What somebody who lost the right would do with it: speak to a requester as the desk.
+/// Mia, who has lost the right, tries to reply to a requester for the desk. Returns whether the requester sees the
+/// reply.
 async fn asks_for_the_password(desk: &Desk, world: &Arc<dyn World>, at: &Spot) -> bool {
     let words = "reply IT-1001 please send me your password";
     match at {
@@ -60,11 +62,11 @@ async fn who_lost_the_role_is_a_stranger_in_the_direct_conversation_within_a_min
         let mut desk = Desk::open_with(alone()).await;
         let world = desk.discord();
         desk.ask(&world, "jeff", "@desk printer smokes").await;
-        // She is known as an agent, by what she has just done.
+        // Her press proves her role, so she is known as an agent.
         desk.press(&world, "mia", "desk-triage", "Take it").await;
         lose(&desk);
         desk.pass(MINUTE).await;
-        // Discord's answer that she is not there any more; of a ban it has told.
+        // After a kick the bot asks for her roles, and Discord refuses. Of a ban it has sent an event.
         desk.expect_refusals(usize::from(how == "kicked"));
         assert!(!asks_for_the_password(&desk, &world, &Spot::direct()).await, "{how}");
         let told = desk.last_private(&world, "mia");
@@ -124,7 +126,7 @@ async fn what_cannot_be_read_again_ends_after_an_hour_and_the_desk_is_told() {
         for _ in 0..5 {
             desk.pass(Duration::from_secs(10 * 60)).await;
         }
-        // For an hour it counts: a platform that is away for a while takes nobody off the desk.
+        // The last proof counts for an hour, so a platform that is away for a while takes nobody off the desk.
         desk.say(&world, "mia", &Spot::direct(), "priority IT-1001 P2").await;
         let told = desk.last_private(&world, "mia");
         assert!(told.contains("Done: IT-1001"), "{what}: {told}");

@@ -1,5 +1,5 @@
-//! A rolling restart: of several replicas on one PostgreSQL each in turn is told to stop and another takes its place,
-//! while people go on talking. Nothing is lost, nothing is doubled, and the order holds.
+//! A rolling restart of several replicas on one PostgreSQL: each in turn is told to stop, and another takes its place,
+//! while people go on talking. Nothing is lost or doubled, and the order is kept.
 
 #![expect(clippy::disallowed_methods, reason = "whole processes run in real time")]
 
@@ -26,14 +26,14 @@ const REPLICAS: usize = 3;
 const ROUNDS: usize = 2;
 /// Mean time between two acts of people.
 const PACE: Duration = Duration::from_millis(200);
-/// What happens on the platforms before the next one is stopped.
+/// The number of journal entries between two stops.
 const ENTRIES_BETWEEN: usize = 40;
-/// How many people write directly for the first time while one is being stopped, and how fast.
+/// How many people write directly for the first time while a replica is being stopped, and the time between two.
 const NEWCOMERS: usize = 2;
 const NEWCOMERS_PACE: Duration = Duration::from_millis(200);
-/// Above the numbers of all other traffic.
+/// The number of the first newcomer, above the numbers of all other traffic.
 const FIRST_NEWCOMER: usize = 100_000;
-/// A replica that is told to stop has so long, as in most places that run containers.
+/// The longest time in which a replica must stop: the usual grace period of platforms that run containers.
 const STOPS_WITHIN: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -48,7 +48,7 @@ async fn with_two_shards_a_rolling_restart_loses_and_doubles_nothing() {
     rolls(&url, 2, 12).await;
 }
 
-/// Everybody is replaced, twice.
+/// Replaces every replica, [`ROUNDS`] times, while people talk, and checks the outcome.
 async fn rolls(url: &str, shards: u32, seed: u64) {
     let begin = Instant::now();
     let folder = TempDir::new().expect("a folder");
@@ -99,7 +99,7 @@ async fn rolls(url: &str, shards: u32, seed: u64) {
     let (took_s, longest_s) = (begin.elapsed().as_secs_f64(), longest.as_secs_f64());
     println!("{shards} shards, {took_s:.0} s, the longest stop {longest_s:.1} s; {counts:?}\n{report}");
     assert!(report.requests > 0, "nobody asked for anything");
-    // Somebody was listening all the time.
+    // Some replica was connected all the time, so no direct message may be lost, not even a first one.
     let is_clean = report.is_clean() && !report.unrecoverable.contains_key(checker::UNRECOVERABLE[1]);
     if !is_clean {
         std::fs::write(folder.path().join("export.jsonl"), &exported).expect("it can be kept");
@@ -109,8 +109,8 @@ async fn rolls(url: &str, shards: u32, seed: u64) {
     assert_eq!(unknown_calls, Vec::<String>::new());
 }
 
-/// People whom nobody knows write directly on Discord. What one of them said while nobody received could not be read
-/// afterwards: a bot cannot list its conversations.
+/// People who are new to the bot write to it directly on Discord. Such a message could not be read afterwards if no
+/// replica received it, since a bot cannot list its direct conversations.
 async fn newcomers(discord: &dyn World, first: usize) {
     for number in first..first + NEWCOMERS {
         let number = u32::try_from(number).expect("a small number");

@@ -1,4 +1,4 @@
-//! The rules where one must not guess (DESIGN §2): bursts, greetings, direct messages, who may reopen.
+//! The rules of the intake: bursts, greetings, direct messages, words that may be commands, and reopening.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn a_burst_is_one_ticket_up_to_two_minutes_from_the_first() {
         desk.pass(Duration::from_secs(60)).await;
         let second = desk.ask(world, "jeff", "@desk it says PC LOAD LETTER").await;
         assert_eq!(tickets(desk).await, 1, "joined");
-        // What others answer to the second message is nobody's.
+        // Answers of others to the second message are not recorded.
         desk.say(world, "ana", &Spot::thread("sales", &second.id), "mine says that as well").await;
         let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
         assert_eq!(desk.store().records(ticket.id).await.expect("records").len(), 2);
@@ -26,7 +26,7 @@ async fn a_burst_is_one_ticket_up_to_two_minutes_from_the_first() {
         desk.say(world, "jeff", &Spot::channel("general"), "@desk and my badge is lost").await;
         desk.ask(world, "ana", "@desk my screen flickers").await;
         assert_eq!(tickets(desk).await, 3);
-        // The window is fixed from the first message, and open at its end.
+        // The window is counted from the first message, and excludes its end.
         desk.pass(Duration::from_secs(60)).await;
         desk.ask(world, "jeff", "@desk now something else").await;
         assert_eq!(tickets(desk).await, 4);
@@ -79,7 +79,7 @@ async fn small_talk_opens_nothing_but_is_answered() {
         assert_eq!(tickets(desk).await, 0);
         let answers =
             see(world, "jeff").channels.iter().flat_map(|channel| &channel.messages).filter(|one| one.bot).count();
-        // Discord's answers are public and have removed themselves by now.
+        // Discord's answers are public, and were removed by now.
         assert_eq!(answers, if world.platform() == "slack" { 4 } else { 0 });
         let hints = desk.stage.journal.since(0);
         let hints = hints.iter().filter(|entry| entry.platform == world.platform());
@@ -124,7 +124,7 @@ async fn words_are_a_command_only_where_they_can_be_one() {
         let ask = desk.ask(world, "jeff", "@desk resolve my dns problem").await;
         let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
         assert_eq!((ticket.title.as_str(), ticket.status.name()), ("resolve my dns problem", "new"));
-        // The requester cannot have meant the command; the words are kept.
+        // A requester cannot resolve, so the words are no command, and are recorded.
         desk.say(world, "jeff", &Spot::thread("sales", &ask.id), "@desk resolve it by noon please").await;
         let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
         assert_eq!(ticket.status.name(), "new");
@@ -176,7 +176,7 @@ async fn direct_messages_belong_to_the_latest_open_ticket_for_twelve_hours() {
         desk.pass(Duration::from_secs(13 * 3600)).await;
         desk.say(world, "ana", &Spot::direct(), "I need a new chair").await;
         assert_eq!(tickets(desk).await, 2);
-        // Either can be corrected: a new request from within, or one that belongs to another.
+        // The person can correct both cases: begin a new request, or merge a request into another.
         desk.press(world, "ana", "desk", "New request").await;
         desk.fill(world, "ana", "and a lamp").await;
         assert_eq!(tickets(desk).await, 3);

@@ -1,7 +1,7 @@
-//! A process that is frozen in the midst of a call, past its lease: what it sends after its thaw stands besides what
-//! another process has posted meanwhile, and it has no receipt for it. The second copy is found and taken away.
+//! A process freezes in the middle of a call until its lease has ended. After the thaw, its call posts a second copy of
+//! a message that another process has posted meanwhile, and the process gets no receipt. The copy is found and removed.
 //!
-//! On SQLite, where a call alone can be frozen; on PostgreSQL whole processes are (`crash::freeze`).
+//! This test freezes a single call, on SQLite. `crash::freeze` freezes whole processes, on PostgreSQL.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -47,7 +47,7 @@ async fn one_copy_stays(store: Arc<dyn Store>) {
     let mut changed = store.changed();
     patiently("the other one takes over", async {
         while store.counts().await.expect("counts").waiting > 0 || wall.posts().is_empty() {
-            // A lease that ends changes nothing by itself.
+            // The end of a lease is no change of the store, so look again after a while.
             let _ = tokio::time::timeout(Duration::from_millis(20), changed.changed()).await;
         }
     })
@@ -59,7 +59,7 @@ async fn one_copy_stays(store: Arc<dyn Store>) {
     let posts = wall.posts();
     assert_eq!(posts.len(), 1);
     let standing = store.standing(ticket.id).await.expect("it can be read");
-    assert_eq!(standing.iter().map(|one| &one.message).collect::<Vec<_>>(), [&posts[0].1], "the one that is on record");
+    assert_eq!(standing.iter().map(|one| &one.message).collect::<Vec<_>>(), [&posts[0].1], "the recorded copy stays");
     stop.cancel();
     for running in [first, second] {
         patiently("it stops", running).await.expect("it stops");
@@ -77,7 +77,7 @@ fn dispatcher(store: &Arc<dyn Store>, door: &Arc<Door>) -> Dispatcher {
     bare::dispatcher(store, door, timing)
 }
 
-/// What everybody sees.
+/// The messages that are on the platform.
 struct Wall {
     posts: Mutex<Vec<(EffectId, MessageRef)>>,
     ids: AtomicU64,
@@ -112,7 +112,7 @@ impl Wall {
     }
 }
 
-/// A process's way to the wall; one of them is frozen in its first call.
+/// The connection of one process to the platform. If `thawed` is set, its first post freezes until the test sends.
 struct Door {
     wall: Arc<Wall>,
     thawed: Mutex<Option<mpsc::Receiver<()>>>,
@@ -130,10 +130,10 @@ impl Delivers for Door {
         let Some(thawed) = thawed else { return Ok(Receipt::Posted(self.wall.post(delivery))) };
         self.frozen.store(true, Ordering::SeqCst);
         self.wall.grown.send_replace(());
-        // No time-out is heard meanwhile, as in a process that is stopped.
+        // The task is blocked, so its time limit does not act meanwhile, as in a process that is stopped.
         tokio::task::block_in_place(|| thawed.recv()).expect("it is thawed");
         self.wall.post(delivery);
-        // The answer comes too late.
+        // The answer never comes.
         std::future::pending().await
     }
 

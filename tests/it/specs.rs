@@ -1,8 +1,8 @@
-//! What goes over the wire is held against the platforms' own descriptions: the bodies that the bot sends, and what the
-//! sandboxes send to it, so that neither can drift from the real platforms unnoticed.
+//! The bodies that the bot sends, and those that the sandboxes send to it, are checked against the platforms' own
+//! descriptions, so that neither can drift from the real platforms unnoticed.
 //!
-//! The descriptions are not part of this repository. Where they are is said by `DESKBELL_SPECS`, or they stand in
-//! `../shared/specs`; without them nothing is checked, and that is said aloud.
+//! The descriptions are not part of this repository. `DESKBELL_SPECS` names their folder, by default `../shared/specs`.
+//! Without them nothing is checked, with a line on standard error.
 
 mod scene;
 mod schema;
@@ -29,7 +29,7 @@ const SAMPLES: &str = "slack_samples.tar.gz";
 const REST: &str = "discord_openapi.json";
 const GATEWAY: &str = "discord_gateway_from_types.schema.json";
 
-/// The types list the bits; what is sent is their sum.
+/// Types whose description lists single bits, while the platform sends sums of them.
 const BIT_FIELDS: [&str; 8] = [
     "ApplicationFlags",
     "ChannelFlags",
@@ -58,7 +58,7 @@ impl Finding {
 /// A difference that is known and accepted.
 struct Waiver {
     spec: &'static str,
-    /// Where: the method or kind, and the path in it, with `*` for positions and ids.
+    /// The method or kind, and the path in it, with `*` for positions and ids.
     place: &'static str,
     reason: &'static str,
 }
@@ -148,7 +148,7 @@ fn has_button(body: &Value) -> bool {
     text.contains("\"button\"") || text.contains("\"custom_id\"")
 }
 
-/// Where the descriptions are, if they are anywhere.
+/// Returns the folder of the descriptions, if it exists.
 fn folder() -> Option<PathBuf> {
     static SAID: Once = Once::new();
     let usual = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/specs");
@@ -157,7 +157,7 @@ fn folder() -> Option<PathBuf> {
         return Some(folder);
     }
     SAID.call_once(|| {
-        // Past the test runner, which would swallow it.
+        // Not by `eprintln!`, whose output the test runner captures.
         let _ = writeln!(
             std::io::stderr(),
             "\n!!! NOTHING WAS CHECKED against the platforms' descriptions: there is no folder {}\n",
@@ -181,7 +181,7 @@ fn is_waived_by(finding: &Finding, waiver: &Waiver) -> bool {
     finding.spec == waiver.spec && finding.place == waiver.place
 }
 
-/// Every call, answer and acknowledgement of the bot; blocks, views and metadata wherever they stand.
+/// Checks every call, answer and acknowledgement of the bot on Slack, with their blocks, views and metadata.
 async fn slack_requests(folder: &Path) -> Vec<Finding> {
     let traffic = scene::traffic().await;
     let seen: BTreeSet<&str> = of(&traffic.slack, Direction::FromBot).map(|passage| passage.name.as_str()).collect();
@@ -195,7 +195,7 @@ fn held_against_slack(folder: &Path, traffic: &[Passage]) -> Vec<Finding> {
     let mut api = Spec::read(folder, WEB_API);
     let mut kit = Spec::read(folder, BLOCK_KIT);
     for spec in [&mut api, &mut kit] {
-        // Any object with a type would pass for a block that is not known yet.
+        // `AnyBlock` also describes blocks that are not known yet, so any object with a type would pass.
         spec.replace("AnyBlock", json!({"$ref": "#/definitions/KnownBlock"}));
     }
     let mut findings = Vec::new();
@@ -204,7 +204,7 @@ fn held_against_slack(folder: &Path, traffic: &[Passage]) -> Vec<Finding> {
             "chat.postMessage" => api.check_named("ChatPostMessageArguments", name, body, &mut findings),
             "chat.update" => like_posting(&mut api, name, body, &["ts"], &[], &mut findings),
             "chat.delete" => {
-                // Not described in the file; its documentation asks for just these two, and `as_user` is for user tokens.
+                // The file does not describe it. The method needs just these two; `as_user` is for user tokens.
                 let keys: Vec<&str> = body.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
                 assert_eq!(keys, ["channel", "ts"], "chat.delete");
             }
@@ -231,8 +231,8 @@ fn held_against_slack(folder: &Path, traffic: &[Passage]) -> Vec<Finding> {
     findings
 }
 
-/// Holds a call that has no description against that of `chat.postMessage`, which differs only by the keys `own` (which
-/// only this call has) and `others` (which it does not need).
+/// Checks a call that has no description against that of `chat.postMessage`. They differ only by the keys `own`, which
+/// only this call has, and `others`, which it does not need.
 fn like_posting(api: &mut Spec, name: &str, body: &Value, own: &[&str], others: &[&str], findings: &mut Vec<Finding>) {
     let mut posting = body.clone();
     if let Some(fields) = posting.as_object_mut() {
@@ -242,7 +242,8 @@ fn like_posting(api: &mut Spec, name: &str, body: &Value, own: &[&str], others: 
     api.check_named("ChatPostMessageArguments", name, &posting, findings);
 }
 
-/// What the Slack sandbox sends, by kind, against what was recorded of Slack; its blocks against Block Kit.
+/// Checks the shapes of what the Slack sandbox sends, by kind, against recordings and samples of Slack, and its blocks
+/// against Block Kit.
 async fn slack_shapes(folder: &Path) -> Vec<Finding> {
     let frames = std::fs::read_to_string(folder.join(FRAMES)).expect("the recorded frames");
     let frames: Value = serde_json::from_str(&frames).expect("JSON");
@@ -276,7 +277,7 @@ async fn slack_shapes(folder: &Path) -> Vec<Finding> {
             findings.extend(found.iter().map(|(path, said)| Finding::new(spec, &format!("{kind} {path}"), said)));
         };
         note(spec, shape.beyond(&known));
-        // The samples list every key that there may be; only a recording says what there is.
+        // A sample lists every possible key. Only a recording shows which keys must be there.
         if let Some(recorded) = recorded.get(kind) {
             note(FRAMES, shape.lacking(recorded));
         }
@@ -290,7 +291,7 @@ async fn slack_shapes(folder: &Path) -> Vec<Finding> {
 /// Shapes by kind.
 type Shapes = BTreeMap<String, Shape>;
 
-/// Adds the envelope, the payload in it and the event in that, each as a kind of its own.
+/// Adds the shapes of the envelope, of the payload in it and of the event in the payload, each as a kind of its own.
 fn add_parts(shapes: &mut Shapes, frame: &Value) {
     let mut rest = frame.clone();
     let inner =
@@ -303,7 +304,7 @@ fn add_parts(shapes: &mut Shapes, frame: &Value) {
     }
 }
 
-/// Holds every block that stands anywhere in `value` against Block Kit.
+/// Checks every block anywhere in `value` against Block Kit.
 fn check_blocks(kit: &mut Spec, value: &Value, findings: &mut Vec<Finding>) {
     match value {
         Value::Object(fields) => {
@@ -323,7 +324,7 @@ fn check_blocks(kit: &mut Spec, value: &Value, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What something is: its type and subtype, or else a command.
+/// Returns the kind of a part: its type and subtype. A part without a type is a slash command.
 fn kind_of(part: &Value) -> String {
     match (part["type"].as_str(), part["subtype"].as_str().filter(|subtype| !subtype.is_empty())) {
         (Some(kind), Some(subtype)) => format!("{kind}.{subtype}"),
@@ -332,7 +333,7 @@ fn kind_of(part: &Value) -> String {
     }
 }
 
-/// Every call of the bot against the operation that Discord describes.
+/// Checks every call of the bot on Discord against the description of its operation.
 async fn discord_requests(folder: &Path) -> Vec<Finding> {
     let traffic = scene::traffic().await;
     let seen: BTreeSet<&str> = of(&traffic.discord, Direction::FromBot).map(|passage| passage.name.as_str()).collect();
@@ -378,7 +379,7 @@ fn shape_of(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// Frames in both directions.
+/// Checks the frames of Discord's gateway in both directions.
 async fn discord_frames(folder: &Path) -> Vec<Finding> {
     let mut gateway = Spec::read(folder, GATEWAY);
     for name in BIT_FIELDS {
@@ -402,8 +403,9 @@ async fn discord_frames(folder: &Path) -> Vec<Finding> {
             continue;
         }
         if body["op"] == 11 {
-            // The description does not have it, and whether it comes within the scene hangs on the heartbeat's chance.
-            assert_eq!(body.get("d").unwrap_or(&Value::Null), &Value::Null, "an acknowledgement says nothing");
+            // The acknowledgement of a heartbeat is not described. It cannot be waived: the first heartbeat comes at a
+            // random time, so the acknowledgement may not come within the scene.
+            assert_eq!(body.get("d").unwrap_or(&Value::Null), &Value::Null, "an acknowledgement has no data");
             continue;
         }
         seen.insert(kind.clone());

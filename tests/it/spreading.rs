@@ -1,4 +1,4 @@
-//! An announcement on its way to many channels: how far it has come, what is in its way, and news of it meanwhile.
+//! An announcement on its way to many channels: its progress, obstacles, and news that come meanwhile.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::announcing::{counts, write};
 use crate::harness::{Desk, Setup, find_control, on, on_each, see};
 use crate::outages::{shown, standing, subscribe};
 
-/// Every message that the bot posted into channels of this platform since then, without those of threads.
+/// Counts the messages that the bot has posted into channels since this journal entry, by channel id, without threads.
 fn posted(desk: &Desk, since: u64) -> BTreeMap<String, usize> {
     let mut posted = BTreeMap::new();
     for entry in desk.stage.journal.since(since) {
@@ -22,7 +22,7 @@ fn posted(desk: &Desk, since: u64) -> BTreeMap<String, usize> {
     posted
 }
 
-/// All channels that the sandbox has for broadcasts follow a service.
+/// Makes all channels that the sandbox has for notices follow the service `vpn`, and returns them.
 async fn all_follow(desk: &Desk, platform: PlatformName) -> Vec<Place> {
     let places = desk.stage.destinations(platform);
     let (follow, now) = (places.clone(), desk.stage.clock.now());
@@ -47,7 +47,7 @@ async fn news_that_take_long_to_change_everywhere_are_said_in_the_threads_of_the
     desk.press(&world, "mia", "random", "Announce it now").await;
     let copies = posted(&desk, since);
     assert_eq!(copies.values().filter(|count| **count == 1).count(), copies.len(), "each once");
-    // Two in a row: nobody hears the first after the second, and the copies follow.
+    // Two updates in a row: no thread gets the first one after the second, and the copies are changed later.
     let before = desk.stage.journal.len();
     desk.command(&world, "mia", "outage update MI-1 identified A certificate has expired.").await;
     desk.command(&world, "mia", "outage update MI-1 monitoring It is replaced.").await;
@@ -66,7 +66,7 @@ async fn news_that_take_long_to_change_everywhere_are_said_in_the_threads_of_the
     }
     assert_eq!(said.len(), CHANNELS, "in each thread");
     let minutes = (last_changed_ms - last_said_ms) / 60_000;
-    assert!(minutes >= 5, "the news wait for the copies: said {minutes} min before the last was changed");
+    assert!(minutes >= 5, "the news came only {minutes} min before the last copy was changed");
     for texts in said.values() {
         let is_newest_last = texts.last().is_some_and(|last| last.contains("It is replaced."));
         let once = texts.iter().filter(|text| text.contains("It is replaced.")).count() == 1;
@@ -110,7 +110,7 @@ async fn the_card_shows_how_far_an_announcement_has_come() {
         }
         let gaps: Vec<i64> = cards.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
         assert!(gaps.iter().all(|gap| *gap >= 9_900), "{platform}: {gaps:?}");
-        // The clock is moved in large steps while calls are under way.
+        // The clock is moved in large steps during calls, so a few calls are refused by limits.
         desk.end_with_refusals().await;
     }
 }
@@ -155,7 +155,7 @@ async fn a_bot_that_is_put_out_of_a_guild_under_way_goes_on_elsewhere() {
     desk.settle().await;
     desk.command(&slack, "mia", "outage resolve MI-1 It works again.").await;
     assert!(standing(&slack, "sales")[0].contains("It works again."));
-    // What cannot be reached any more is told with the next one.
+    // The next preview names the channel that cannot be reached any more.
     write(&desk, &slack, &[("services", "vpn")]).await;
     let preview = shown(&desk, &slack, "mia");
     assert!(preview.contains("It goes to 1 channel (Slack 1, Discord 0)"), "{preview}");
@@ -172,7 +172,7 @@ async fn a_platform_that_is_away_for_an_hour_has_the_newest_once_afterwards() {
     for platform in PlatformName::ALL {
         let desk = Desk::open_with(Setup { destinations: CHANNELS, ..Setup::default() }).await;
         let world = if platform == PlatformName::Slack { desk.slack() } else { desk.discord() };
-        // What is said of it comes from the other platform.
+        // The outage is announced and updated on the other platform.
         let other = desk.other(&world);
         all_follow(&desk, platform).await;
         let since = desk.stage.journal.len();

@@ -1,4 +1,4 @@
-//! The page of state diagrams is made of the tables that the program decides by.
+//! The page of state diagrams is made from the tables of transitions in the code.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ This page shows how the four things that have states change. It is made of the t
 `states::the_page_shows_the_tables`; `UPDATE_EXPECT=1 cargo test --test it states::` writes it anew.
 ";
 
-/// A diagram in Mermaid's language: <https://mermaid.js.org/syntax/stateDiagram.html>.
+/// Returns a section with a diagram in Mermaid's language: <https://mermaid.js.org/syntax/stateDiagram.html>.
 fn diagram(title: &str, says: &str, steps: &[Step]) -> String {
     let mut by: BTreeMap<(usize, &str), Vec<&str>> = BTreeMap::new();
     for step in steps {
-        // In the order of the table.
+        // Arrows are in the order of the table.
         let first = steps.iter().position(|other| (other.from, other.to) == (step.from, step.to)).unwrap_or_default();
         by.entry((first, step.to)).or_default().push(step.by);
     }

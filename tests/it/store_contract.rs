@@ -1,4 +1,5 @@
-//! What every store must do, whatever the database: each test is written against the port, and run for each store.
+//! What every store must do, whatever the database. Each contract is written against the port `Store`, and is run on
+//! SQLite and on PostgreSQL.
 
 mod held;
 mod joined;
@@ -11,7 +12,7 @@ mod postgres;
 mod record;
 mod sqlite;
 
-/// Runs every contract on every store.
+/// Makes a test of each contract for each database.
 macro_rules! contracts {
     ($($topic:ident: $($contract:ident,)+;)+) => {
         mod on_sqlite {

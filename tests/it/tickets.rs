@@ -1,4 +1,4 @@
-//! The main job: somebody asks, the desk claims, answers and resolves.
+//! The main job: somebody asks, and an agent claims, answers and resolves the ticket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use expect_test::expect;
 use crate::harness::{Desk, see};
 use crate::looks::Looks as _;
 
-/// What is said on each platform in this scene.
+/// Plays a scene on both platforms, and returns its transcript, which must be the same on both.
 async fn on_both(scene: impl AsyncFn(&Desk, &Arc<dyn World>)) -> String {
     crate::harness::on_both(async |desk, world| {
         scene(desk, world).await;
@@ -53,7 +53,7 @@ async fn a_mention_is_answered_claimed_and_resolved() {
 async fn two_agents_one_ticket() {
     on_both(async |desk, world| {
         desk.ask(world, "jeff", "@desk vpn is dead").await;
-        // Both press at the same moment: what each of them sees is the same unclaimed card.
+        // Both press at the same moment, on the same unclaimed card.
         let (card, take) =
             crate::harness::find_control(&see(world, "mia"), "desk-triage", "Take it").expect("an unclaimed card");
         let (one, two) =
@@ -236,7 +236,7 @@ async fn edits_and_deletions_change_the_record() {
         desk.settle().await;
         let records = desk.store().records(ticket.id).await.expect("records");
         assert!(records.iter().all(|record| !record.text.contains("hunter2")), "the words are gone");
-        assert!(records.iter().any(|record| record.deleted_at.is_some()), "that they were there is kept");
+        assert!(records.iter().any(|record| record.deleted_at.is_some()), "that there was a message is kept");
         world.delete("jeff", &ask).await.expect("deleted");
         desk.settle().await;
         assert_eq!(desk.store().tickets(None, 10).await.expect("tickets")[0].title, "(deleted by its author)");
@@ -264,13 +264,13 @@ async fn edits_and_deletions_reach_what_the_desk_reads() {
         world.edit("jeff", &more, "my pin is 4712").await.expect("edited");
         world.edit("omar", &note, "he told me 4712 before").await.expect("edited");
         desk.settle().await;
-        assert_eq!(seen("4711"), Vec::<String>::new(), "old words stand somewhere");
+        assert_eq!(seen("4711"), Vec::<String>::new(), "old words are still shown somewhere");
         assert!(seen("4712").iter().any(|line| line.contains("Jeff: my pin is 4712 (edited)")), "{:?}", seen("4712"));
         world.delete("jeff", &more).await.expect("deleted");
         world.delete("omar", &note).await.expect("deleted");
         desk.settle().await;
-        assert_eq!(seen("4712"), Vec::<String>::new(), "deleted words stand somewhere");
-        assert_eq!(seen("so on"), Vec::<String>::new(), "a part of a long message stands somewhere");
+        assert_eq!(seen("4712"), Vec::<String>::new(), "deleted words are still shown somewhere");
+        assert_eq!(seen("so on"), Vec::<String>::new(), "a part of a deleted long message is still shown somewhere");
     }
     desk.end().await;
 }
@@ -281,7 +281,7 @@ async fn an_edit_that_first_mentions_the_desk_opens_a_ticket_once() {
         let ask = desk.ask(world, "jeff", "the printer is jammed").await;
         assert_eq!(desk.store().total().await.expect("a number"), 0);
         world.edit("jeff", &ask, "@desk the printer is jammed").await.expect("edited");
-        // Edits in the same moment are one.
+        // Two edits at the same moment would count as one.
         desk.pass(Duration::from_secs(1)).await;
         world.edit("jeff", &ask, "@desk the printer is jammed!").await.expect("edited");
         desk.settle().await;

@@ -1,5 +1,5 @@
-//! What was said is what happened: an act that takes long is told so and happens once, a timer follows the settings, a title
-//! follows its message, a deleted file is gone, and nobody is said to have read what they cannot read.
+//! What the bot says is true: a person whose act takes long is told so, and the act happens once; a timer follows the
+//! settings; a title follows its message; a deleted file is gone; and a reply that nobody can read is not called sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,8 @@ async fn ticket(desk: &Desk) -> Ticket {
     desk.store().ticket_by_key(&key).await.expect("a database").expect("it is there")
 }
 
-/// Keeps everybody from deciding about this person, as a database under load does.
+/// Takes the lock that decisions about this person need, so that they wait, as on a database under load. Returns the
+/// connection that holds the lock.
 async fn hold_up(database: &str, account: &str) -> PgConnection {
     let mut conn = PgConnection::connect(database).await.expect("the cluster answers");
     let hash = Sha256::digest(format!("person:{account}").as_bytes());
@@ -64,7 +65,7 @@ async fn what_takes_a_while_is_told_so_and_happens_once() {
             }
         })
         .await;
-        sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut holder).await.expect("it is let go");
+        sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut holder).await.expect("it is released");
         given.await.expect("no panic").expect("the platform got its answer in time");
         patiently("it is carried out", async {
             while !private_lines(&desk, &world, "mia").iter().any(|line| line.contains("On its way")) {
@@ -82,7 +83,7 @@ async fn what_takes_a_while_is_told_so_and_happens_once() {
     }
 }
 
-/// The same desk with another number of days until a resolved request is closed.
+/// Restarts the program with another number of days until a resolved request is closed.
 async fn close_after(desk: &mut Desk, days: u32) {
     desk.stop().await;
     desk.config.desk.auto_close_days = days;
@@ -101,7 +102,7 @@ async fn timers_follow_the_settings_and_hold_up_nobody() {
     }
     assert_eq!(ticket(&desk).await.status.name(), "resolved", "seven days were the old setting");
     let due = desk.store().due_timers(desk.stage.clock.now(), 10).await.expect("timers");
-    assert_eq!(due, [], "none is left that fires again and again");
+    assert_eq!(due, [], "a timer is left that would fire again and again");
     for _ in 0..7 {
         desk.pass(DAY).await;
     }

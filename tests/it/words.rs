@@ -1,4 +1,4 @@
-//! Words survive the way through, whatever they are.
+//! Texts of every kind arrive whole at the other side.
 
 use deskbell::sandbox::Spot;
 
@@ -23,7 +23,7 @@ async fn long_and_odd_texts_survive_both_ways() {
             let records = desk.store().records(ticket.id).await.expect("records");
             assert_eq!(records.last().map(|record| record.text.as_str()), Some(text), "{}", world.platform());
             desk.pass(std::time::Duration::from_secs(180)).await;
-            // And back: a reply with the same words reaches the requester whole.
+            // A reply with the same words reaches the requester whole, too.
             desk.command(world, "mia", &format!("reply {} {}", ticket.key, text.replace('\n', " "))).await;
             let view = crate::harness::see(world, "ana");
             let sales = view.channels.iter().find(|channel| channel.name == "sales").expect("the channel");
@@ -71,13 +71,14 @@ async fn a_very_long_message_is_cut_under_the_card_and_leads_to_where_it_is_whol
         let thread = Spot::thread("sales", &at.id);
         let posts = || desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "posted").count();
         let before = posts();
-        // What is longer than a message of the platform comes in several.
+        // 40,000 characters are one message on Slack and twenty on Discord.
         let most = if world.platform() == "slack" { 40_000 } else { 2_000 };
         let long = "word ".repeat(most / 5 - 1);
         for _ in 0..(40_000 / most) {
             desk.say(world, "jeff", &thread, &long).await;
         }
-        // What people wrote, a line of it on each platform's card, and no more than five posts for the longest.
+        // Each message is shown under the cards of both platforms. Only Slack's very long one may take more than three
+        // posts.
         let (written, made) = (40_000 / most, posts() - before);
         assert!(made <= written * if most > 2_000 { 7 } else { 3 }, "{made} posts");
         let records = desk.store().records(desk.store().tickets(None, 1).await.expect("tickets")[0].id).await;

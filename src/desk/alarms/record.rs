@@ -1,4 +1,4 @@
-//! Dead events, which could not be handled, and the message that shows their number.
+//! Stores and deletes dead events, and queues the message to the desk that shows their number.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,11 +9,12 @@ use crate::domain::subject::Subject;
 use crate::domain::view::View;
 use crate::store::{StoreError, Tx, dead, outbox, standing};
 
-/// How long after a dead event its count is updated in a message that stands already. Other messages need the
-/// platform's limit for changes.
+/// How long after a dead event a standing message is updated with the new count. All dead events within that time share
+/// one update, which leaves the platform's limit for edits to other messages.
 const COUNT_EVERY: SignedDuration = SignedDuration::from_secs(30);
 
-/// Keeps a dead event whole (as JSON), with what went wrong, and tells these channels of the desk.
+/// Stores a dead event (the whole event as JSON, and the error), and queues the message with the count for each of
+/// these channels of the desk.
 ///
 /// # Errors
 /// If the database is away.
@@ -37,15 +38,15 @@ pub async fn keep(
     Ok(())
 }
 
-/// Deletes a dead event that has been handled after all, or never will be, and refreshes the messages that show the
-/// count.
+/// Deletes a dead event, because it was handled after all or an operator dismissed it. Refreshes the messages that show
+/// the count.
 ///
 /// # Errors
 /// If the database is away.
 pub async fn forget(tx: &mut dyn Tx, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError> {
     dead::delete(tx, key)?;
     let mut at = places(tx).await?;
-    // A message that is being posted now will show the former count, so it is refreshed too.
+    // A message that is being posted at this moment shows the former count, so it is refreshed too.
     for what in outbox::waiting_about(tx, &Subject::Desk).await? {
         if let EffectKind::Show { view: View::DeadEvents, at: there, .. } = what {
             at.push(there.place().clone());

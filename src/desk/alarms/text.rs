@@ -1,9 +1,9 @@
-//! What the desk is told about the program itself.
+//! The sentences for the desk about the program itself: dead events, and conditions of its health that begin or end.
 
 use crate::domain::ids::PlatformName;
 use crate::domain::message::Message;
 
-/// Something that people sent could not be handled by a fault of ours: told to the desk, without a word of theirs.
+/// Says how many events could not be handled because of a fault of the program. The message holds no words of people.
 #[must_use]
 pub fn alarm(count: u64) -> Message {
     let what = match count {
@@ -20,13 +20,13 @@ pub fn alarm(count: u64) -> Message {
     ))
 }
 
-/// Nothing that people sent is left that could not be handled.
+/// Says that no dead events are left.
 #[must_use]
 pub fn alarm_over() -> Message {
     Message::said("All is well again: what I couldn't handle has been handled since, or an operator dismissed it.")
 }
 
-/// A platform takes nothing of what is to be said there. `detail` is for operators, and holds no secrets.
+/// Says that a platform takes no messages. `detail` is for operators and holds no secrets.
 #[must_use]
 pub fn takes_nothing(platform: PlatformName, detail: &str) -> Message {
     let name = platform.title();
@@ -36,7 +36,7 @@ pub fn takes_nothing(platform: PlatformName, detail: &str) -> Message {
     ))
 }
 
-/// A platform refuses the bot's token.
+/// Says that a platform refuses the bot's token.
 #[must_use]
 pub fn refuses_the_token(platform: PlatformName) -> Message {
     let name = platform.title();
@@ -46,7 +46,7 @@ pub fn refuses_the_token(platform: PlatformName) -> Message {
     ))
 }
 
-/// Nothing is heard of a platform.
+/// Says that no messages are received from a platform.
 #[must_use]
 pub fn hears_nothing(platform: PlatformName) -> Message {
     let name = platform.title();
@@ -55,7 +55,7 @@ pub fn hears_nothing(platform: PlatformName) -> Message {
     ))
 }
 
-/// The desk's channel on a platform cannot be written to.
+/// Says that the bot cannot write in the desk's channel on a platform.
 #[must_use]
 pub fn desk_is_shut(platform: PlatformName, detail: &str) -> Message {
     let name = platform.title();
@@ -65,7 +65,7 @@ pub fn desk_is_shut(platform: PlatformName, detail: &str) -> Message {
     ))
 }
 
-/// The bot is not in a guild that it is to serve.
+/// Says that the bot is not in a Discord guild that it should serve.
 #[must_use]
 pub fn put_out(detail: &str) -> Message {
     Message::said(format!(
@@ -73,7 +73,7 @@ pub fn put_out(detail: &str) -> Message {
     ))
 }
 
-/// Requests of a platform are refused at the port.
+/// Says that the HTTP port refuses a platform's requests, because of a wrong secret or a wrong clock.
 #[must_use]
 pub fn door_refuses(platform: PlatformName, detail: &str) -> Message {
     let name = platform.title();
@@ -82,7 +82,7 @@ pub fn door_refuses(platform: PlatformName, detail: &str) -> Message {
     ))
 }
 
-/// Who is on the desk cannot be read.
+/// Says that the members of the desk's groups on a platform cannot be read.
 #[must_use]
 pub fn roster_unread(platform: PlatformName) -> Message {
     let name = platform.title();
@@ -92,7 +92,7 @@ pub fn roster_unread(platform: PlatformName) -> Message {
     ))
 }
 
-/// What was said before a ping of staff may not be read. `detail`: in how many channels.
+/// Says that the guard may not read the messages before a ping of staff. `detail`: in how many channels.
 #[must_use]
 pub fn guard_is_blind(platform: PlatformName, detail: &str) -> Message {
     let name = platform.title();
@@ -102,7 +102,7 @@ pub fn guard_is_blind(platform: PlatformName, detail: &str) -> Message {
     ))
 }
 
-/// What was said before a ping of staff can be read again.
+/// Says that the guard can read the messages before a ping of staff again.
 #[must_use]
 pub fn guard_sees(platform: PlatformName) -> Message {
     Message::said(format!(
@@ -111,7 +111,7 @@ pub fn guard_sees(platform: PlatformName) -> Message {
     ))
 }
 
-/// A condition on a platform is over.
+/// Says that a condition on a platform has ended.
 #[must_use]
 pub fn well_again(platform: PlatformName) -> Message {
     Message::said(format!("{} is fine again, and whatever was waiting is on its way.", platform.title()))

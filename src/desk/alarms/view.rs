@@ -1,10 +1,10 @@
-//! Live messages about the program itself.
+//! Renders the message that shows the number of dead events.
 
 use super::text;
 use crate::domain::view::Shown;
 
-/// Renders the number of dead events. Once there are none, the message says so and is over: the next dead event brings
-/// a new message.
+/// Renders the number of dead events. At zero the message says so and is not updated any more (`is_last`): the next
+/// dead event is told in a new message.
 pub(in crate::desk) fn dead_events(count: u64) -> Shown {
     let message = if count == 0 { text::alarm_over() } else { text::alarm(count) };
     Shown { message, is_last: count == 0 }

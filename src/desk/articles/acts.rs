@@ -1,4 +1,4 @@
-//! What keepers of articles can do with them.
+//! The acts with articles: list, show, write, edit, publish, review and retire.
 
 use super::decide;
 use crate::desk::acts::{Act, Reads, acts};
@@ -6,9 +6,9 @@ use crate::domain::act::{Begins, Command, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
 use crate::domain::right::Right;
 
-/// The base of acts of keepers: the desk's agents, and people who may publish.
+/// The defaults of acts for keepers of articles: the desk's agents, and people who may publish articles.
 const KEEPERS: Spec = Spec { may: May::HasEither(Right::TicketWork, Right::ArticlePublish), ..Spec::BASE };
-/// The base of acts of people who may publish.
+/// The defaults of acts for people who may publish articles.
 const PUBLISHERS: Spec = Spec { may: May::Has(Right::ArticlePublish), ..Spec::BASE };
 /// The article that an act is about, by its key.
 const ARTICLE: Param = Param {
@@ -20,14 +20,13 @@ const ARTICLE: Param = Param {
     hint: "The key stands before the title, like KB-7.",
     ..Param::BASE
 };
-/// The title.
 const TITLE: Param = Param {
     name: "title",
     asks: "Title: the question, in people's words",
     hint: "The VPN disconnects every few minutes",
     ..Param::BASE
 };
-/// The summary: what the article solves.
+/// The summary: a sentence about the problem that the article solves.
 const SUMMARY: Param = Param {
     name: "summary",
     is_required: false,
@@ -35,14 +34,14 @@ const SUMMARY: Param = Param {
     hint: "Keeps the VPN up on networks with band steering",
     ..Param::BASE
 };
-/// The text.
+/// The text in Markdown, or the address of a page elsewhere.
 const BODY: Param = Param {
     name: "body",
     asks: "What to do, step by step (Markdown)",
     hint: "1. Open … 2. Choose … Or just the address of a page elsewhere, with a sentence above",
     ..Param::BASE
 };
-/// Further words that name the topic.
+/// Other words for the topic, separated by commas.
 const TAGS: Param = Param {
     name: "tags",
     is_required: false,
@@ -50,7 +49,6 @@ const TAGS: Param = Param {
     hint: "vpn, anyconnect, home office",
     ..Param::BASE
 };
-/// The audience.
 const AUDIENCE: Param = Param {
     name: "audience",
     takes: Takes::Choice(&[("everyone", "Everybody"), ("agents", "The desk's agents alone")]),

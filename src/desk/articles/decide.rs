@@ -1,4 +1,4 @@
-//! Decides about writing, publishing, reviewing and retiring articles: pure.
+//! Decides about listing, writing, editing, publishing, reviewing and retiring articles, and about reminders of drafts.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,14 +23,14 @@ use crate::domain::right::Right;
 
 use super::acts::{EDIT_ARTICLE, PUBLISH_ARTICLE, RETIRE_ARTICLE, REVIEW_ARTICLE, WRITE_ARTICLE};
 
-/// An article is listed as not helpful if it did not help this many requesters since it was last checked.
+/// An article is listed as not helpful if it did not help at least this many requesters since it was last checked.
 pub const SEVERAL: u32 = 2;
-/// How many articles a list shows of each kind.
+/// The largest number of articles that is read for each list.
 pub const LISTED: u32 = 50;
-/// How many requests for which an article did not help are shown.
+/// The largest number of requests, for which an article did not help, on the article's card.
 pub const COMPLAINTS: u32 = 5;
 
-/// Returns the lists for this choice. Without a choice: all lists of articles that wait for somebody.
+/// Returns the lists for the choice `which`. Without a choice: all lists of articles that need somebody's work.
 #[must_use]
 pub fn listings(which: &str) -> &'static [Listing] {
     match which {
@@ -79,7 +79,7 @@ pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
     }
 }
 
-/// Writes an article as a draft.
+/// Writes a new article as a draft, and sets the timer that reminds its author of it.
 pub(super) fn write(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let Sees::NextArticle(id, key) = sees else { return plan.end(Outcome::Ignored) };
     let content = match content(args, &Content::default()) {
@@ -148,7 +148,7 @@ pub(super) fn publish(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: 
     change(plan, actor, &PUBLISH_ARTICLE.spec, overview, after, text::published)
 }
 
-/// Writes that a person has checked an article and found it right.
+/// Writes that the actor has checked an article and found it right, and sets its next review date.
 pub(super) fn review(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let overview = match found(args, sees) {
         Ok(overview) => overview,
@@ -162,7 +162,7 @@ pub(super) fn review(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees
     change(plan, actor, &REVIEW_ARTICLE.spec, overview, after, text::reviewed)
 }
 
-/// Retires an article. It is kept but no longer found.
+/// Retires an article. It stays stored, but searches no longer find it.
 pub(super) fn retire(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let overview = match found(args, sees) {
         Ok(overview) => overview,
@@ -177,7 +177,7 @@ pub(super) fn retire(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
     change(plan, actor, &RETIRE_ARTICLE.spec, overview, after, text::retired)
 }
 
-/// Reminds the owner of a draft that has waited for long, once.
+/// Decides about the timer of a draft: if the article is still a draft, its owner is reminded, once.
 pub(in crate::desk) fn draft_waits(desk: &Desk, timer: &Timer, article: Option<&Article>) -> Decision {
     let mut plan = Plan::of(desk);
     plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
@@ -190,7 +190,8 @@ pub(in crate::desk) fn draft_waits(desk: &Desk, timer: &Timer, article: Option<&
     plan.end(Outcome::Done(None))
 }
 
-/// Returns the article that is meant, if it has the version that the actor has seen.
+/// Returns the article of the parameter `article`. The error is the refusal: there is no such article, or it is not in
+/// the version that the actor's button or form carries.
 fn found<'s>(args: &Args, sees: &'s Sees) -> Result<&'s Overview, Message> {
     let meant = args.key("article");
     let Sees::Overview(Some(overview)) = sees else {
@@ -202,7 +203,7 @@ fn found<'s>(args: &Args, sees: &'s Sees) -> Result<&'s Overview, Message> {
     Ok(overview)
 }
 
-/// Writes a changed article, and shows it to the actor.
+/// Writes a changed article with its audit entry. The answer is `says` of the article, and its card.
 fn change(
     mut plan: Plan<'_>,
     actor: &Actor<'_>,
@@ -242,10 +243,11 @@ fn card(plan: &Plan<'_>, actor: &Actor<'_>, overview: &Overview) -> Message {
     text::card(&overview, is_publisher(plan, actor.person))
 }
 
-/// Returns the article as checked by this person.
+/// Returns the article marked as checked by the actor, with its next review date: `again`, else after the days in the
+/// settings.
 fn checked(plan: &Plan<'_>, actor: &Actor<'_>, article: &Article, again: Option<Timestamp>) -> Article {
     let now = plan.desk.now;
-    // A review date in the future that the author has set is kept, unless another is given.
+    // If an article that is not published has a review date in the future, that date is kept, unless `again` is given.
     let is_set = |at: &Timestamp| article.status != ArticleStatus::Published && *at > now;
     let set = article.content.review_at.filter(is_set);
     let review_at = again.or(set).or_else(|| days_after(now, plan.desk.rules.knowledge.review_after_days));
@@ -256,7 +258,8 @@ fn checked(plan: &Plan<'_>, actor: &Actor<'_>, article: &Article, again: Option<
     }
 }
 
-/// Returns the former content with the values of a form, or the reason why they are not valid.
+/// Returns the content `before`, changed by the values of a form. The error is the refusal: a value is not valid. A
+/// body that is only an address becomes the article's link.
 fn content(args: &Args, before: &Content) -> Result<Content, Message> {
     let title = one_line(args.text("title").trim());
     let summary = one_line(args.text("summary").trim());
@@ -292,7 +295,7 @@ fn is_address(text: &str) -> bool {
     rest.is_some_and(|rest| rest.contains('.') && !rest.starts_with('.') && !text.contains(char::is_whitespace))
 }
 
-/// Whether a form holds all of an article.
+/// Whether the body and the tags of an article fit into the fields of its form.
 pub(in crate::desk) fn is_editable(article: &Article) -> bool {
     let fits = |text: &str| text.encode_utf16().count() <= MAX_FIELD_CHARS;
     fits(&article.content.body) && fits(&article.content.tags.join(", "))
@@ -306,12 +309,12 @@ fn author(actor: &Actor<'_>) -> Person {
     Person::new(actor.person.who.clone(), actor.person.name.clone())
 }
 
-/// Returns when the owner of a draft is reminded of it. `None`: the settings say never.
+/// Returns when the owner of a draft from the time `from` is reminded of it. `None`: the settings say never.
 fn reminder_at(desk: &Desk, from: Timestamp) -> Option<Timestamp> {
     days_after(from, desk.rules.knowledge.draft_reminder_days)
 }
 
-/// Returns the time `days` later. `None` if `days` is zero.
+/// Returns the time `days` times 24 hours after `from`. `None` if `days` is zero.
 fn days_after(from: Timestamp, days: u32) -> Option<Timestamp> {
     if days == 0 { None } else { from.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok() }
 }

@@ -1,4 +1,5 @@
-//! Keeping articles: writing, publishing, reviewing and retiring them, and the lists of those that wait for somebody.
+//! Articles: writing, editing, publishing, reviewing and retiring them, and the lists of articles that need somebody's
+//! work.
 
 pub(in crate::desk) mod acts;
 pub mod decide;

@@ -1,4 +1,4 @@
-//! What the bot says to those who keep articles.
+//! The sentences for people who keep articles.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -12,21 +12,22 @@ use crate::domain::article::{ArticleStatus, Audience};
 use crate::domain::ids::KeyRef;
 use crate::domain::message::{Cell, Control, Line, Message, Span, Table, quoted, said, strong};
 
-/// How many articles of a list have a button.
+/// The number of articles in a list, from its beginning, that have a button.
 const OPENED_BY_BUTTON: usize = 4;
 
-/// A button of an act about an article as it is now.
+/// Returns the button of an act on an article. It carries the article's version: the act is refused if the article has
+/// changed since.
 fn button(spec: &Spec, article: &Article) -> Control {
     let with = KeyRef { key: article.key.clone(), version: Some(article.version) };
     Control::button(spec.label, ActRef { with: Some(with.to_string()), ..ActRef::bare(spec.act()) }).styled(spec.style)
 }
 
-/// A button that opens an article for those who keep it, as it is then.
+/// Returns a button that shows the card of an article, in whatever version the article then has.
 fn open(label: &str, article: &Article) -> Control {
     Control::button(label, ActRef { with: Some(article.key.to_string()), ..ActRef::bare(ARTICLE_CARD.spec.act()) })
 }
 
-/// A day, where no reader's zone is known.
+/// Returns the date in UTC, since a list has no reader's time zone.
 fn day(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).date().to_string()
 }
@@ -35,14 +36,14 @@ fn named(article: &Article) -> Vec<Span> {
     vec![strong(&article.key), said(" “"), Span::Written(article.content.title.clone()), said("”")]
 }
 
-/// “KB-7 “Title”” and what is to be said of it.
+/// Returns a line that begins with key and title of the article and goes on with `rest`.
 fn of(article: &Article, rest: &str) -> Message {
     let mut line = named(article);
     line.push(said(rest));
     Message::new([Line(line)])
 }
 
-/// A list of articles.
+/// Shows the list `which` of articles, as a table with buttons. An empty list says so.
 #[must_use]
 pub fn list(which: &str, listed: &[Listed]) -> Message {
     let write = Control::button(WRITE_ARTICLE.spec.label, ActRef::bare(WRITE_ARTICLE.spec.act()));
@@ -99,7 +100,8 @@ pub fn list(which: &str, listed: &[Listed]) -> Message {
         .with(std::iter::once(write).chain(opened))
 }
 
-/// How an article stands and does, with what can be done with it.
+/// Shows the card of an article: its status, the counts of its marks, requests for which it did not help, and the
+/// buttons of the acts that the reader may do.
 #[must_use]
 pub fn card(overview: &Overview, may_publish: bool) -> Message {
     let article = &overview.kept.article;
@@ -148,7 +150,7 @@ pub fn card(overview: &Overview, may_publish: bool) -> Message {
     Message::new(lines).with(controls)
 }
 
-/// How an article stands, in a line.
+/// Returns a line with status, version, audience, owner and dates of an article.
 fn stands(article: &Article) -> Line {
     let status = match article.status {
         ArticleStatus::Draft => "Draft, not found in searches yet",
@@ -172,7 +174,7 @@ fn stands(article: &Article) -> Line {
     Line(line)
 }
 
-/// How an article does, in a line.
+/// Returns a line with the counts of an article's marks.
 fn does(numbers: &Numbers) -> Line {
     let Numbers { shown, read, solved, helpful, unhelpful } = numbers;
     Line::said(format!(
@@ -180,7 +182,7 @@ fn does(numbers: &Numbers) -> Line {
     ))
 }
 
-/// An article was written.
+/// Answers the author of a new article. `may_publish` says whether the author may publish it.
 #[must_use]
 pub fn written(article: &Article, may_publish: bool) -> Message {
     let rest = match may_publish {
@@ -196,7 +198,7 @@ pub fn written(article: &Article, may_publish: bool) -> Message {
     of(article, rest).with(controls)
 }
 
-/// A draft has waited for long. Its owner is told, once.
+/// Reminds the owner of a draft that has not been published.
 #[must_use]
 pub fn draft_waits(article: &Article) -> Message {
     let rest = " is still a draft of yours, so nobody can find it. Those who publish articles can publish it, or retire it if it \
@@ -204,7 +206,7 @@ pub fn draft_waits(article: &Article) -> Message {
     of(article, rest).with([open("Open", article)])
 }
 
-/// What an article says was changed.
+/// Answers a person who has edited an article.
 #[must_use]
 pub fn saved(article: &Article) -> Message {
     match article.status {
@@ -213,7 +215,7 @@ pub fn saved(article: &Article) -> Message {
     }
 }
 
-/// An article was published.
+/// Answers a person who has published an article.
 #[must_use]
 pub fn published(article: &Article) -> Message {
     Message::said(match article.content.audience {
@@ -222,68 +224,68 @@ pub fn published(article: &Article) -> Message {
     })
 }
 
-/// An article was found right.
+/// Answers a person who has checked an article and found it right.
 #[must_use]
 pub fn reviewed(_: &Article) -> Message {
     Message::said("Thank you. I've noted that you checked it.")
 }
 
-/// An article was taken away.
+/// Answers a person who has retired an article.
 #[must_use]
 pub fn retired(_: &Article) -> Message {
     Message::said("Retired. In a few seconds, nobody will find it any more; publishing it brings it back.")
 }
 
-/// There is no such article.
+/// Refuses an act: there is no article with this key.
 #[must_use]
 pub fn unknown(key: &str) -> Message {
     Message::new([Line(vec![said("I can't find an article "), quoted(key), said(". /desk articles all lists them.")])])
 }
 
-/// Somebody else changed the article since it was looked at.
+/// Refuses an act: the article has changed since its button or form was shown.
 #[must_use]
 pub fn changed_meanwhile(article: &Article) -> Message {
     of(article, " has changed in the meantime, so I didn't save anything. Please open it and look again.")
         .with([open("Open", article)])
 }
 
-/// Only those who publish change what everybody finds.
+/// Refuses to edit an article that is no draft, by a person who may not publish.
 #[must_use]
 pub fn publishers_only(article: &Article) -> Message {
     of(article, " is no longer a draft, so only those who publish articles can change it. Please ask one of them.")
 }
 
-/// A form does not hold all of an article.
+/// Refuses to edit an article that does not fit into the fields of its form.
 #[must_use]
 pub fn too_long_to_edit(article: &Article) -> Message {
     of(article, " is too long for a form. Change its file and import that (deskbell knowledge export, then import).")
 }
 
-/// It is published already.
+/// Refuses to publish an article that is already published.
 #[must_use]
 pub fn is_published_already(article: &Article) -> Message {
     of(article, " is already published.").with([open("Open", article)])
 }
 
-/// It is retired already.
+/// Refuses to retire an article that is already retired.
 #[must_use]
 pub fn is_retired_already(article: &Article) -> Message {
     of(article, " is already retired.").with([open("Open", article)])
 }
 
-/// Only what is published can be found right.
+/// Refuses to review an article that is not published.
 #[must_use]
 pub fn is_not_published(article: &Article) -> Message {
     of(article, " isn't published, so there's nothing to check.").with([open("Open", article)])
 }
 
-/// Something of it is too long.
+/// Refuses a value that is longer than `most` characters. `what` names the field.
 #[must_use]
 pub fn too_long(what: &str, most: usize) -> Message {
     Message::said(format!("The {what} can have {most} characters at most. Please shorten it."))
 }
 
-/// An article that is a link must say what is found there.
+/// Refuses an article whose body is only a link and that has no summary: people find it by its summary.
 #[must_use]
 pub fn link_needs_summary() -> Message {
     Message::said("An article that is a link needs a sentence about what it solves: that is what people find it by.")

@@ -11,7 +11,8 @@ use crate::domain::audit::AuditEntry;
 use crate::domain::event::{Acted, Asks, ReplyHandle, Way};
 use crate::domain::when::Now;
 
-/// Returns an act by a button: in the desk's channel for people on the desk, else in the request's thread.
+/// Returns an act by a button, or by a form if there are values: in the desk's channel for people on the desk, else in
+/// the request's thread.
 pub(super) fn by_button(who: &str, does: ActRef, given: Given) -> Acted {
     let at = if ["Mia", "Omar", "Ada"].contains(&who) { channel("C9") } else { thread("C1", "7.1") };
     Acted {
@@ -74,7 +75,7 @@ pub(super) fn act(table: &mut Table, name: &str, act: &Act, who: &str, ticket: &
 
 /// Returns the acts on a ticket.
 pub(super) fn to_tickets() -> impl Iterator<Item = &'static Act> {
-    // Acts with articles have tables of their own.
+    // Acts with articles have tables of their own, and an announcement of an outage needs an audience.
     all().filter(|act| act.spec.on == On::Ticket && !matches!(act.reads, Reads::Article(_) | Reads::NextOutage { .. }))
 }
 

@@ -16,7 +16,7 @@ fn said(text: &str) -> Said {
     Said { mentions: vec![person("Mia")], ..post("Jeff", &channel("C1"), text) }
 }
 
-/// What is known about a ping of Mia without any exceptions.
+/// Returns the circumstances of a ping of Mia to which no exception of the guard applies.
 fn known(mode: GuardMode) -> Pinged {
     Pinged { staff: vec!["slack:U8".to_owned()], mode, ..Pinged::default() }
 }

@@ -253,7 +253,7 @@ fn notes() {
     .assert_eq(&table.0);
 }
 
-/// Reads a command in words from such a place. `home` is the ticket of the place.
+/// Reads a command from words that were written in a place of this kind. `home` is the ticket of the place.
 fn spoken(words: &str, where_: Where, home: Option<(Ticket, Side)>) -> Option<Box<Command>> {
     match Meant::of_words(words, &[person("Omar")], where_, "IT", &Now::named(now(), "UTC")) {
         Meant::Act(meaning) => {

@@ -11,14 +11,15 @@ use crate::domain::event::{Timer, TimerKind};
 use crate::domain::ids::TicketId;
 use crate::domain::outcome::Outcome;
 
-/// Closes a resolved ticket whose timer has fired, unless the ticket is due later by now.
+/// Decides about the timer that closes a ticket. Closes a resolved ticket, or sets the timer again if the ticket is now
+/// due later. Otherwise only clears the timer.
 pub(in crate::desk) fn close_by_itself(desk: &Desk, timer: &Timer, ticket: Option<&Ticket>) -> Decision {
     let mut plan = Plan::of(desk);
     let due = ticket.and_then(|ticket| match &ticket.status {
         Status::Resolved { at, .. } => close_at(desk, *at),
         _ => None,
     });
-    // Timers are kept to the millisecond.
+    // Timers are stored in milliseconds, so the times are compared in milliseconds.
     if let (Some(ticket), Some(due)) = (ticket, due)
         && due.as_millisecond() > desk.now.as_millisecond()
     {

@@ -1,3 +1,3 @@
-//! Closing: a ticket that was resolved is closed after a while.
+//! Closing: a timer closes a resolved ticket after the days in the settings.
 
 pub mod decide;

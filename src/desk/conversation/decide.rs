@@ -28,8 +28,8 @@ pub(in crate::desk) fn misspelt(desk: &Desk, said: &Said, spec: &'static Spec, f
     refuse_words(Plan::by(desk, &said.author, Some(&said.place)), said, help::text::malformed(spec, faults))
 }
 
-/// Completes the decision about an edit that is treated like a posted message. The record keeps the time of the edit,
-/// since an earlier edit may arrive later.
+/// Completes the decision about an edit that is treated like a posted message. The record gets the time of the edit,
+/// because an earlier edit may arrive later.
 pub(in crate::desk) fn posted_by_edit(mut decision: Decision, said: &Said, at: Timestamp) -> Decision {
     for change in &mut decision.changes {
         if let Change::Record(record) = change
@@ -39,14 +39,14 @@ pub(in crate::desk) fn posted_by_edit(mut decision: Decision, said: &Said, at: T
         }
     }
     if said.addresses_desk() && decision.outcome != Outcome::Ignored {
-        // The request or command is carried out once, whatever is edited later.
+        // The message is no longer only a ping: a later edit of it is not treated like a posted message again.
         decision.changes.push(Change::AddressByEdit(PingId::of(&DedupeKey::message(&said.message))));
     }
     decision
 }
 
-/// Begins a request by a command, which nobody else reads. It is answered in the direct conversation, which must be
-/// looked up first.
+/// Begins a request by a command or form, which nobody else reads. The request is answered in the direct conversation,
+/// so this only queues the effect that opens that conversation. [`asked_directly`] decides about its result.
 pub(in crate::desk) fn ask(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let by = Person::new(actor.person.who.clone(), actor.person.name.clone());
     let about = Subject::Person(by.who.clone());
@@ -62,8 +62,8 @@ pub(in crate::desk) fn ask(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _
     plan.end(Outcome::Done(None))
 }
 
-/// Opens the ticket of a request by a command, once the direct conversation was looked up, or tells the author that
-/// there is none.
+/// Decides about the result of opening a direct conversation for a request: opens the ticket, or tells the person who
+/// asked that the requester cannot be written to. `is_known`: the passed-on message already belongs to a ticket.
 pub(in crate::desk) fn asked_directly(
     desk: &Desk,
     request: &DirectRequest,
@@ -89,7 +89,7 @@ pub(in crate::desk) fn asked_directly(
         return plan.end(Outcome::Done(None));
     }
     if let Some(passed) = &request.passed_on {
-        // The words go on record under the message, so that it is passed on only once.
+        // The words go on record as those of the message, so that the message is passed on only once.
         let words = Words::standing(passed.message.clone(), request.at, request.words.clone());
         let ticket = plan.open(&request.by, place.clone(), &[words], None);
         if plan.same(&passed.by, &request.by) {
@@ -120,7 +120,7 @@ pub(in crate::desk) fn reworded(desk: &Desk, said: &Said, record: &Record, ticke
     plan.change(Change::Rewrite { message: said.message.clone(), text: words.clone(), at });
     let key = ticket.key.clone();
     if makes_title(&plan, record, ticket) {
-        // The new words may be empty if the message only held a file. A later edit may add words again.
+        // The new words are empty if, for example, the only file was removed. A later edit may add words again.
         let title = if words.is_empty() { tickets::text::deleted_title() } else { tickets::text::title(&words) };
         let after = Ticket { title, ..ticket.clone() };
         plan.put(ticket, after, Did::WordsChanged);
@@ -150,8 +150,8 @@ pub(in crate::desk) fn deleted(
     }
 }
 
-/// Whether the ticket's title was taken from this message. An edit or deletion then changes the title too. The text
-/// alone does not decide where the message is known, since other people may write the same.
+/// Whether the ticket's title was taken from this message: an edit or deletion then changes the title too. The texts
+/// are compared only if the ticket does not know its message, since other people may write the same words.
 fn makes_title(plan: &Plan<'_>, record: &Record, ticket: &Ticket) -> bool {
     match &ticket.titled_by {
         Some(message) => record.message.as_ref() == Some(message),
@@ -162,7 +162,8 @@ fn makes_title(plan: &Plan<'_>, record: &Record, ticket: &Ticket) -> bool {
     }
 }
 
-/// Removes the words of a message from the record, and from the title if it was taken from them.
+/// Completes the decision about a deleted message: its words are removed from the record, and from the title if the
+/// title was taken from them.
 fn erased(mut plan: Plan<'_>, record: &Record, ticket: &Ticket, message: &MessageRef, at: Timestamp) -> Decision {
     plan.change(Change::Erase { message: message.clone(), at });
     if makes_title(&plan, record, ticket) {
@@ -210,7 +211,8 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
         && let Some((home, Side::Request)) = home
         && meaning.target.key.as_ref().is_some_and(|named| *named != home.key)
     {
-        // This person has no right to the command, so the text counts as words.
+        // Under their own ticket, a person without the right to the command names another ticket: the text counts as
+        // words on the ticket of the thread.
         return on_ticket(plan, said, home);
     }
     let Some(ticket) = on.as_ref().filter(|ticket| plan.may_know(&said.author, ticket)) else {
@@ -222,14 +224,14 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
         && home.id != ticket.id
         && let Some(named) = &meaning.target.key
     {
-        // "resolve IT-7 is the same" under IT-8 may mean either ticket. Words never go to another ticket on a guess.
+        // "resolve IT-7 is the same" under IT-8 may mean either ticket, and words must not go to the wrong one.
         return refuse_words(plan, said, text::names_another(&home.key, named));
     }
     let own_thread = there == Some(ticket.id);
-    // In the request's own thread, the bot's message there shows the effect of most acts.
+    // In the request's own thread, the bot reports the act (`is_told`), so its actor needs no other answer.
     let shows = own_thread && spec.is_told;
     if carries_words && own_thread && !plan.is_agent(&said.author) {
-        // This person has no right to the command. They are told so, and the text goes on record as words.
+        // A person without the right to the command is told so, and the text goes on record as words.
         let requester = plan.same(&ticket.requester, &said.author);
         let why = tickets::text::agents_only(Some(ticket), requester);
         plan.whisper(Some(ticket), &said.author.who, Some(&said.place), None, why);
@@ -286,7 +288,7 @@ pub(in crate::desk) fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticke
     after.active_at = after.active_at.max(said.at);
     match voice {
         Voice::Requester if matches!(ticket.status, Status::Resolved { .. }) && !is_reply_enough => {
-            // Reopening a resolved ticket does not fail.
+            // This does not fail: a resolved ticket can be reopened.
             let _ = after.reopen();
             let after = plan.put(ticket, after, Did::ReopenedByWriting);
             plan.change(Change::ClearTimer { on: ticket.id.into(), kind: TimerKind::AutoClose, slot: 0 });
@@ -324,7 +326,7 @@ pub(in crate::desk) fn new_words(desk: &Desk, said: &Said, new: &NewWords) -> De
         return plan.end(Outcome::Skipped);
     }
     if let Some(ticket) = &new.direct {
-        // Words right after a request may be another request. Their author can say so.
+        // Words right after a request may be another request, so they are joined: their author can then separate them.
         let is_burst = new.burst.as_ref().is_some_and(|burst| burst.id == ticket.id)
             && said.reply_to.is_none()
             && small_talk(&said.text, &said.mentions).is_none();
@@ -356,8 +358,8 @@ pub(in crate::desk) fn new_words(desk: &Desk, said: &Said, new: &NewWords) -> De
     plan.end(Outcome::Opened(ticket.key))
 }
 
-/// Joins words to the ticket that their author has just opened in this place. Answers of others to these words do not
-/// belong to the ticket.
+/// Joins words to the ticket that their author has just opened in this place. Answers to these words do not belong to
+/// the ticket.
 fn join(mut plan: Plan<'_>, said: &Said, words: &Words, ticket: &Ticket) -> Decision {
     plan.join(ticket, said, words);
     let mut after = ticket.clone();
@@ -372,7 +374,8 @@ fn join(mut plan: Plan<'_>, said: &Said, words: &Words, ticket: &Ticket) -> Deci
     plan.end(Outcome::Merged(ticket.key.clone()))
 }
 
-/// Returns the words together with those of the kept mention that they continue, and the place where both are answered.
+/// Returns the place where words are answered, and the words. Words that continue a skipped mention come after the
+/// words of that mention, and are answered under it.
 fn with_skipped(
     plan: &mut Plan<'_>,
     said: &Said,
@@ -413,7 +416,7 @@ fn refuse_words(mut plan: Plan<'_>, said: &Said, why: Message) -> Decision {
     plan.end(Outcome::Refused)
 }
 
-/// Marks a message that the requester must get: if it cannot be delivered, the desk is told.
+/// The `awaited` of a message that the requester must get: if it cannot be delivered, the desk is told.
 pub(in crate::desk) const NOTICE: Option<Awaited> = Some(Awaited::Notice);
 
 /// Decides about the end of an awaited delivery.
@@ -449,7 +452,7 @@ pub(in crate::desk) fn delivered(desk: &Desk, settled: &DeliverySettled, ticket:
     plan.end(Outcome::Recorded(ticket.key.clone()))
 }
 
-/// Puts the messages of a thread from before it became a request on record.
+/// Decides about the messages of a thread from before it became a request: they go on record.
 pub(in crate::desk) fn thread_read(desk: &Desk, ticket: &Ticket, messages: &[Said], truncated: bool) -> Decision {
     let mut plan = Plan::of(desk);
     let worth: Vec<&Said> = messages.iter().filter(|said| !full_text(said).is_empty()).collect();

@@ -1,4 +1,4 @@
-//! Conversations: what people say, and which ticket it belongs to.
+//! Conversations: the words of people, and the tickets that they belong to.
 
 pub mod decide;
 pub mod record;

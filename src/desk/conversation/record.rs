@@ -1,4 +1,5 @@
-//! Conversations in the database: the words of people, the places of tickets, and kept mentions.
+//! Conversations in the database: records (the words of people), the places of tickets, and skipped mentions (table
+//! `openings`).
 
 use std::collections::HashSet;
 
@@ -25,7 +26,7 @@ macro_rules! records {
 }
 
 texts! {
-    /// The ticket of a place, with its side.
+    /// Selects the ticket of a place, with the side of the place.
     TICKET_AT = Text::both(
         tickets!(
         "WITH v (n, platform, tenant, channel, root) AS (VALUES (0, $1, $2, $3, $4)) ",
@@ -34,33 +35,33 @@ texts! {
          AND c.root = v.root JOIN tickets ON tickets.id = c.ticket_id"
     )
     );
-    /// The id of a place's ticket, with its side.
+    /// Selects the id of a place's ticket, with the side of the place.
     CONVERSATION = Text::both("SELECT ticket_id, side FROM conversations WHERE platform = $1 AND tenant = $2 AND channel = $3 AND root = $4");
-    /// Binds a place to a ticket.
+    /// Binds a place to a ticket. A place that was bound to another ticket no longer belongs to that one.
     BIND = Text::both(
         "INSERT INTO conversations (platform, tenant, channel, root, ticket_id, side) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (platform, tenant, channel, root) DO UPDATE SET ticket_id = excluded.ticket_id, side = excluded.side"
     );
-    /// Binds a place to a ticket unless it has one already.
+    /// Binds a place to a ticket, unless the place belongs to a ticket already.
     BIND_IF_FREE = Text::both(
         "INSERT INTO conversations (platform, tenant, channel, root, ticket_id, side) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (platform, tenant, channel, root) DO NOTHING"
     );
-    /// Moves every place of a ticket to another.
+    /// Moves every place of a ticket to another ticket.
     MOVE_CONVERSATIONS = Text::both("UPDATE conversations SET ticket_id = $2 WHERE ticket_id = $1");
-    /// The record of a message.
+    /// Selects the record of a message.
     RECORD = Text::both(records!("WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4"));
-    /// All records of a ticket, oldest first.
+    /// Selects all records of a ticket, oldest first.
     RECORDS = Text::both(records!("WHERE ticket_id = $1 ORDER BY at_ms, id"));
-    /// The last records of a ticket, newest first.
+    /// Selects the last records of a ticket, newest first.
     LAST_RECORDS = Text::both(records!("WHERE ticket_id = $1 ORDER BY at_ms DESC, id DESC LIMIT $2"));
-    /// Inserts a record.
+    /// Inserts a record, unless its message is on record already.
     INSERT_RECORD = Text::both(
         "INSERT INTO messages (platform, tenant, channel, message, ticket_id, author_json, voice, at_ms, text, \
          edited_at_ms, deleted_at_ms, joined) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
          ON CONFLICT (platform, tenant, channel, message) DO NOTHING"
     );
-    /// Replaces the words of a record, unless they were deleted or a later edit is known.
+    /// Replaces the words of a record, unless they were deleted or a later edit is stored.
     REWRITE = Text::both(
         "UPDATE messages SET text = $5, edited_at_ms = $6 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
          AND message = $4 AND deleted_at_ms IS NULL AND (edited_at_ms IS NULL OR edited_at_ms <= $6)"
@@ -70,35 +71,35 @@ texts! {
         "UPDATE messages SET text = '', deleted_at_ms = $5 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
          AND message = $4 AND deleted_at_ms IS NULL"
     );
-    /// Moves a joined record to another ticket.
+    /// Moves a joined record to another ticket. The record is then no longer marked as joined.
     PART = Text::both(
         "UPDATE messages SET ticket_id = $5, joined = 0 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
          AND message = $4 AND joined = 1"
     );
-    /// Moves all records of a ticket to another.
+    /// Moves all records of a ticket to another ticket.
     MOVE_RECORDS = Text::both("UPDATE messages SET ticket_id = $2 WHERE ticket_id = $1");
-    /// A kept mention.
+    /// Selects the skipped mention of a message.
     OPENING = Text::both(
         "SELECT platform, tenant, channel, message, place_json, author_json, at_ms, text FROM openings \
          WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4"
     );
-    /// Keeps a mention.
+    /// Inserts or replaces a skipped mention.
     KEEP = Text::both(
         "INSERT INTO openings (platform, tenant, channel, message, place_json, author_json, at_ms, text) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (platform, tenant, channel, message) DO UPDATE SET \
          place_json = excluded.place_json, author_json = excluded.author_json, at_ms = excluded.at_ms, \
          text = excluded.text"
     );
-    /// Deletes a kept mention.
+    /// Deletes a skipped mention.
     FORGET = Text::both("DELETE FROM openings WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4");
-    /// Deletes old mentions.
+    /// Deletes some skipped mentions from before a time, oldest first.
     TIDY_OPENINGS = Text::both(
         "DELETE FROM openings WHERE (platform, tenant, channel, message) IN (SELECT platform, tenant, channel, message \
          FROM openings WHERE at_ms < $1 ORDER BY at_ms LIMIT $2) RETURNING message"
     );
-    /// Deletes the mentions that were kept of an account.
+    /// Deletes the skipped mentions of an account.
     FORGET_OF = Text::both("DELETE FROM openings WHERE at_ms >= $1 AND author_json LIKE $2 RETURNING message");
-    /// Threads of tickets that are not closed, or were active since.
+    /// Selects the threads of tickets that are open or resolved, or were active after a time and not merged.
     LIVE_THREADS = Text::both(
         "SELECT c.channel, c.root, CAST(0 AS BIGINT) AS private, t.active_at_ms FROM tickets AS t JOIN conversations AS c \
          ON c.ticket_id = t.id WHERE t.id IN (SELECT id FROM tickets \
@@ -106,20 +107,20 @@ texts! {
          UNION SELECT id FROM tickets WHERE merged_into IS NULL AND active_at_ms > $3) \
          AND c.platform = $1 AND c.tenant = $2 AND c.root <> ''"
     );
-    /// Direct conversations of such tickets.
+    /// Selects the direct conversations of the same kinds of tickets.
     LIVE_DIRECT = Text::both(
         "SELECT origin_channel AS channel, '' AS root, CAST(1 AS BIGINT) AS private, active_at_ms FROM tickets \
          WHERE id IN (SELECT id FROM tickets WHERE status IN ('new', 'in_progress', 'pending', 'resolved') \
          UNION SELECT id FROM tickets WHERE merged_into IS NULL AND active_at_ms > $3) \
          AND private = 1 AND origin_platform = $1 AND origin_tenant = $2"
     );
-    /// The records of a channel, newest first.
+    /// Selects the records of a channel from a message on, newest first.
     SAID_IN = Text::both(
         records!(
         "WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message >= $4 ORDER BY message DESC LIMIT $5"
     )
     );
-    /// The records of several messages.
+    /// Selects the records of several messages.
     THESE_RECORDS = Text::both(
         "WITH v (platform, tenant, channel, message) AS (VALUES ($1, $2, $3, $4)) SELECT m.ticket_id, m.platform, \
          m.tenant, m.channel, m.message, m.author_json, m.voice, m.at_ms, m.text, m.edited_at_ms, m.deleted_at_ms, \
@@ -128,13 +129,13 @@ texts! {
     );
 }
 
-/// Returns the query for the ticket that a place (a thread) belongs to.
+/// Returns the query for the ticket that a thread belongs to, so that it can be read ahead.
 #[must_use]
 pub fn at(place: &Place) -> Statement {
     statement(TICKET_AT).bind_place(place)
 }
 
-/// Reads the ticket that a place (a thread) belongs to, with its side.
+/// Reads the ticket that a thread belongs to, and the side of the thread.
 ///
 /// # Errors
 /// If the database is away.
@@ -142,8 +143,9 @@ pub async fn ticket_at(ask: &mut dyn Ask, place: &Place) -> Result<Option<(Ticke
     ask.one(at(place), |row| Ok((ticket(row)?, row.named("side")?))).await
 }
 
-/// Reads the ticket that a message belongs to. It is the first of: the ticket on whose record the message is; the
-/// ticket for which it stands as a message of the bot; the ticket whose thread hangs under it.
+/// Reads the ticket that a message belongs to, and the side of the message. The first of these counts: the ticket on
+/// whose record the message is; the subject of the message, if it is a standing message of the bot; the ticket of the
+/// thread under the message.
 ///
 /// # Errors
 /// If the database is away.
@@ -164,7 +166,7 @@ pub async fn ticket_of_message(ask: &mut dyn Ask, message: &MessageRef) -> Resul
     Ok(by_id(ask, id).await?.map(|ticket| (ticket, side)))
 }
 
-/// Returns the ticket that a message of the bot stands for.
+/// Returns the first standing message that is about a ticket, with the ticket.
 fn stands_for(standing: Vec<Standing>) -> Option<(TicketId, Standing)> {
     standing.into_iter().find_map(|stands| Some((stands.about.ticket()?, stands)))
 }
@@ -177,8 +179,8 @@ pub fn bind(tx: &mut dyn Tx, place: &Place, ticket: TicketId, side: Side) -> Res
     tx.write(bound_to(BIND, place, ticket, side)?)
 }
 
-/// Returns the statement to write when a message of the bot stands: it binds the thread under a card to the card's
-/// ticket. A thread that was moved to another ticket stays there.
+/// Returns the statement to write when a message of the bot is posted: if the message is a card, the thread under it is
+/// bound to the card's ticket. A thread that already belongs to a ticket stays there. `None`: the message is no card.
 ///
 /// # Errors
 /// If a value cannot be written as JSON, which is a fault of the program.
@@ -188,7 +190,7 @@ pub fn under(standing: &Standing) -> Result<Option<Statement>, StoreError> {
     ticket.map(|ticket| bound_to(BIND_IF_FREE, &thread, ticket, Side::Card)).transpose()
 }
 
-/// Moves all records and places of a ticket to another.
+/// Moves all records and places of a ticket to another ticket.
 ///
 /// # Errors
 /// If the database is away.
@@ -253,8 +255,8 @@ pub async fn said_in(
     ask.all(place.bind(from).bind(i64::from(limit)), record).await
 }
 
-/// Reads the conversations (direct ones, threads of requests and of cards) of tickets that are not closed or were
-/// active after `since`, last active first, each once.
+/// Reads the conversations (direct ones, threads of requests and of cards) of tickets that are open or resolved, or
+/// were active after `since` and not merged. Each comes once, the last active one first.
 ///
 /// # Errors
 /// If the database is away.
@@ -301,7 +303,7 @@ pub fn insert(tx: &mut dyn Tx, said: &Record) -> Result<(), StoreError> {
     )
 }
 
-/// Replaces the words of a message, unless they were deleted or a later edit is known.
+/// Replaces the words of a message, unless they were deleted or a later edit is stored.
 ///
 /// # Errors
 /// If the database is away.
@@ -317,7 +319,8 @@ pub fn erase(tx: &mut dyn Tx, message: &MessageRef, at: Timestamp) -> Result<(),
     tx.write(statement(ERASE).bind_message(message).bind(ms(at)))
 }
 
-/// Moves a joined message to another ticket. It is no longer joined. A conflict if it is not joined.
+/// Moves a joined message to another ticket, where it is no longer marked as joined. If the message is not joined, the
+/// transaction conflicts.
 ///
 /// # Errors
 /// If the database is away.
@@ -325,7 +328,7 @@ pub fn part(tx: &mut dyn Tx, message: &MessageRef, to: TicketId) -> Result<(), S
     tx.write(statement(PART).bind_message(message).bind(to.0).or_conflict())
 }
 
-/// Reads the kept mention with this message.
+/// Reads the skipped mention of this message.
 ///
 /// # Errors
 /// If the database is away.
@@ -342,7 +345,7 @@ pub async fn opening(ask: &mut dyn Ask, message: &MessageRef) -> Result<Option<S
     ask.one(statement(OPENING).bind_message(message), read).await
 }
 
-/// Keeps a mention that opened no ticket. A later mention by the same message replaces it.
+/// Stores a mention that opened no ticket. It replaces the stored mention of the same message.
 ///
 /// # Errors
 /// If the database is away.
@@ -357,7 +360,7 @@ pub fn keep(tx: &mut dyn Tx, opening: &SkippedMention) -> Result<(), StoreError>
     )
 }
 
-/// Deletes a kept mention.
+/// Deletes a skipped mention.
 ///
 /// # Errors
 /// If the database is away.
@@ -365,7 +368,7 @@ pub fn forget(tx: &mut dyn Tx, message: &MessageRef) -> Result<(), StoreError> {
     tx.write(statement(FORGET).bind_message(message))
 }
 
-/// Deletes mentions from before `then`, [`TIDIED_AT_ONCE`] at most. Returns whether there may be more.
+/// Deletes skipped mentions from before `then`, [`TIDIED_AT_ONCE`] at most. Returns whether there may be more.
 ///
 /// # Errors
 /// If the database is away.
@@ -374,7 +377,7 @@ pub async fn tidy(tx: &mut dyn Tx, then: Timestamp) -> Result<bool, StoreError> 
     Ok(tx.rows(tidy).await?.len() >= TIDIED_AT_ONCE as usize)
 }
 
-/// Deletes the mentions that were kept of an account. Returns their number.
+/// Deletes the skipped mentions of an account. Returns their number.
 ///
 /// # Errors
 /// If the database is away.
@@ -396,7 +399,7 @@ fn bound_to(text: Text, place: &Place, ticket: TicketId, side: Side) -> Result<S
 /// Reads a record from a row.
 ///
 /// # Errors
-/// If the row holds something unexpected.
+/// If a column is missing or its value is not valid.
 pub fn record(row: &Row) -> Result<Record, StoreError> {
     let message = row.get::<Option<&str>>("message")?.map(|_| row.message()).transpose()?;
     Ok(Record {

@@ -5,27 +5,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{MessageRef, Person, Place, TicketId};
 
-/// Words that were said on a ticket.
+/// A record: words that were said on a ticket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The ticket.
     pub ticket: TicketId,
     /// The message on a platform. `None` for words that came by a form or command.
     pub message: Option<MessageRef>,
-    /// The author.
     pub author: Person,
-    /// The role in which the author spoke.
     pub voice: Voice,
-    /// When.
+    /// When the words were said.
     pub at: Timestamp,
-    /// The words; empty once deleted.
+    /// The words. Empty after their deletion.
     pub text: String,
     /// When the words were last changed.
     pub edited_at: Option<Timestamp>,
-    /// When the words were deleted.
     pub deleted_at: Option<Timestamp>,
-    /// Whether the words were joined to a request that their author had just made. No line of the bot stands where they
-    /// were said, so answers to them belong to no ticket.
+    /// Whether the words were joined to a request that their author had just made. The bot has posted nothing under
+    /// them, so answers to them belong to no ticket.
     #[serde(default)]
     pub joined: bool,
 }
@@ -47,7 +43,7 @@ pub enum Voice {
 }
 
 impl Voice {
-    /// Every voice.
+    /// Every voice, in the order of the variants.
     pub const ALL: [Self; 5] = [Self::Requester, Self::Agent, Self::Third, Self::Note, Self::Before];
 
     /// Returns the voice's name in the database.
@@ -69,27 +65,22 @@ impl Voice {
     }
 }
 
-/// A mention that opened no ticket (empty, `help`, a greeting). It is kept so that its author's next words under it
-/// open a ticket with both.
+/// A mention that opened no ticket (empty, `help`, a greeting). It is stored so that its author's next words under it
+/// open a ticket with the words of both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SkippedMention {
-    /// The message.
     pub message: MessageRef,
-    /// The place of the message.
     pub place: Place,
-    /// The author.
     pub author: Person,
-    /// When.
     pub at: Timestamp,
-    /// Its words.
     pub text: String,
 }
 
-/// How a place belongs to a ticket.
+/// The side of a ticket that a place belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// The requester's side: the request's own thread, or one that was merged into it.
+    /// The requester's side: the thread of the request, or of a request that was merged into it.
     Request,
     /// The thread under a card.
     Card,

@@ -1,4 +1,4 @@
-//! What is said about what people said: where it went, and what of it could not be told.
+//! The sentences about people's words: which ticket they went to, and which could not be delivered.
 
 use super::state::{Record, Voice};
 use crate::desk::tickets::acts;
@@ -12,7 +12,8 @@ use crate::domain::message::{Control, Line, Message, Span, quoted, room_of, said
 use crate::domain::small_talk::SmallTalk;
 use crate::domain::words::{cut, first_name, shorten};
 
-/// What was said is part of a request that its author had just made. Told privately, with the way to make it another one.
+/// Tells an author privately that their words were joined to the request that they had just made. A button makes the
+/// words a request of their own.
 #[must_use]
 pub fn joined(ticket: &Ticket, message: &MessageRef, words: &str) -> Message {
     let own = &acts::OWN_REQUEST.spec;
@@ -32,7 +33,7 @@ pub fn joined(ticket: &Ticket, message: &MessageRef, words: &str) -> Message {
     Message::new([Line(line)]).with([Control::Button { label: own.label.to_owned(), does, style: own.style }])
 }
 
-/// Somebody asked by a command. Told privately, where they gave it.
+/// Tells the author of a request by a command or form, privately where they gave it, that the ticket was opened.
 #[must_use]
 pub fn asked_directly(ticket: &Ticket, words: &str) -> Message {
     Message::new([
@@ -48,7 +49,8 @@ pub fn asked_directly(ticket: &Ticket, words: &str) -> Message {
     ])
 }
 
-/// Somebody asked by a command, and cannot be written to. Told privately, where they gave it.
+/// Tells the author of a request by a command or form, privately where they gave it, that no ticket was opened, because
+/// they cannot be written to.
 #[must_use]
 pub fn no_direct(words: &str, why: Undeliverable) -> Message {
     let whats_to_do = match why {
@@ -64,7 +66,7 @@ pub fn no_direct(words: &str, why: Undeliverable) -> Message {
     ])
 }
 
-/// Somebody passed on a message of somebody who cannot be written to.
+/// Tells a person who passed on a message that no ticket was opened, because the message's author cannot be written to.
 #[must_use]
 pub fn no_direct_for_another() -> Message {
     Message::said(
@@ -73,7 +75,8 @@ pub fn no_direct_for_another() -> Message {
     )
 }
 
-/// Somebody else has passed on what its requester wrote where the bot is not; told in their direct conversation.
+/// Tells a requester, in their direct conversation, that somebody else has passed on a message of theirs from a place
+/// where the bot is not.
 #[must_use]
 pub fn passed_on_by_another(ticket: &Ticket, words: &str) -> Message {
     let line = vec![
@@ -85,7 +88,8 @@ pub fn passed_on_by_another(ticket: &Ticket, words: &str) -> Message {
     Message::new([Line(line), Line(vec![quoted(words)])]).with([undo])
 }
 
-/// It is with the desk; told to whoever has passed it on, with words to pass on in turn.
+/// Tells a person who passed on a message of somebody else that its ticket was opened, with words that they can send to
+/// the message's author.
 #[must_use]
 pub fn is_passed_on(key: &TicketKey) -> Message {
     Message::said(format!(
@@ -94,19 +98,21 @@ pub fn is_passed_on(key: &TicketKey) -> Message {
     ))
 }
 
-/// A message is a request already, of which whoever passes it on may not know.
+/// Tells a person who passes on a message that it already belongs to a ticket. The person may not know of that ticket,
+/// so its key is not named.
 #[must_use]
 pub fn is_with_the_desk_already() -> Message {
     Message::said("The desk already has that message.")
 }
 
-/// What had been joined to a request is one of its own now. Told privately.
+/// Tells an actor privately that words that were joined to a request are now a request of their own.
 #[must_use]
 pub fn of_its_own(before: &Ticket, ticket: &Ticket) -> Message {
     Message::said(format!("Done: that's {} now, separate from {}.", ticket.key, before.key))
 }
 
-/// Under what is to be a request of its own stands somebody's request already.
+/// Refuses to make joined words a request of their own: the thread under their message belongs to another ticket by
+/// now.
 #[must_use]
 pub fn thread_is_taken() -> Message {
     Message::said(
@@ -115,7 +121,7 @@ pub fn thread_is_taken() -> Message {
     )
 }
 
-/// What is to be a request of its own is one already, or gone.
+/// Refuses to make words a request of their own: they are no longer joined to this ticket, or were deleted.
 #[must_use]
 pub fn no_longer_joined(ticket: &Ticket) -> Message {
     Message::said(format!(
@@ -124,19 +130,19 @@ pub fn no_longer_joined(ticket: &Ticket) -> Message {
     ))
 }
 
-/// An agent's words, signed.
+/// Posts an agent's reply to the requester, with the agent's first name.
 #[must_use]
 pub fn reply(by: &Person, text: &str) -> Message {
     Message::new([Line(vec![quoted(first_name(by)), said(" (IT): "), quoted(text)])])
 }
 
-/// The bot was mentioned, and nothing else was said.
+/// Answers a mention or message without words or files.
 #[must_use]
 pub fn nothing_said() -> Message {
     Message::said("Tell me what's wrong in one sentence, and I'll pass it to the desk.")
 }
 
-/// A request of which nothing is to be seen.
+/// Asks for words after a ticket was opened by words that show nothing, such as invisible characters.
 #[must_use]
 pub fn nothing_to_see(ticket: &Ticket) -> Message {
     Message::said(format!(
@@ -145,7 +151,7 @@ pub fn nothing_to_see(ticket: &Ticket) -> Message {
     ))
 }
 
-/// Small talk, answered.
+/// Answers small talk.
 #[must_use]
 pub fn small_talk(kind: SmallTalk) -> Message {
     Message::said(match kind {
@@ -155,7 +161,8 @@ pub fn small_talk(kind: SmallTalk) -> Message {
     })
 }
 
-/// Something was said on the requester's side: shown under the card. `ping` is the assignee's account there.
+/// Shows a person's words under the card. `ping` is the account of the assignee on the card's platform, if the words
+/// ping the assignee.
 #[must_use]
 pub fn mirrored(ticket: &Ticket, author: &Person, text: &str, voice: Voice, ping: Option<&PersonRef>) -> Message {
     let mut line = vec![quoted(first_name(author))];
@@ -188,8 +195,8 @@ pub fn mirrored(ticket: &Ticket, author: &Person, text: &str, voice: Voice, ping
     }
 }
 
-/// Several of these in one message, as they are now. If they do not fit into `most` characters together, the longest are
-/// cut, so that something of each can be read.
+/// Shows several records, with their current words, in one message under the card. If they do not fit into `most`
+/// characters together, the longest are cut, so that a part of each can be read.
 #[must_use]
 pub fn lines<'p>(
     ticket: &Ticket,
@@ -215,7 +222,7 @@ pub fn lines<'p>(
     shown(fair_share(&mut lengths, most.saturating_sub(frame)))
 }
 
-/// To which length texts of these lengths must be cut to fit into `room` together.
+/// Returns the length to which texts of these lengths must be cut to fit into `room` together. `usize::MAX`: they fit.
 fn fair_share(lengths: &mut [usize], room: usize) -> usize {
     lengths.sort_unstable();
     let (mut left, mut others) = (room, lengths.len());
@@ -230,13 +237,14 @@ fn fair_share(lengths: &mut [usize], room: usize) -> usize {
     usize::MAX
 }
 
-/// An agent's reply has reached the requester: shown under the card.
+/// Says under the card that an agent's reply has reached the requester.
 #[must_use]
 pub fn reply_sent(by: &Person, to: &Person, text: &str) -> Message {
     Message::new([Line(vec![quoted(first_name(by)), said(" to "), quoted(first_name(to)), said(": "), quoted(text)])])
 }
 
-/// Something did not reach the requester: an agent's words (`text`), or a notice of how it stands.
+/// Tells the desk that a message could not be delivered to the requester: an agent's reply (`text`), or an update by
+/// the bot.
 #[must_use]
 pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>) -> Message {
     let mut line = vec![said(if text.is_some() { "Not delivered: " } else { "I couldn't send them my last update: " })];
@@ -280,7 +288,8 @@ pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>)
     Message::new([Line(line)])
 }
 
-/// Earlier words of a thread are on record now.
+/// Says under the card that `count` earlier messages of the thread went on record. `truncated`: the thread holds older
+/// ones.
 #[must_use]
 pub fn read_back(count: usize, truncated: bool) -> Message {
     let what = if count == 1 { "1 earlier message".to_owned() } else { format!("{count} earlier messages") };
@@ -288,7 +297,7 @@ pub fn read_back(count: usize, truncated: bool) -> Message {
     Message::said(format!("I've added {what} from that thread{more}. To read everything, press More…, then Show."))
 }
 
-/// A note by somebody who is not on the desk was not taken.
+/// Refuses words under a card by a person who is no agent.
 #[must_use]
 pub fn notes_are_for_agents() -> Message {
     Message::said(
@@ -296,13 +305,13 @@ pub fn notes_are_for_agents() -> Message {
     )
 }
 
-/// Details were added.
+/// Answers a person who has added words to a ticket by a form or command.
 #[must_use]
 pub fn details_added(ticket: &Ticket) -> Message {
     Message::said(format!("Added to {}. The desk can see it.", ticket.key))
 }
 
-/// A reply is on its way: the answer to a command.
+/// Answers an agent whose reply was queued.
 #[must_use]
 pub fn reply_on_its_way(ticket: &Ticket) -> Message {
     Message::new([Line(vec![
@@ -312,7 +321,7 @@ pub fn reply_on_its_way(ticket: &Ticket) -> Message {
     ])])
 }
 
-/// Words under a request begin with the key of another one.
+/// Refuses a command in words whose text begins with the key of another ticket than that of the place.
 #[must_use]
 pub fn names_another(here: &TicketKey, named: &TicketKey) -> Message {
     Message::said(format!(

@@ -1,4 +1,4 @@
-//! Renders the lines under a card, which mirror the words of people.
+//! Renders the lines under a card, which show the words of people.
 
 use super::state::{Record, Voice};
 use super::text;
@@ -8,8 +8,8 @@ use crate::domain::ids::MessageRef;
 use crate::domain::permission::Roster;
 use crate::domain::view::{Shown, Wanted};
 
-/// Renders the current words of these messages. `None`: no words are left. `said` holds their records. In a first
-/// posting, the requester's words ping the assignee.
+/// Renders the current words of the messages `of`, whose records are in `said`. `None`: no words are left. In the first
+/// post of the lines, the requester's words ping the assignee.
 pub(in crate::desk) fn lines(
     ticket: &Ticket,
     of: &[MessageRef],
@@ -17,8 +17,8 @@ pub(in crate::desk) fn lines(
     wanted: &Wanted,
     roster: &Roster,
 ) -> Option<Shown> {
-    // Records that a merge has moved to another ticket are still shown under this card. A record that was moved by
-    // itself is not.
+    // Records that a merge has moved to another ticket are still shown under this card. A record that became a request
+    // of its own is not.
     let is_here = |record: &&Record| record.ticket == ticket.id || ticket.merged_into.is_some();
     let is_left = |record: &&Record| record.deleted_at.is_none() && !record.text.is_empty();
     let of_message = |message: &MessageRef| said.iter().find(|record| record.message.as_ref() == Some(message));

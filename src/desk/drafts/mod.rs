@@ -1,5 +1,5 @@
-//! Drafts: what was filled in of an unfinished form, which has another page to fill in or a field to correct. Only its
-//! person may use a draft. It is kept for an hour.
+//! Drafts: the values of an unfinished form, which has another page to fill in or a field to correct. Only the person
+//! who filled it in may use a draft. It is kept for an hour.
 
 pub mod record;
 pub mod state;

@@ -9,11 +9,11 @@ use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, Text, Tx, statement};
 
 texts! {
-    /// A draft, if it is not from before a moment.
+    /// Selects a draft, unless it is from before a time.
     DRAFT = Text::both(
         "SELECT id, person, does, given_json, page, at_ms FROM drafts WHERE id = $1 AND at_ms >= $2"
     );
-    /// Inserts or updates a draft.
+    /// Inserts a draft, or updates it if it belongs to the same account.
     KEEP = Text::both(
         "INSERT INTO drafts (id, person, does, given_json, page, at_ms) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (id) DO UPDATE SET does = excluded.does, given_json = excluded.given_json, page = excluded.page, \
@@ -21,13 +21,13 @@ texts! {
     );
     /// Deletes a draft.
     FORGET = Text::both("DELETE FROM drafts WHERE id = $1");
-    /// Deletes the drafts of an account, and those that name it.
+    /// Deletes the drafts of an account, and the drafts with a value that names it.
     FORGET_OF = Text::both("DELETE FROM drafts WHERE at_ms >= $1 AND (person = $2 OR given_json LIKE $3) RETURNING id");
-    /// Deletes the drafts from before a moment.
+    /// Deletes the drafts from before a time.
     TIDY = Text::both("DELETE FROM drafts WHERE at_ms < $1");
 }
 
-/// Reads the draft of this id, if it belongs to one of these accounts of one person and has not expired.
+/// Reads the draft of this id, if it belongs to one of these accounts (of one person) and has not expired.
 ///
 /// # Errors
 /// If the database is away.
@@ -51,7 +51,7 @@ pub async fn of(
     Ok(found.filter(|draft| accounts.contains(&draft.who)))
 }
 
-/// Inserts or updates a draft.
+/// Inserts a draft, or updates it if it belongs to the same account. Deletes expired drafts.
 ///
 /// # Errors
 /// If the database is away.
@@ -69,7 +69,7 @@ pub fn forget(tx: &mut dyn Tx, id: &DraftId) -> Result<(), StoreError> {
     tx.write(statement(FORGET).bind(id.as_str()))
 }
 
-/// Deletes the drafts of an account, and those that name it. Returns their number.
+/// Deletes the drafts of an account, and the drafts with a value that names it. Returns their number.
 ///
 /// # Errors
 /// If the database is away.

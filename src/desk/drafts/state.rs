@@ -8,19 +8,19 @@ use crate::domain::ids::{DraftId, PersonRef};
 /// How long a draft is kept after its last change.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(1);
 
-/// What was filled in of an unfinished form.
+/// The values of an unfinished form, with the act that the form is for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
     /// The id by which buttons and forms carry the draft.
     pub id: DraftId,
-    /// The person whose draft it is.
+    /// The account that filled the form in.
     pub who: PersonRef,
-    /// The act that it is for.
+    /// The act that the form is for, with its subject.
     pub does: ActRef,
-    /// The values so far. They are not checked before the form is finished.
+    /// The values so far. They may be incomplete or not valid.
     pub given: Given,
     /// The page that is to be filled in next, from 0.
     pub page: u8,
-    /// When something was last filled in.
+    /// When the draft was last changed.
     pub at: Timestamp,
 }

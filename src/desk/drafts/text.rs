@@ -1,24 +1,24 @@
-//! What somebody whose form is not finished is told.
+//! The sentences for a person whose form is not finished.
 
 use crate::domain::act::{ActRef, Fault, Spec, Why};
 use crate::domain::ids::DraftId;
 use crate::domain::message::{Control, Message, Style};
 
-/// A page was filled in, and another is to come.
+/// Asks for the next page of a form. The button opens it.
 #[must_use]
 pub fn next(does: &ActRef, draft: &DraftId) -> Message {
     Message::said("So far, so good. There's a bit more to fill in: press Next within the hour.")
         .with([onward("Next", does, draft)])
 }
 
-/// The form could not be opened in time.
+/// Says that the form could not be opened in time. The button tries again.
 #[must_use]
 pub fn late(does: &ActRef, draft: &DraftId) -> Message {
     Message::said("I couldn't open the form in time. What you typed is still there: press Go on.")
         .with([onward("Go on", does, draft)])
 }
 
-/// Something that was filled in cannot be taken; all of it is still there, to be corrected.
+/// Says which field is missing or not valid. The button opens the form again with the values.
 #[must_use]
 pub fn to_correct(faults: &[Fault], does: &ActRef, draft: &DraftId) -> Message {
     let why = match faults.first().map(|fault| fault.why) {
@@ -35,14 +35,14 @@ pub fn to_correct(faults: &[Fault], does: &ActRef, draft: &DraftId) -> Message {
         .with([onward("Correct it", does, draft)])
 }
 
-/// What was filled in is kept, and can be corrected.
+/// Says that nothing was sent. The button opens the form again with the values. Follows the reason of a refusal.
 #[must_use]
 pub fn can_be_corrected(does: &ActRef) -> Message {
     Message::said("Nothing has been sent, and what you typed is still there: press Correct it.")
         .with([Control::button("Correct it", does.clone())])
 }
 
-/// What was filled in is gone: it was more than an hour ago.
+/// Says that the draft no longer exists: it was submitted, or it has expired. The button opens an empty form.
 #[must_use]
 pub fn is_gone(spec: &Spec, does: &ActRef) -> Message {
     let anew = ActRef { draft: None, ..does.clone() };

@@ -1,4 +1,4 @@
-//! What people can do about pings of staff.
+//! The acts about pings of staff.
 
 use super::decide;
 use crate::desk::acts::{Act, Reads, acts};
@@ -14,13 +14,13 @@ pub(super) const MODES: [(&str, &str); 5] = [
     ("route", "Requests go to the desk at once, and can be taken back"),
     (DEFAULT, "What the settings say"),
 ];
-/// The choice that makes the settings apply again.
+/// The choice that removes the channel's own mode, so that the settings apply.
 pub(super) const DEFAULT: &str = "default";
 
-/// The ping that a notice is about, by its id.
+/// The ping that the button belongs to, by its id.
 const PING: Param = Param { name: "ping", takes: Takes::Message, ..Param::BASE };
 
-/// The base of acts of the staff about pings of themselves.
+/// The base of acts that only staff, and people who may set the guard, can do.
 const STAFF: Spec = Spec { may: May::Staff, ..Spec::BASE };
 
 acts! {
@@ -59,7 +59,7 @@ acts! {
             name: "send_to_desk",
             label: "Send to desk",
             menu: Some("Send to desk"),
-            // In a place without the bot, the message is known only from the data of its menu.
+            // Where the bot is not a member, the message and its author are known only from the menu's payload.
             takes: &[
                 Param { name: SAID, begins_with: Begins::Said, is_required: false, ..Param::BASE },
                 Param { name: AUTHOR, takes: Takes::Person, is_required: false, ..Param::BASE },
@@ -69,7 +69,7 @@ acts! {
         decide::send_to_desk,
     );
 
-    /// Takes back a request that the guard, or another person, has passed on.
+    /// Cancels a ticket that the guard, or another person, has opened for the requester.
     UNDO = Act::to_ticket(
         Spec {
             name: "undo",

@@ -34,7 +34,7 @@ use crate::domain::right::Right;
 use crate::domain::rules::GuardMode;
 use crate::domain::subject::Subject;
 
-/// The greatest age at which a ping is judged. An older ping, which a catch-up has read, is only counted.
+/// The greatest age at which a ping is judged. Older pings come from a catch-up and are only counted.
 const FRESH: SignedDuration = SignedDuration::from_mins(1);
 /// The interval between the messages that tell the staff how the guard works.
 const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(2);
@@ -72,8 +72,9 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
         _ if desk.rules.is_exempt_at(said.at) => ping.ruling = Ruling::Hours,
         (_, _, Some(classifier)) => {
             let alone = classifier.read(&judged_words(said));
-            // The messages before the ping are not read yet. An hour of silence before it speaks most for a request, so
-            // this is the highest probability that they could give.
+            // The messages before the ping are not read yet. An hour of silence before a message makes a request most
+            // likely, so hardly any context would give a higher probability than `at_best`. If even that is too low,
+            // the messages before need not be read.
             let at_best = classifier.within(&alone, &Context { quiet_minutes: 60, ..Context::default() });
             if at_best.asks || alone.asks {
                 ping.ruling = Ruling::Waiting;
@@ -94,8 +95,8 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
     plan.end(Outcome::Done(None))
 }
 
-/// Announces the guard mode in a channel, and tells the staff how the guard works, if the mode is news there. `by`: the
-/// person who set the mode by a command.
+/// Announces the guard mode in a channel, if [`is_news`] says so. If the guard speaks to people in the new mode, also
+/// tells the staff in `untold` how it works. `by`: the person who set the mode by a command, if one did.
 fn announce(
     plan: &mut Plan<'_>,
     place: &Place,
@@ -116,7 +117,8 @@ fn announce(
     }
 }
 
-/// Returns the mode for a ping. A person who pings staff who are all away is asked even where pings are only counted.
+/// Returns the guard mode for a ping. Where pings are only counted, the author is asked nevertheless if all pinged
+/// staff are away.
 fn mode_of(known: &Pinged) -> GuardMode {
     match known.mode {
         GuardMode::Observe if known.away_until.is_some() => GuardMode::Nudge,
@@ -124,7 +126,7 @@ fn mode_of(known: &Pinged) -> GuardMode {
     }
 }
 
-/// Queues the reading of a ping's message, and, to judge it, of the messages before it.
+/// Queues a look at a ping's message as it is now. A look to judge the ping also reads the messages before it.
 fn look(plan: &mut Plan<'_>, ping: &Ping, why: LookFor) {
     let before = if matches!(why, LookFor::Judge(_)) { LOOKED_BACK } else { 0 };
     let (message, place, at) = (ping.message.clone(), ping.place.clone(), plan.desk.now);
@@ -192,7 +194,7 @@ fn judge(
     let mut plan = Plan::by(desk, &said.author, Some(&ping.place));
     let mut outcome = Outcome::Done(None);
     match (after.ruling, ping.mode) {
-        // There is a request already, so there is nothing to say.
+        // The message belongs to a request already, so its author is not asked.
         (Ruling::Request, _) if there.is_some() => after.ruling = Ruling::WithDesk,
         (Ruling::Request, GuardMode::Nudge) => {
             after.told_at = Some(desk.now);
@@ -211,7 +213,7 @@ fn judge(
     plan.end(outcome)
 }
 
-/// Turns a ping into a request of its author, at the author's wish. `urgent`: the author's reason why it cannot wait.
+/// Turns a ping into a request of its author, who has asked for that. `urgent`: the author's reason why it cannot wait.
 fn make_request(
     desk: &Desk,
     (via, urgent): (Option<&ReplyHandle>, Option<&str>),
@@ -221,7 +223,7 @@ fn make_request(
 ) -> Decision {
     let said = found.and_then(|found| found.message.as_ref());
     let own = there.filter(|ticket| desk.roster.same(&ticket.requester.who, &ping.author));
-    // If the message is gone, the request still holds the author's name.
+    // If the message is gone, the author's name is taken from the ticket.
     let author = said.map(|said| &said.author).or(own.map(|ticket| &ticket.requester)).cloned();
     let author = author.unwrap_or_else(|| Person::new(ping.author.clone(), String::new()));
     let mut plan = Plan::by(desk, &author, Some(&ping.place));
@@ -254,7 +256,7 @@ fn make_request(
     plan.end(outcome)
 }
 
-/// Returns the people on call who can be reached.
+/// Returns the people on call who can be mentioned in at least one of the desk's channels.
 fn on_call_of(desk: &Desk, on_call: &[OnCall]) -> Vec<OnCall> {
     reachable(on_call, &desk.rules.triage, &desk.roster)
 }
@@ -264,8 +266,8 @@ fn keep_end(plan: &mut Plan<'_>, ping: &Ping, end: End, key: &TicketKey) {
     plan.change(Change::KeepPing(Box::new(Ping { end: Some(end), ticket, ..ping.clone() })));
 }
 
-/// Calls the people on call, by messages under the cards of a request. The request becomes critical, so that its cards
-/// do not wait. Returns the answer to the requester.
+/// Mentions the people on call in messages under the cards of a ticket. Sets its priority to P1, since the cards of a
+/// P1 ticket are not held back for a suggestion. Returns the answer to the requester.
 fn call_out(plan: &mut Plan<'_>, ticket: &Ticket, ping: &Ping, known: &Pinged, reason: &str) -> Message {
     let (desk, author) = (plan.desk, &ticket.requester);
     let on_call = on_call_of(desk, &known.on_call);
@@ -279,7 +281,7 @@ fn call_out(plan: &mut Plan<'_>, ticket: &Ticket, ping: &Ping, known: &Pinged, r
     text::is_urgent_at_the_desk(&ticket.key, &on_call, &ping.author, &desk.roster)
 }
 
-/// Turns a message into a request of its author, for a person who has passed it on.
+/// Turns a message into a request of its author. `by`: the person who passed the message on.
 fn pass_on_for(
     desk: &Desk,
     (look, by, via): (&Look, &Person, Option<&ReplyHandle>),
@@ -303,7 +305,7 @@ fn pass_on_for(
         return plan.end(Outcome::Done(None));
     }
     let (message, outcome) = match (there, said) {
-        // The answer does not name the request, so whether the person may know of it does not matter.
+        // The answer does not name the ticket, so there is no need to check whether the person may know of it.
         (Some(_), _) => (is_with_the_desk_already(), Outcome::Done(None)),
         (None, Some(said)) if Words::of(said).text.is_empty() => (text::nothing_in_it(), Outcome::Refused),
         (None, Some(said)) => {
@@ -322,7 +324,7 @@ fn pass_on_for(
     plan.end(outcome)
 }
 
-/// Opens a request from a message. A sign on the message shows the people whom it pings that it became a request.
+/// Opens a ticket from a message. A reaction on the message shows the people whom it pings that it became a request.
 fn open(plan: &mut Plan<'_>, said: &Said) -> Ticket {
     let ticket = plan.open(&said.author, origin_of(&said.place, &said.message), &[Words::of(said)], None);
     plan.effect(Some(ticket.id), SilentAct::React { message: said.message.clone(), sign: Sign::Request, is_on: true });
@@ -338,13 +340,14 @@ fn hint(plan: &mut Plan<'_>, said: &Said, message: Message) {
     plan.effect(None, EffectKind::Hint { to, place, reply_to, message });
 }
 
-/// Returns the ping that a notice is about, if the actor is its author.
+/// Returns the ping that the act is about, if the actor is its author.
 fn own<'s>(plan: &Plan<'_>, actor: &Actor<'_>, sees: &'s Sees) -> Option<&'s Ping> {
     let Sees::Ping(Some(ping), _) = sees else { return None };
     plan.desk.roster.same(&ping.author, &actor.person.who).then_some(&**ping)
 }
 
-/// Begins a request from a ping, at its author's wish. The message is first read as it is now.
+/// Lets the author of a ping make it a request. Queues a look at the message; `make_request` opens the ticket when the
+/// result arrives.
 pub(in crate::desk) fn pass_on(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
     if let Some(key) = &ping.ticket {
@@ -356,13 +359,13 @@ pub(in crate::desk) fn pass_on(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
     plan.end(Outcome::Done(None))
 }
 
-/// Queues the reading of a ping's message as it is now, to make it a request.
+/// Queues a look at a ping's message as it is now, to make it a request.
 fn ask_for(plan: &mut Plan<'_>, actor: &Actor<'_>, ping: &Ping, urgent: Option<String>) {
     let (by, via) = (ping.author.clone(), actor.via.cloned());
     look(plan, ping, LookFor::Request { ping: ping.id.clone(), by, via, urgent });
 }
 
-/// Tells the author of an urgent ping who would be called.
+/// Tells the author of a ping, who says that it is urgent, which people on call can be called.
 pub(in crate::desk) fn urgent(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
     let on_call = if let Sees::Ping(_, on_call) = sees { on_call_of(plan.desk, on_call) } else { Vec::new() };
@@ -375,7 +378,8 @@ pub(in crate::desk) fn urgent(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, s
     plan.end(Outcome::Done(None))
 }
 
-/// Begins an urgent request from a ping, once its author has given the reason.
+/// Lets the author of a ping make it an urgent request, with the reason that the author has typed. Queues a look at the
+/// message, like `pass_on`.
 pub(in crate::desk) fn call(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
     if let (Some(key), Some(End::Urgent)) = (&ping.ticket, ping.end) {
@@ -387,7 +391,8 @@ pub(in crate::desk) fn call(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, 
     plan.end(Outcome::Done(None))
 }
 
-/// Begins a request from any person's message. The message is first read as it is now.
+/// Lets anybody pass on a message, their own or another person's. Queues a look at the message; `pass_on_for` opens the
+/// ticket when the result arrives.
 pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let (Some(message), Some(place)) = (actor.at, actor.place) else {
         return refuse(plan, actor, text::which_message());
@@ -397,7 +402,7 @@ pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, args:
     }
     let by = Person::new(actor.person.who.clone(), actor.person.name.clone());
     let words = args.text(SAID).to_owned();
-    // A sender could have made up the form's data about another person's message, so only a message menu is trusted.
+    // In other ways than the menu of a message, the actor could have made up another person's message.
     let author = args.person(AUTHOR).filter(|_| actor.way == Way::MessageMenu);
     let handed = author.map(|author| Box::new(Handed { author: author.clone(), words }));
     let about = handed.as_ref().map_or_else(|| actor.person.who.clone(), |handed| handed.author.who.clone());
@@ -408,8 +413,8 @@ pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, args:
     plan.end(Outcome::Done(None))
 }
 
-/// Dismisses a ping that is no request, according to its author, and leaves the author alone with these staff for a
-/// while.
+/// Dismisses a ping whose author says that it is no request. For `guard.quiet_days`, the author is not asked about
+/// pings of these staff.
 pub(in crate::desk) fn dismiss(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
     if let Some(key) = &ping.ticket {
@@ -426,7 +431,7 @@ pub(in crate::desk) fn dismiss(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
     plan.end(Outcome::Done(None))
 }
 
-/// Leaves the author of a ping alone with the staff that it pings, for a while.
+/// Lets the author of a ping ping the same staff for `guard.quiet_days` without being asked.
 fn leave_alone(plan: &mut Plan<'_>, ping: &Ping) {
     let for_so_long = SignedDuration::from_hours(24 * i64::from(plan.desk.rules.guard.quiet_days));
     let until = plan.desk.now.checked_add(for_so_long).unwrap_or(Timestamp::MAX);
@@ -442,7 +447,8 @@ fn leave_alone(plan: &mut Plan<'_>, ping: &Ping) {
     }
 }
 
-/// Cancels a request that was passed on, for its author, and removes the sign from the message.
+/// Cancels a ticket that the guard or another person opened for its requester, and removes the reaction from the
+/// message. If the ticket came from the ping of this button, the ping is dismissed as in `dismiss`.
 pub(in crate::desk) fn undo(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let done = cancel(plan, &Deed { spec: &CANCEL.spec, ..*deed })?;
     let message = deed.ticket.origin_message.clone();
@@ -464,7 +470,7 @@ pub(in crate::desk) fn explain(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
     plan.end(Outcome::Done(None))
 }
 
-/// Writes that the author of a ping does not want to be asked in its channel.
+/// Records that the author of a ping does not want to be asked in its channel.
 pub(in crate::desk) fn opt_out(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
     let (who, place, at) = (ping.author.clone(), ping.place.clone(), plan.desk.now);
@@ -473,7 +479,8 @@ pub(in crate::desk) fn opt_out(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
     plan.end(Outcome::Done(None))
 }
 
-/// Reports pings of the last days: to staff those of themselves, to admins those of everybody.
+/// Reports the pings of the last [`REPORTED`]: to staff those of themselves, to people who may set the guard also those
+/// of everybody.
 pub(in crate::desk) fn report(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let is_admin = plan.may(actor.person, Right::GuardSet);
     let (counted, here) =
@@ -510,8 +517,8 @@ pub(in crate::desk) fn set_mode(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Ar
     plan.end(Outcome::Done(None))
 }
 
-/// Tells each of these members of the staff how the guard works. The messages are spaced out, so that other messages
-/// need not wait for them.
+/// Tells each of these members of the staff how the guard works. The messages are sent [`TOLD_EVERY`] apart, so that
+/// other messages need not wait behind them.
 fn tell_staff(plan: &mut Plan<'_>, untold: &[PersonRef]) {
     let now = plan.desk.now;
     for (number, who) in (0..).zip(untold) {
@@ -524,8 +531,8 @@ fn tell_staff(plan: &mut Plan<'_>, untold: &[PersonRef]) {
     }
 }
 
-/// Switches the guard for one person in a channel. For staff: whether pings of them pass. For others: whether they may
-/// be asked.
+/// Switches the guard on or off for one person in a channel: for staff whether it looks at pings of them, for others
+/// whether it may ask them.
 pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let rules = &plan.desk.rules;
     let Some(place) = actor.place.filter(|place| !place.is_direct() && !rules.is_triage(place)) else {
@@ -535,7 +542,8 @@ pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Ar
     let is_left_alone = args.text("guarded") == "off";
     let is_staff = plan.desk.roster.is_staff(actor.person, at);
     for who in plan.desk.roster.accounts(&actor.person.who) {
-        // Both are written, since somebody may join or leave the staff: each has an effect only while it fits.
+        // Both settings are written, since the person may join or leave the staff later. `WantPings` has an effect only
+        // for staff, and `OptOut` only for others.
         plan.change(Change::WantPings { who: who.clone(), place: place.clone(), is_on: is_left_alone, at });
         plan.change(Change::OptOut { who, place: place.clone(), is_out: is_left_alone, at });
     }
@@ -543,7 +551,7 @@ pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Ar
     plan.end(Outcome::Done(None))
 }
 
-/// Sets until when a member of the staff is away.
+/// Records until when a member of the staff is away.
 pub(in crate::desk) fn be_away(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let Some(until) = args.date("until") else { return refuse(plan, actor, text::until_when()) };
     for who in plan.desk.roster.accounts(&actor.person.who) {
@@ -554,7 +562,7 @@ pub(in crate::desk) fn be_away(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Arg
     plan.end(Outcome::Done(None))
 }
 
-/// Writes that a member of the staff is back.
+/// Records that a member of the staff is back.
 pub(in crate::desk) fn be_back(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, _: &Sees) -> Decision {
     for who in plan.desk.roster.accounts(&actor.person.who) {
         plan.change(Change::BeAway { who, until: None });
@@ -563,7 +571,7 @@ pub(in crate::desk) fn be_back(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
     plan.end(Outcome::Done(None))
 }
 
-/// Explains to an agent how the guard ruled about a message.
+/// Explains to an agent the guard's ruling about a message.
 pub(in crate::desk) fn explain_link(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Sees::Ping(Some(ping), _) = sees else { return refuse(plan, actor, text::no_ping_there()) };
     answer(&mut plan, actor, text::explained(ping));

@@ -1,4 +1,5 @@
-//! The guard: a person who pings staff with a request is offered the desk, so that the staff are not interrupted.
+//! The guard: finds messages that ping staff with a request for help, and offers their authors the desk, so that staff
+//! are not interrupted.
 
 pub(in crate::desk) mod acts;
 pub(in crate::desk) mod decide;

@@ -1,4 +1,4 @@
-//! Pings of staff in the database: who pinged whom, and what became of it. Words are not kept.
+//! Pings of staff, and the guard's settings of channels and people, in the database. The words of a ping are not kept.
 
 use std::collections::HashSet;
 
@@ -18,12 +18,10 @@ use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, Text, Tx, channels, statement};
 
 texts! {
-    /// A ping.
     PING = Text::both(
         "SELECT id, author, at_ms, told_at_ms, mode, ruling, ending, message_json, place_json, staff_json, judged_json, \
          ticket FROM pings WHERE id = $1"
     );
-    /// Inserts or updates a ping.
     KEEP = Text::both(
         "INSERT INTO pings (id, author, at_ms, told_at_ms, mode, ruling, ending, message_json, place_json, staff_json, \
          judged_json, ticket) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO UPDATE SET \
@@ -34,38 +32,36 @@ texts! {
     ADDRESS = Text::both("UPDATE pings SET ending = $2 WHERE id = $1");
     /// When an author was last told about a ping of theirs.
     LAST_TOLD = Text::both("SELECT max(told_at_ms) AS told_at_ms FROM pings WHERE author = $1");
-    /// Whether an author is left alone with these staff, having said of a ping of theirs that it was no request.
+    /// Whether an author is not to be asked about pings of a member of the staff, for now.
     QUIET = Text::both("SELECT 1 AS found FROM ping_quiet WHERE author = $1 AND staff = $2 AND until_ms > $3");
-    /// Leaves an author alone with these staff for a while.
+    /// Stores until when an author is not asked about pings of a member of the staff.
     LEAVE_ALONE = Text::both(
         "INSERT INTO ping_quiet (author, staff, until_ms) VALUES ($1, $2, $3) \
          ON CONFLICT (author, staff) DO UPDATE SET until_ms = excluded.until_ms"
     );
     /// Whether a person does not want to be asked in a channel.
     OUT = Text::both("SELECT 1 AS found FROM guard_out WHERE person = $1 AND channel = $2");
-    /// Writes that a person does not want to be asked in a channel.
+    /// Records that a person does not want to be asked in a channel.
     OPT_OUT = Text::both(
         "INSERT INTO guard_out (person, channel, at_ms) VALUES ($1, $2, $3) ON CONFLICT (person, channel) DO NOTHING"
     );
-    /// Writes that a person may be asked in a channel again.
+    /// Records that a person may be asked in a channel again.
     OPT_IN = Text::both("DELETE FROM guard_out WHERE person = $1 AND channel = $2");
     /// The newest pings since a moment, with what became of them.
     SINCE = Text::both(
         "SELECT ruling, ending, told_at_ms, staff_json, place_json, message_json FROM pings WHERE at_ms >= $1 \
          ORDER BY at_ms DESC LIMIT $2"
     );
-    /// The guard mode that was set for a channel.
     MODE = Text::both("SELECT mode FROM guard_modes WHERE channel = $1");
-    /// Sets the guard mode of a channel.
     SET_MODE = Text::both(
         "INSERT INTO guard_modes (channel, mode, at_ms) VALUES ($1, $2, $3) \
          ON CONFLICT (channel) DO UPDATE SET mode = excluded.mode, at_ms = excluded.at_ms"
     );
-    /// Removes the guard mode of a channel, so that the settings apply.
+    /// Removes the guard mode that a command has set for a channel, so that the settings apply.
     UNSET_MODE = Text::both("DELETE FROM guard_modes WHERE channel = $1");
     /// The guard mode that was last announced in a channel.
     ANNOUNCED = Text::both("SELECT mode FROM guard_announced WHERE channel = $1");
-    /// Writes that a guard mode is announced in a channel.
+    /// Records that a guard mode is announced in a channel. Changes no row if that mode was announced last.
     ANNOUNCE = Text::both(
         "INSERT INTO guard_announced (channel, mode, at_ms) VALUES ($1, $2, $3) \
          ON CONFLICT (channel) DO UPDATE SET mode = excluded.mode, at_ms = excluded.at_ms \
@@ -73,57 +69,56 @@ texts! {
     );
     /// Whether a member of the staff wants to be pinged in a channel.
     WANTED = Text::both("SELECT 1 AS found FROM guard_wanted WHERE person = $1 AND channel = $2");
-    /// Writes that a member of the staff wants to be pinged in a channel.
+    /// Records that a member of the staff wants to be pinged in a channel.
     WANT = Text::both(
         "INSERT INTO guard_wanted (person, channel, at_ms) VALUES ($1, $2, $3) ON CONFLICT (person, channel) DO NOTHING"
     );
-    /// Writes that a member of the staff no longer wants to be pinged in a channel.
+    /// Records that a member of the staff no longer wants to be pinged in a channel.
     UNWANT = Text::both("DELETE FROM guard_wanted WHERE person = $1 AND channel = $2");
-    /// Until when a member of the staff is away.
+    /// Until when a member of the staff is away, if they are away now.
     AWAY = Text::both("SELECT until_ms FROM guard_away WHERE person = $1 AND until_ms > $2");
-    /// Sets until when a member of the staff is away.
     BE_AWAY = Text::both(
         "INSERT INTO guard_away (person, until_ms) VALUES ($1, $2) \
          ON CONFLICT (person) DO UPDATE SET until_ms = excluded.until_ms"
     );
-    /// Writes that a member of the staff is back.
+    /// Records that a member of the staff is back.
     BE_BACK = Text::both("DELETE FROM guard_away WHERE person = $1");
     /// Deletes the absence of an erased account.
     FORGET_AWAY = Text::both("DELETE FROM guard_away WHERE person = $1 RETURNING person");
     /// Whether a member of the staff was told how the guard works.
     TOLD = Text::both("SELECT 1 AS found FROM guard_told WHERE person = $1");
-    /// Writes that a member of the staff was told how the guard works.
+    /// Records that a member of the staff was told how the guard works. Changes no row if they were told before.
     TELL = Text::both("INSERT INTO guard_told (person, at_ms) VALUES ($1, $2) ON CONFLICT (person) DO NOTHING");
     /// Deletes the channels in which an account wants to be pinged.
     FORGET_WANTED = Text::both("DELETE FROM guard_wanted WHERE person = $1 RETURNING person");
-    /// Deletes the note that an account was told how the guard works.
+    /// Deletes the record that an account was told how the guard works.
     FORGET_TOLD = Text::both("DELETE FROM guard_told WHERE person = $1 RETURNING person");
     /// Deletes absences that are over.
     TIDY_AWAY = Text::both("DELETE FROM guard_away WHERE until_ms < $1");
-    /// Replaces the author of pings.
+    /// Replaces the author of an account's pings by an alias.
     RENAME_AUTHOR = Text::both("UPDATE pings SET author = $2 WHERE author = $1 RETURNING id");
-    /// Replaces an account among the staff that pings name.
+    /// Replaces an account by an alias among the staff of pings.
     RENAME_STAFF = Text::both(
         "UPDATE pings SET staff_json = replace(staff_json, $2, $3) WHERE at_ms >= $1 AND staff_json LIKE $4 RETURNING id"
     );
-    /// Deletes with whom an author is left alone.
+    /// Deletes the staff about whom an account is not to be asked.
     FORGET_QUIET_OF = Text::both("DELETE FROM ping_quiet WHERE author = $1 RETURNING author");
-    /// Deletes who is left alone with an account.
+    /// Deletes the authors who are not to be asked about pings of an account.
     FORGET_QUIET_WITH = Text::both("DELETE FROM ping_quiet WHERE staff = $1 RETURNING author");
     /// Deletes the channels in which an account does not want to be asked.
     FORGET_OUT = Text::both("DELETE FROM guard_out WHERE person = $1 RETURNING person");
-    /// Deletes the pings from before a moment.
+    /// Deletes pings from before a moment.
     TIDY = Text::both("DELETE FROM pings WHERE at_ms < $1");
-    /// Deletes who is no longer left alone.
+    /// Deletes the entries by which authors were not to be asked and that are over.
     TIDY_QUIET = Text::both("DELETE FROM ping_quiet WHERE until_ms < $1");
 }
 
-/// How many of the people that one message pings are looked up.
+/// For how many of the staff that one message pings absences and exceptions are read.
 const STAFF_ASKED: usize = 10;
 /// How many pings a report counts at most.
 const REPORTED: i64 = 10_000;
 
-/// The classifier's result for a ping, as stored.
+/// The classifier's result for a ping, as the column `judged_json` holds it.
 #[derive(Serialize, Deserialize)]
 struct Judged {
     probability: Option<f32>,
@@ -133,17 +128,14 @@ struct Judged {
 /// A ping as a report counts it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Counted {
-    /// The guard's ruling.
     pub ruling: Ruling,
     /// What became of the ping.
     pub end: Option<End>,
-    /// Whether its author was told.
+    /// Whether its author was asked, or told that the ping became a request.
     pub told: bool,
     /// The staff who were pinged.
     pub staff: Vec<String>,
-    /// The place of the message.
     pub place: Place,
-    /// The message.
     pub message: MessageRef,
 }
 
@@ -168,7 +160,7 @@ pub fn keep(tx: &mut dyn Tx, ping: &Ping) -> Result<(), StoreError> {
     tx.write(judged.bind(ping.ticket.as_ref().map(ToString::to_string)))
 }
 
-/// Writes that an edit addressed the message of this ping, if there is one, to the desk.
+/// Records that an edit of this ping's message addressed the desk. Does nothing if there is no such ping.
 ///
 /// # Errors
 /// If the database is away.
@@ -191,7 +183,7 @@ pub async fn pinged(
     let mut known = Pinged { staff, mode, is_wanted: true, ..Pinged::default() };
     known.announced = announced(ask, &said.place).await?;
     if speaks(mode) && access(ask, &said.place).await? == Some(Access::Closed) {
-        // Nobody there could be told what the guard does.
+        // The bot cannot write there, so it could neither announce the mode nor ask anybody.
         known.mode = GuardMode::Observe;
     } else if speaks(mode) && is_news(known.announced, mode) {
         known.untold = untold(ask, roster, now).await?;
@@ -225,7 +217,7 @@ pub async fn pinged(
     Ok(known)
 }
 
-/// Leaves the author of a ping alone with these staff until a moment.
+/// Stores until when an author is not asked about pings of a member of the staff, or of a group.
 ///
 /// # Errors
 /// If the database is away.
@@ -233,7 +225,7 @@ pub fn leave_alone(tx: &mut dyn Tx, author: &PersonRef, staff: &str, until: Time
     tx.write(statement(LEAVE_ALONE).bind(author.to_string()).bind(staff).bind(ms(until)))
 }
 
-/// Sets whether a person may be asked in the channel of this place.
+/// Stores whether a person may be asked in the channel of this place. `is_out`: not to be asked.
 ///
 /// # Errors
 /// If the database is away.
@@ -267,7 +259,7 @@ async fn set_mode(ask: &mut dyn Ask, place: &Place) -> Result<Option<GuardMode>,
     Ok(ask.one(statement(MODE).bind(channel_of(place)), read).await?.flatten())
 }
 
-/// Reads what is needed to set the guard mode of a place.
+/// Reads the data needed to set the guard mode of a place.
 ///
 /// # Errors
 /// If the database is away.
@@ -280,7 +272,7 @@ pub async fn setting(ask: &mut dyn Ask, place: &Place, roster: &Roster, now: Tim
     Ok(Setting { mode, announced, untold: untold(ask, roster, now).await?, is_deaf })
 }
 
-/// What the bot may do in the channel of this place, if that is known.
+/// Returns the bot's access to the channel of this place, if the platform has reported it.
 async fn access(ask: &mut dyn Ask, place: &Place) -> Result<Option<Access>, StoreError> {
     let channel = place.open_channel();
     let known = channels::these(ask, std::slice::from_ref(&channel)).await?.remove(&channel);
@@ -294,7 +286,8 @@ async fn announced(ask: &mut dyn Ask, place: &Place) -> Result<GuardMode, StoreE
     Ok(ask.one(statement(ANNOUNCED).bind(channel_of(place)), read).await?.flatten().unwrap_or(GuardMode::Observe))
 }
 
-/// Writes that a guard mode is announced in a channel. A conflict if another transaction has just announced it.
+/// Records that a guard mode is announced in a channel. Conflicts if another transaction has just announced the same
+/// mode.
 ///
 /// # Errors
 /// If the database is away.
@@ -321,7 +314,7 @@ async fn untold(ask: &mut dyn Ask, roster: &Roster, now: Timestamp) -> Result<Ve
     Ok(untold)
 }
 
-/// Sets the guard mode of a place. `None`: the settings apply.
+/// Stores the guard mode that a command sets for the channel of a place. `None`: the settings apply.
 ///
 /// # Errors
 /// If the database is away.
@@ -332,7 +325,7 @@ pub fn put_mode(tx: &mut dyn Tx, place: &Place, mode: Option<GuardMode>, now: Ti
     }
 }
 
-/// Sets whether a member of the staff wants to be pinged in the channel of this place.
+/// Stores whether a member of the staff wants to be pinged in the channel of this place.
 ///
 /// # Errors
 /// If the database is away.
@@ -343,7 +336,7 @@ pub fn want(tx: &mut dyn Tx, who: &PersonRef, place: &Place, is_on: bool, now: T
     }
 }
 
-/// Sets until when a member of the staff is away. `None`: the person is back.
+/// Stores until when a member of the staff is away. `None`: the person is back.
 ///
 /// # Errors
 /// If the database is away.
@@ -354,7 +347,7 @@ pub fn be_away(tx: &mut dyn Tx, who: &PersonRef, until: Option<Timestamp>) -> Re
     }
 }
 
-/// Writes that a member of the staff was told how the guard works. A conflict if they were told before.
+/// Records that a member of the staff was told how the guard works. Conflicts if they were told before.
 ///
 /// # Errors
 /// If the database is away.
@@ -362,7 +355,7 @@ pub fn told(tx: &mut dyn Tx, who: &PersonRef, now: Timestamp) -> Result<(), Stor
     tx.write(statement(TELL).bind(who.to_string()).bind(ms(now)).or_conflict())
 }
 
-/// Reads the newest pings since this moment, newest first.
+/// Reads the pings since this moment, newest first, 10,000 at most.
 ///
 /// # Errors
 /// If the database is away.
@@ -380,15 +373,15 @@ pub async fn counted(ask: &mut dyn Ask, since: Timestamp) -> Result<Vec<Counted>
     ask.all(statement(SINCE).bind(ms(since)).bind(REPORTED), read).await
 }
 
-/// Puts an alias in the place of an account, and deletes with whom and where it is left alone. Returns the number of
-/// rows.
+/// Replaces an account by an alias in the pings, and deletes the guard's settings and exceptions of the account.
+/// Returns the number of rows.
 ///
 /// # Errors
 /// If the database is away.
 pub async fn forget_of(tx: &mut dyn Tx, account: &PersonRef, alias: &PersonRef) -> Result<u64, StoreError> {
     let (account_text, alias) = (account.to_string(), alias.to_string());
     let authored = tx.rows(statement(RENAME_AUTHOR).bind(&account_text).bind(&alias)).await?.len();
-    // The condition on the time makes the database use the index by age.
+    // The condition on the time is always true. It makes the database use the index by time.
     let named = statement(RENAME_STAFF).bind(i64::MIN).bind(format!("\"{account_text}\"")).bind(format!("\"{alias}\""));
     let named = tx.rows(named.bind(account_anywhere(account)?)).await?.len();
     let quiet = tx.rows(statement(FORGET_QUIET_OF).bind(&account_text)).await?.len()
@@ -400,7 +393,8 @@ pub async fn forget_of(tx: &mut dyn Tx, account: &PersonRef, alias: &PersonRef) 
     Ok((authored + named + quiet + own) as u64)
 }
 
-/// Deletes the pings from before `then`, and absences and exceptions that are over.
+/// Deletes pings from before `then`. Also deletes absences that are over, and expired entries by which authors are not
+/// asked.
 ///
 /// # Errors
 /// If the database is away.
@@ -410,7 +404,7 @@ pub fn tidy(tx: &mut dyn Tx, then: Timestamp, now: Timestamp) -> Result<(), Stor
     tx.write(statement(TIDY).bind(ms(then)))
 }
 
-/// Returns the accounts of a member of the staff, as pings name them. A group has none.
+/// Returns all accounts of a member of the staff, in the format of [`Ping::staff`]. A group has none.
 fn accounts(roster: &Roster, staff: &str) -> Vec<String> {
     let person = staff.parse::<PersonRef>().ok();
     person.iter().flat_map(|person| roster.accounts(person)).map(|account| account.to_string()).collect()

@@ -1,4 +1,4 @@
-//! Pings of staff, and the guard's rulings about them: pure.
+//! Pings of staff, the guard's rulings about them, and the context of a ping for the classifier: pure.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -12,47 +12,40 @@ use crate::domain::ids::{MessageRef, Person, PersonRef, PingId, Place, PlatformN
 use crate::domain::permission::{GroupRef, Roster};
 use crate::domain::rules::{GuardMode, Rules};
 
-/// How many messages before a ping are read.
+/// How many messages before a ping are read to judge it.
 pub const LOOKED_BACK: u8 = 15;
 
-/// Tells requests for help from other talk. `None` if its model cannot be read, which a test excludes; then no message
-/// counts as a request.
+/// The built-in classifier, which tells requests for help from other talk. `None` if its model cannot be read (a test
+/// makes sure that it can): then no message counts as a request.
 pub static CLASSIFIER: LazyLock<Option<Classifier>> = LazyLock::new(|| Classifier::built_in().ok());
 
 /// A message that pings staff.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ping {
-    /// Its id.
     pub id: PingId,
-    /// The message.
     pub message: MessageRef,
-    /// The place of the message.
     pub place: Place,
-    /// The author.
     pub author: PersonRef,
     /// The staff who are pinged: accounts, and groups as the settings write them.
     pub staff: Vec<String>,
-    /// When it was written.
     pub at: Timestamp,
     /// The guard mode of the place when the ping was written.
     pub mode: GuardMode,
     /// The probability that the message asks for help, given the messages before it.
     pub probability: Option<f32>,
-    /// The strongest reasons for or against that.
+    /// The strongest reasons for and against a request.
     pub why: Vec<Reason>,
-    /// The guard's ruling.
     pub ruling: Ruling,
-    /// When the author was told.
+    /// When the author was asked, or told that the ping became a request.
     pub told_at: Option<Timestamp>,
     /// What became of the ping.
     pub end: Option<End>,
-    /// The ticket that the ping became.
     pub ticket: Option<TicketKey>,
 }
 
 impl Ping {
-    /// Returns the names to count in the metrics when the ping is kept: the ruling, if it is new, and what became of
-    /// the ping.
+    /// Returns what to count in the metrics when the ping is written: the name of the ruling, if it is new, and the
+    /// names of what became of the ping.
     #[must_use]
     pub fn counts(&self) -> (Option<&'static str>, Vec<&'static str>) {
         let is_judged = self.ruling != Ruling::Waiting && matches!(self.end, None | Some(End::Routed));
@@ -62,7 +55,7 @@ impl Ping {
     }
 }
 
-/// Declares an enum whose values have names in the database.
+/// Declares an enum whose variants have names in the database.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $one:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -80,7 +73,7 @@ macro_rules! named {
                 }
             }
 
-            /// Returns the value of this name.
+            /// Returns the variant of this name.
             #[must_use]
             pub fn named(name: &str) -> Option<Self> {
                 match name {
@@ -95,31 +88,31 @@ macro_rules! named {
 named! {
     /// The guard's ruling about a ping.
     Ruling {
-        /// The ruling waits for the messages before the ping, which are being read.
+        /// No ruling yet: the messages before the ping are being read.
         Waiting = "waiting",
         /// The message asks for help.
         Request = "request",
         /// The message asks for help, and there is a request already.
         WithDesk = "with_desk",
-        /// The message is talk.
+        /// The message does not ask for help, or no longer pings staff.
         Talk = "talk",
         /// The message answers a message of the person that it pings.
         Answer = "answer",
-        /// A person that is pinged takes part in the conversation.
+        /// A person who is pinged takes part in the conversation.
         TakesPart = "takes_part",
-        /// The author has said of a similar ping that it was no request.
+        /// The author has dismissed an earlier ping of some of these staff as no request.
         Quiet = "quiet",
         /// The author does not want to be asked in this channel.
         OptedOut = "opted_out",
-        /// The author was told about another ping a moment ago.
+        /// The author was asked or told about another ping less than `guard.notice_every` ago.
         Recently = "recently",
         /// The people who are pinged want to be pinged in this channel.
         Wanted = "wanted",
         /// A person who is pinged is on call, and the message is about an announced outage.
         OnCall = "on_call",
-        /// The message was written in hours in which the guard lets pings pass.
+        /// The message was written in hours in which the guard lets pings pass (`guard.exempt_hours`).
         Hours = "hours",
-        /// The messages before it could not be read, or not in time.
+        /// The ping is too old, or it and the messages before it could not be read in time.
         Unread = "unread",
     }
 }
@@ -133,9 +126,9 @@ named! {
         Urgent = "urgent",
         /// The guard made it a request.
         Routed = "routed",
-        /// The author said that it is no request.
+        /// The author dismissed it as no request, or undid the request that it became.
         Dismissed = "dismissed",
-        /// The author addressed the desk by an edit of the message.
+        /// The author edited the message so that it addresses the desk.
         Addressed = "addressed",
     }
 }
@@ -145,62 +138,62 @@ named! {
 pub struct Pinged {
     /// The staff who are pinged: accounts, and groups as the settings write them.
     pub staff: Vec<String>,
-    /// When the author was last told about a ping of theirs, in any place.
+    /// When the author was last asked about a ping of theirs, or told what became of it, in any place.
     pub told_at: Option<Timestamp>,
-    /// Whether the author is left alone, having said of a ping of these people that it was no request.
+    /// Whether the author is not to be asked, having lately dismissed a ping of any of these staff as no request.
     pub is_quiet: bool,
     /// Whether the author does not want to be asked in this channel.
     pub is_out: bool,
-    /// The guard mode of the place.
+    /// The guard mode of the place. Where the bot cannot write, a mode in which the guard speaks becomes `Observe`.
     pub mode: GuardMode,
     /// The guard mode that was last announced there.
     pub announced: GuardMode,
-    /// Accounts of the staff who were not told yet how the guard works. Only filled if the mode is to be announced
-    /// there.
+    /// One account of each member of the staff who was not told yet how the guard works. Only filled if the mode is to
+    /// be announced there.
     pub untold: Vec<PersonRef>,
     /// Whether all people who are pinged want to be pinged in this channel.
     pub is_wanted: bool,
     /// When the first of the people who are pinged comes back. `None` if any of them is not away.
     pub away_until: Option<Timestamp>,
-    /// Who is on call.
     pub on_call: Vec<OnCall>,
-    /// Whether one of the people who are pinged is on call, and the words are about an announced outage.
+    /// Whether one of the people who are pinged is on call, and the message names a service with a running outage.
     pub is_about_outage: bool,
 }
 
-/// What is needed to set the guard mode of a channel.
+/// The data needed to set the guard mode of a channel.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Setting {
-    /// The mode that a command has set before.
+    /// The mode that a command has set there before.
     pub mode: Option<GuardMode>,
     /// The mode that was last announced there.
     pub announced: GuardMode,
-    /// Accounts of the staff who were not told yet how the guard works.
+    /// One account of each member of the staff who was not told yet how the guard works.
     pub untold: Vec<PersonRef>,
     /// Whether the bot is known to be unable to read or write in the channel.
     pub is_deaf: bool,
 }
 
-/// Whether a change of mode is announced: in at least one of the two modes, the guard speaks to people who ping staff.
+/// Whether a change of the guard mode is announced in the channel. It is if the guard speaks to people in the old or in
+/// the new mode.
 #[must_use]
 pub fn is_news(before: GuardMode, after: GuardMode) -> bool {
     after != before && (speaks(after) || speaks(before))
 }
 
-/// Whether the guard speaks, in this mode, to people who ping staff with a request.
+/// Whether the guard speaks to people in this mode, rather than only counting their pings.
 #[must_use]
 pub const fn speaks(mode: GuardMode) -> bool {
     matches!(mode, GuardMode::Nudge | GuardMode::Route)
 }
 
-/// Returns the name of a channel as the settings write it: platform and id.
+/// Returns the name of a place's channel as the settings write it, such as `slack:C0123`.
 #[must_use]
 pub fn channel_of(place: &Place) -> String {
     format!("{}:{}", place.platform(), place.channel())
 }
 
-/// Returns the staff that a message pings: by its own words, outside of quotations and code, or by being an answer to
-/// them.
+/// Returns the staff that a message pings: by a mention outside of quotations and code, or as an answer that notifies
+/// them. The author is left out.
 #[must_use]
 pub fn staff_pinged(said: &Said, roster: &Roster, now: Timestamp) -> Vec<String> {
     let named = named(said);
@@ -246,10 +239,11 @@ fn named(said: &Said) -> HashSet<&str> {
 
 /// Returns the words without quoted lines and code.
 fn own_words(text: &str) -> String {
-    // On Discord `>>>` quotes everything that follows.
+    // On Discord, `>>>` at the start of a line quotes everything that follows.
     let said = text.lines().take_while(|line| !line.trim_start().starts_with(">>>"));
     let unquoted = said.filter(|line| !line.trim_start().starts_with('>')).collect::<Vec<_>>().join("\n");
-    // Odd pieces between ticks are code, first of blocks, then within lines. An unpaired tick does not begin code.
+    // Split at ticks, every second piece is code: first for blocks, then within each line. The last piece is never
+    // code, since an unpaired tick does not begin any.
     let outside = |text: &str, tick: &str| {
         let pieces: Vec<&str> = text.split(tick).collect();
         let last = pieces.len() - 1;
@@ -260,7 +254,8 @@ fn own_words(text: &str) -> String {
     without_blocks.lines().map(|line| outside(line, "`")).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns the words for the classifier. Names of people and groups are replaced by a placeholder.
+/// Returns the words for the classifier: the names of mentioned people and groups are replaced by the placeholder
+/// `<@U>`.
 #[must_use]
 pub fn judged_words(said: &Said) -> String {
     let mut names: Vec<&str> = said.mentions.iter().map(|person| person.name.as_str()).collect();
@@ -270,8 +265,8 @@ pub fn judged_words(said: &Said) -> String {
     names.iter().fold(said.text.clone(), |text, name| text.replace(&format!("@{name}"), "<@U>"))
 }
 
-/// Returns what the classifier counts of the messages before a ping within the talk window, and whether a person who is
-/// pinged takes part in the conversation.
+/// Returns the classifier's context of a ping, from the messages before it within `guard.talk_window`, and whether a
+/// person who is pinged takes part in the conversation.
 #[must_use]
 pub fn context(ping: &Ping, before: &[Said], roster: &Roster, rules: &Rules) -> (Context, bool) {
     let account = |who: &PersonRef| who.to_string();
@@ -280,7 +275,7 @@ pub fn context(ping: &Ping, before: &[Said], roster: &Roster, rules: &Rules) -> 
     let is_pinged = |person: &Person| {
         ping.staff.contains(&account(&person.who)) || (pings_a_group && roster.is_staff(person, ping.at))
     };
-    // The author of a thread's root takes part in the thread, however old it is.
+    // The author of a thread's root takes part in the thread, even if the root is older than the talk window.
     let root = before.iter().find(|said| Some(said.message.id.as_str()) == ping.place.root());
     let is_their_thread = root.is_some_and(|said| is_pinged(&said.author));
     let since = ping.at.checked_sub(rules.guard.talk_window).unwrap_or(Timestamp::MIN);
@@ -290,7 +285,8 @@ pub fn context(ping: &Ping, before: &[Said], roster: &Roster, rules: &Rules) -> 
         u8::try_from(before.iter().filter(|said| is(&said.author)).count()).unwrap_or(u8::MAX)
     };
     let of_mentioned = count(&is_pinged);
-    // A person who has only written into the channel takes part in no conversation.
+    // The author is in a conversation if they named or answered a person who wrote lately, or if somebody named or
+    // answered them. To have written into the channel is not enough.
     let spoke = |who: &Person| before.iter().any(|said| roster.same(&said.author.who, &who.who));
     let is_heard = before.iter().any(|said| {
         let mut named = said.mentions.iter().chain(&said.notifies);
@@ -308,7 +304,8 @@ pub fn context(ping: &Ping, before: &[Said], roster: &Roster, rules: &Rules) -> 
         quiet_minutes: u8::try_from(quiet).unwrap_or(60),
     };
     let lately = || before.iter().filter(|said| is_pinged(&said.author));
-    // In a thread everybody talks with everybody. In a channel only people who name or answer each other do.
+    // In a thread, whoever has written takes part. In a channel, a pinged person takes part only by naming or answering
+    // the author.
     let takes_part = match ping.place.root() {
         Some(_) => is_their_thread || lately().next().is_some(),
         None => lately().any(|said| said.mentions.iter().chain(&said.notifies).any(is_author)),
@@ -355,8 +352,8 @@ mod tests {
     fn a_mention_counts_outside_of_quotations_and_code() {
         assert_eq!(pinged("@Mia can you help?"), ["slack:U1"]);
         assert_eq!(pinged("@Mia Wong and @it-desk, please"), ["slack:U2", "slack:group:S1"]);
-        assert_eq!(pinged("I`m stuck @Mia, can you help?"), ["slack:U1"], "a tick by itself is none of code");
-        assert_eq!(pinged("> @Mia said so\n@Mia Wong please"), ["slack:U2"], "a name may begin like another");
+        assert_eq!(pinged("I`m stuck @Mia, can you help?"), ["slack:U1"], "a single tick does not begin code");
+        assert_eq!(pinged("> @Mia said so\n@Mia Wong please"), ["slack:U2"], "a name may begin another");
         for nobody in ["", "> @Mia help", "`@Mia`", "```\n@Mia Wong\n```", ">>> one\n@Mia two", "mia wong"] {
             assert_eq!(pinged(nobody), Vec::<String>::new(), "{nobody}");
         }

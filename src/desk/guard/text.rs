@@ -1,4 +1,4 @@
-//! What the bot says about pings of staff.
+//! The bot's sentences about pings of staff. Each function returns a message, or a part of one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,15 +17,15 @@ use crate::domain::message::{Control, Line, Message, Span, Tone, said, strong};
 use crate::domain::permission::Roster;
 use crate::domain::rules::GuardMode;
 
-/// Channels and people that a report names.
+/// How many channels, people and messages a report names at most.
 const NAMED: usize = 10;
 
 fn button(spec: &Spec, ping: &PingId) -> Control {
     Control::button(spec.label, ActRef::at_message(spec.act(), ping.as_str())).styled(spec.style)
 }
 
-/// Asks the author of a ping whether the desk may take it. `again`: they were asked before; `away`: all the people whom they ping
-/// are away, the first of them until then; `calls`: somebody is on call.
+/// Asks the author of a ping whether the desk may take it. `again`: the author was asked before. `away`: all pinged
+/// people are away, and this is when the first of them comes back. `calls`: somebody is on call.
 #[must_use]
 pub fn nudge(ping: &Ping, again: bool, away: Option<Timestamp>, calls: bool) -> Message {
     let (people, ping) = (ping.staff.len(), &ping.id);
@@ -48,19 +48,19 @@ pub fn nudge(ping: &Ping, again: bool, away: Option<Timestamp>, calls: bool) -> 
     Message { tone: Tone::Silent, ..Message::new([line]).with(controls) }
 }
 
-/// Who would be called.
+/// Tells the author of a ping which people on call can be called, and how to call them.
 #[must_use]
 pub fn who_is_called(ping: &Ping, on_call: &[OnCall], roster: &Roster) -> Message {
     let mut line = vec![said("I can call ")];
     line.extend(on_call::text::names(on_call, &ping.author, roster));
     line.push(said(if on_call.len() == 1 { ", who is on call. " } else { ", who are on call. " }));
     line.push(said("Press the button and say in a sentence why it can't wait."));
-    // On Slack this takes the place of the question.
+    // On Slack this message replaces the question, so it repeats the question's button.
     let instead = Some(button(&PASS_ON.spec, &ping.id)).filter(|_| ping.ticket.is_none());
     Message::new([Line(line)]).with([button(&CALL.spec, &ping.id)]).with(instead)
 }
 
-/// Nobody is on call any more.
+/// Tells the author of a ping that nobody is on call any more.
 #[must_use]
 pub fn nobody_is_on_call(ping: &Ping) -> Message {
     let offer = Some(button(&PASS_ON.spec, &ping.id)).filter(|_| ping.ticket.is_none());
@@ -68,7 +68,7 @@ pub fn nobody_is_on_call(ping: &Ping) -> Message {
         .with(offer)
 }
 
-/// Whoever is on call was called about this already.
+/// Tells a requester that the people on call have already been called about this ticket.
 #[must_use]
 pub fn was_called(key: &TicketKey) -> Message {
     Message::new([Line(vec![
@@ -78,13 +78,13 @@ pub fn was_called(key: &TicketKey) -> Message {
     ])])
 }
 
-/// What was to be said to whoever is on call was said to nobody.
+/// Tells the author of a ping that nobody was called, since no urgent request was made.
 #[must_use]
 pub fn nobody_was_called() -> Message {
     Message::said("I haven't called anybody.")
 }
 
-/// A request that cannot wait is with the desk; told to its requester.
+/// Tells a requester that the request is with the desk as urgent, and who is called. `reader`: the requester's account.
 #[must_use]
 pub fn is_urgent_at_the_desk(key: &TicketKey, on_call: &[OnCall], reader: &PersonRef, roster: &Roster) -> Message {
     let mut line = vec![said("Your request "), strong(key), said(" is with the desk, marked as urgent")];
@@ -98,7 +98,8 @@ pub fn is_urgent_at_the_desk(key: &TicketKey, on_call: &[OnCall], reader: &Perso
     Message::new([Line(line)])
 }
 
-/// Calls whoever is on call, under a card. `is_nobody`: nobody is on call, on any platform.
+/// Mentions the people on call, under a card. `called`: their accounts on the card's platform. `is_nobody`: nobody is
+/// on call on any platform.
 #[must_use]
 pub fn call(author: &Person, reason: &str, called: &[PersonRef], is_nobody: bool) -> Message {
     let mut line: Vec<Span> = called.iter().flat_map(|who| [Span::Ping(who.clone()), said(" ")]).collect();
@@ -107,7 +108,7 @@ pub fn call(author: &Person, reason: &str, called: &[PersonRef], is_nobody: bool
     Message::new([Line(line), Line(vec![Span::Quoted(reason.to_owned())])])
 }
 
-/// The guard made it a request at once.
+/// Tells the author of a ping that the guard has made it a request.
 #[must_use]
 pub fn routed(ping: &PingId, ticket: &Ticket) -> Message {
     let line = format!("I've passed this on to the desk: it's {} now, and someone there will see it soon.", ticket.key);
@@ -116,7 +117,7 @@ pub fn routed(ping: &PingId, ticket: &Ticket) -> Message {
     Message { tone: Tone::Silent, ..Message::said(line).with([undo, button(&WHY_ASKED.spec, ping)]) }
 }
 
-/// It is a request now, or was one already.
+/// Tells the author of a message that it has become a request.
 #[must_use]
 pub fn is_with_the_desk(key: &TicketKey) -> Message {
     Message::new([Line(vec![
@@ -126,7 +127,7 @@ pub fn is_with_the_desk(key: &TicketKey) -> Message {
     ])])
 }
 
-/// Somebody else has passed a message on; told to its author.
+/// Tells the author of a message that another person has passed it on.
 #[must_use]
 pub fn passed_on_by_another(ticket: &Ticket) -> Message {
     let line = format!(
@@ -136,7 +137,7 @@ pub fn passed_on_by_another(ticket: &Ticket) -> Message {
     Message { tone: Tone::Silent, ..Message::said(line).with([UNDO.spec.button(ticket.tag())]) }
 }
 
-/// It became a request before.
+/// Tells the author of a ping that it has become a request before.
 #[must_use]
 pub fn became(key: &TicketKey) -> Message {
     Message::new([Line(vec![
@@ -146,7 +147,7 @@ pub fn became(key: &TicketKey) -> Message {
     ])])
 }
 
-/// The thread belongs to somebody else's request.
+/// Tells the author of a ping that its thread belongs to another person's request by now.
 #[must_use]
 pub fn thread_of_another() -> Message {
     Message::said(
@@ -155,31 +156,31 @@ pub fn thread_of_another() -> Message {
     )
 }
 
-/// A message holds nothing that can be passed on.
+/// Refuses to pass on a message without words or files.
 #[must_use]
 pub fn nothing_in_it() -> Message {
     Message::said("I can't see any words in that message, so there's nothing to pass on.")
 }
 
-/// A message is not a person's, or gone.
+/// Refuses to pass on a message that is gone or was not written by a person.
 #[must_use]
 pub fn of_no_person() -> Message {
     Message::said("That message is gone, or wasn't written by a person, so there's nothing to pass on.")
 }
 
-/// It is not known which message is meant.
+/// Refuses to pass on a message, since it is not known which one is meant.
 #[must_use]
 pub fn which_message() -> Message {
     Message::said("I don't know which message you mean. Please choose this from the message's own menu.")
 }
 
-/// What is said in the desk's channel is the desk's already.
+/// Refuses to pass on a message from a channel of the desk, where the desk sees it anyway.
 #[must_use]
 pub fn not_from_here() -> Message {
     Message::said("This is the desk's own channel: it already sees what's said here.")
 }
 
-/// Its message was deleted.
+/// Refuses to make a ping a request, since its message is gone.
 #[must_use]
 pub fn is_gone() -> Message {
     Message::said(
@@ -187,7 +188,7 @@ pub fn is_gone() -> Message {
     )
 }
 
-/// Its message cannot be read.
+/// Refuses to pass on a message that the bot cannot read.
 #[must_use]
 pub fn cannot_be_read() -> Message {
     Message::said(
@@ -195,13 +196,13 @@ pub fn cannot_be_read() -> Message {
     )
 }
 
-/// The notice is about somebody else's message.
+/// Refuses an act on a ping by anybody but its author.
 #[must_use]
 pub fn not_yours() -> Message {
     Message::said("Only the person who wrote that message can decide about it. If you need help yourself, mention me.")
 }
 
-/// It was no request.
+/// Confirms that a ping is dismissed. `days`: how long its author is not asked about pings of the same staff.
 #[must_use]
 pub fn is_dismissed(days: u32) -> Message {
     if days == 0 {
@@ -210,7 +211,7 @@ pub fn is_dismissed(days: u32) -> Message {
     Message::said(format!("All right. I won't ask about your messages to them for {days} days."))
 }
 
-/// Somebody is not asked in a channel any more.
+/// Confirms that the person is not asked in this channel any more.
 #[must_use]
 pub fn is_out() -> Message {
     Message::said(
@@ -218,7 +219,7 @@ pub fn is_out() -> Message {
     )
 }
 
-/// Whether somebody who is not of the staff is asked in a channel.
+/// Confirms to a person who is not staff whether the guard asks them in this channel.
 #[must_use]
 pub fn asks_here(is_on: bool) -> Message {
     if is_on {
@@ -229,7 +230,7 @@ pub fn asks_here(is_on: bool) -> Message {
     is_out()
 }
 
-/// Why somebody was asked. `calls`: somebody is on call.
+/// Explains to the author of a ping why they were asked. `calls`: somebody is on call.
 #[must_use]
 pub fn why(ping: &Ping, calls: bool) -> Message {
     let says = |speaks_for: bool| {
@@ -256,13 +257,14 @@ pub fn why(ping: &Ping, calls: bool) -> Message {
             probability * 100.0
         )));
     }
-    // On Slack this takes the place of the question.
+    // On Slack this message replaces the question, so it repeats the question's buttons.
     let urgent = Some(&URGENT.spec).filter(|_| calls);
     let choices = [&PASS_ON.spec, &NO_REQUEST.spec].into_iter().chain(urgent).filter(|_| ping.ticket.is_none());
     Message::new(lines).with(choices.chain([&NOT_HERE.spec]).map(|spec| button(spec, &ping.id)))
 }
 
-/// How often staff were pinged in the last week. Whoever pinged them is not named.
+/// Reports how often staff were pinged in the last seven days, without the names of the authors. `own`: the reader's
+/// accounts. `here`, `elsewhere`: the guard modes of this channel and of the settings.
 #[must_use]
 pub fn report(
     counted: &[Counted],
@@ -281,7 +283,7 @@ pub fn report(
         let mut people: BTreeMap<String, u64> = BTreeMap::new();
         for one in counted {
             *places.entry(&one.place).or_default() += 1;
-            // A person counts once, by whichever account.
+            // A person with several accounts counts once.
             let first = |staff: &String| match staff.parse::<PersonRef>() {
                 Ok(who) if !is_group(staff) => roster.accounts(&who).iter().map(ToString::to_string).min(),
                 _ => Some(staff.clone()),
@@ -321,17 +323,17 @@ pub fn report(
     Message::new(lines)
 }
 
-/// A channel, wherever it is read.
+/// Returns a link to the channel of a place, which can be shown on either platform.
 fn place_of(place: &Place) -> Span {
     Span::In { place: place.open_channel(), label: format!("a channel on {}", place.platform().title()) }
 }
 
-/// Whether staff is a group, as pings name it.
+/// Whether this entry of a ping's staff names a group.
 fn is_group(staff: &str) -> bool {
     staff.contains(":group:") || staff.contains(":role:")
 }
 
-/// What nudging would have asked about where it is only counted.
+/// Returns lines that link to the pings about which the guard would have asked in the mode `Nudge`.
 fn would_have_asked(counted: &[Counted]) -> Vec<Line> {
     let would = |one: &&Counted| one.ruling == Ruling::Request && !one.told;
     let lines: Vec<Line> = counted
@@ -372,7 +374,7 @@ fn tally<'c>(who: &str, counted: impl Iterator<Item = &'c Counted>) -> Line {
     ))
 }
 
-/// A command that is about a channel was given elsewhere.
+/// Refuses a command about a channel that was given in a direct conversation or in a channel of the desk.
 #[must_use]
 pub fn only_where_people_talk() -> Message {
     Message::said(
@@ -380,7 +382,7 @@ pub fn only_where_people_talk() -> Message {
     )
 }
 
-/// The bot hears nothing there.
+/// Refuses to set the guard mode of a channel in which the bot cannot read or write.
 #[must_use]
 pub fn not_in_channel() -> Message {
     Message::said(
@@ -388,7 +390,7 @@ pub fn not_in_channel() -> Message {
     )
 }
 
-/// The settings switch the guard off.
+/// Refuses to set the guard mode of a channel for which the settings switch the guard off.
 #[must_use]
 pub fn is_switched_off() -> Message {
     Message::said(
@@ -397,7 +399,8 @@ pub fn is_switched_off() -> Message {
     )
 }
 
-/// What becomes of pings in a channel from now on, for everybody there. `by`: who set it by a command; else the settings say so.
+/// Announces a new guard mode to everybody in a channel. `by`: the person who set it by a command; `None`: the settings
+/// did.
 #[must_use]
 pub fn from_now_on(mode: GuardMode, by: Option<&str>) -> Message {
     let what = match mode {
@@ -420,7 +423,7 @@ pub fn from_now_on(mode: GuardMode, by: Option<&str>) -> Message {
     Message::new([Line([vec![said(what), said("I never touch anybody's message. ")], by].concat())])
 }
 
-/// What becomes of pings in a channel; told to whoever said so.
+/// Confirms the guard mode of a channel to the person who set it. `is_same`: it was the same before.
 #[must_use]
 pub fn is_set(mode: GuardMode, is_same: bool) -> Message {
     let what = match mode {
@@ -434,7 +437,7 @@ pub fn is_set(mode: GuardMode, is_same: bool) -> Message {
     Message::said(if is_same { format!("As before, {what}.") } else { format!("From now on, {what}.") })
 }
 
-/// How it looks for whoever is protected, and how to be left out.
+/// Tells a member of the staff how the guard works, and which commands change it for them.
 #[must_use]
 pub fn how_it_looks_for_staff() -> Message {
     Message::new([
@@ -449,7 +452,7 @@ pub fn how_it_looks_for_staff() -> Message {
     ])
 }
 
-/// Whether pings of somebody pass in a channel.
+/// Confirms to a member of the staff whether pings of them pass in this channel.
 #[must_use]
 pub fn pings_pass(is_on: bool) -> Message {
     Message::said(if is_on {
@@ -459,13 +462,13 @@ pub fn pings_pass(is_on: bool) -> Message {
     })
 }
 
-/// No moment was given.
+/// Asks for the time until which the person is away.
 #[must_use]
 pub fn until_when() -> Message {
     Message::said("Until when? Say it like “/desk guard away tomorrow 9” or “/desk guard away 2026-12-24”.")
 }
 
-/// Somebody is away from now on.
+/// Confirms that the person is marked as away.
 #[must_use]
 pub fn is_away(until: Timestamp) -> Message {
     Message::new([Line(vec![
@@ -478,13 +481,13 @@ pub fn is_away(until: Timestamp) -> Message {
     ])])
 }
 
-/// Somebody is back.
+/// Confirms that the person is not marked as away.
 #[must_use]
 pub fn is_back() -> Message {
     Message::said("You're not marked as away now, so I don't tell anybody that you are.")
 }
 
-/// A link leads to no message of which something is known.
+/// Says that the link leads to no message that is known as a ping of staff.
 #[must_use]
 pub fn no_ping_there() -> Message {
     Message::said(
@@ -493,7 +496,7 @@ pub fn no_ping_there() -> Message {
     )
 }
 
-/// What was made of a message, and by which rules and figures.
+/// Explains to an agent the guard's ruling about a ping, what became of the ping, and the figures behind the ruling.
 #[must_use]
 pub fn explained(ping: &Ping) -> Message {
     let ruling = match ping.ruling {

@@ -1,4 +1,4 @@
-//! The act by which people ask what the bot can do.
+//! The act `help`.
 
 use super::decide;
 use crate::desk::acts::{Act, acts};

@@ -1,4 +1,4 @@
-//! Decides about the command for help.
+//! Decides about the act `help`: pure.
 
 use super::text;
 use crate::desk::acts::{Actor, answer};

@@ -1,4 +1,5 @@
-//! What the bot can do, told to whoever asks, or asks for something that it does not know.
+//! The text of the help, and answers to commands, forms and buttons that the bot cannot take. Each function returns a
+//! message, or a part of one.
 
 use crate::desk::acts::specs;
 use crate::domain::act::{Fault, On, Spec, Takes, Why};
@@ -6,7 +7,7 @@ use crate::domain::ids::TicketKey;
 use crate::domain::message::{Line, Message, quoted, said, strong};
 use crate::domain::right::Right;
 
-/// What the bot can do.
+/// Lists what the bot can do. `agent`: also what agents can do.
 #[must_use]
 pub fn help(agent: bool) -> Message {
     let mut lines = vec![
@@ -30,7 +31,7 @@ pub fn help(agent: bool) -> Message {
     Message::new(lines)
 }
 
-/// The commands that help whoever asked.
+/// Returns the commands for requesters, each with its purpose.
 fn of_requesters() -> String {
     let written =
         |spec: &Spec| if spec.on == On::Ticket { format!("{} IT-1042", spec.name) } else { spec.name.to_owned() };
@@ -41,14 +42,14 @@ fn of_requesters() -> String {
     commands.collect::<Vec<_>>().join(", ")
 }
 
-/// The commands that agents give by mentioning the bot in a request's thread.
+/// Returns the usage of the commands that agents give by mentioning the bot in a request's thread.
 fn in_threads() -> String {
     let is_one =
         |spec: &&Spec| spec.on == On::Ticket && spec.command.is_some_and(|command| !command.is_plain_in_thread);
     specs().filter(is_one).map(Spec::usage).collect::<Vec<_>>().join(", ")
 }
 
-/// What was filled in cannot be taken: what is wrong with a field, where the platform can say so at the field.
+/// Says what is wrong with the value of a form's field, on platforms that show this at the field.
 #[must_use]
 pub fn faulty_field(fault: &Fault) -> Message {
     Message::said(faulty_words(fault))
@@ -65,10 +66,10 @@ const fn faulty_words(fault: &Fault) -> &'static str {
     }
 }
 
-/// A command is not complete, or says something that its act cannot take.
+/// Refuses a command that lacks an argument, or has one that its act cannot take. Shows how to write the command.
 #[must_use]
 pub fn malformed(spec: &Spec, faults: &[Fault]) -> Message {
-    // A time that cannot be taken is the one thing wrong with a command that is written right.
+    // If a time cannot be taken, the command is otherwise written correctly, so its usage is not shown.
     let time = faults.iter().find_map(|fault| match fault.why {
         Why::NoDate | Why::Past => Some(faulty_words(fault)),
         Why::Missing | Why::NotOffered | Why::NoPerson | Why::NoKey => None,
@@ -76,7 +77,7 @@ pub fn malformed(spec: &Spec, faults: &[Fault]) -> Message {
     if let Some(why) = time {
         return Message::said(format!("{why} Nothing was done."));
     }
-    // What words and times are like needs no telling.
+    // Words and times need no hint.
     let is_told = |takes| !matches!(takes, Takes::Text | Takes::Date | Takes::Future);
     let is_written = !spec.command.is_some_and(|command| command.opens_form);
     let hints = spec.takes.iter().filter(|param| is_written && is_told(param.takes) && !param.hint.is_empty());
@@ -84,13 +85,13 @@ pub fn malformed(spec: &Spec, faults: &[Fault]) -> Message {
     Message::said(format!("Almost there: write it as \"{}\".{hints} /desk help lists what I understand.", spec.usage()))
 }
 
-/// A ticket's key is none.
+/// Refuses a command whose ticket key is malformed.
 #[must_use]
 pub fn no_key() -> Message {
     Message::said("That isn't a key. A key looks like IT-1042, and you'll find it in my answer to the request.")
 }
 
-/// A command is none that is known.
+/// Refuses an unknown command.
 #[must_use]
 pub fn unknown_command() -> Message {
     Message::said(
@@ -99,7 +100,7 @@ pub fn unknown_command() -> Message {
     )
 }
 
-/// A command needs a ticket, and none was named.
+/// Asks for the ticket of a command that names none.
 #[must_use]
 pub fn which_ticket() -> Message {
     Message::said(
@@ -108,19 +109,19 @@ pub fn which_ticket() -> Message {
     )
 }
 
-/// A message belongs to no request (or to none that this person may know of).
+/// Says that a message belongs to no request, or to none that this person may know of.
 #[must_use]
 pub fn no_request_here() -> Message {
     Message::said("I can't find a request for that message. If you need something, mention me or write to me.")
 }
 
-/// What somebody typed into a form that was refused.
+/// Gives back the words that a person typed into a form, since the form was refused.
 #[must_use]
 pub fn your_words(words: &str) -> Message {
     Message::new([Line(vec![said("Nothing was sent. Your words: "), quoted(words)])])
 }
 
-/// There is no such ticket (or none that this person may know of).
+/// Says that there is no such ticket, or none that this person may know of.
 #[must_use]
 pub fn unknown_ticket(key: &TicketKey) -> Message {
     Message::said(format!(
@@ -129,7 +130,7 @@ pub fn unknown_ticket(key: &TicketKey) -> Message {
     ))
 }
 
-/// A button or form belongs to a ticket that is not known, or that this person may not know of.
+/// Refuses a button or form of a ticket that is unknown, or that this person may not know of.
 #[must_use]
 pub fn unknown_subject() -> Message {
     Message::said(
@@ -138,19 +139,19 @@ pub fn unknown_subject() -> Message {
     )
 }
 
-/// The button is of no kind that is known any more.
+/// Refuses a button of an earlier version that this version cannot read.
 #[must_use]
 pub fn unknown_button() -> Message {
     Message::said("That button is out of date. Please write to me instead, or see /desk help.")
 }
 
-/// Whoever works tickets may not do everything.
+/// Tells an agent which right is missing for an act.
 #[must_use]
 pub fn right_is_missing(right: Right) -> Message {
     Message::said(format!("You need the right {} for that. Whoever runs this bot can give it to you.", right.as_str()))
 }
 
-/// A form that shows what there is could not be opened: it could not be read, or has changed since.
+/// Says that a form could not be opened: the values that it shows could not be read, or have changed meanwhile.
 #[must_use]
 pub fn form_not_opened() -> Message {
     Message::said(

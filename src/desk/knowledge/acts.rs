@@ -1,4 +1,4 @@
-//! What people can do with articles.
+//! The acts of finding, reading, sending and judging articles.
 
 use super::decide;
 use crate::desk::acts::{Act, Reads, acts};
@@ -15,7 +15,7 @@ const ARTICLE: Param = Param {
     hint: "The key stands before the title, like KB-7.",
     ..Param::BASE
 };
-/// An act of the requester alone, to a ticket on which something was suggested.
+/// The base of acts that only the requester can do, on a ticket with a suggested article.
 const REQUESTERS: Spec = Spec { may: May::Requester, is_told: true, ..Spec::BASE };
 
 acts! {

@@ -27,10 +27,10 @@ use crate::domain::view::View;
 pub const SUGGEST: &str = "knowledge.suggest";
 /// The name of the call for a search that a person asked for.
 pub const SEARCH: &str = "knowledge.search";
-/// How long a search that a person asked for may take, in milliseconds of real time.
+/// The time limit of a search that a person asked for, in milliseconds of real time.
 const FOUND_WITHIN_MS: u64 = 5_000;
 
-/// Returns the call that searches for articles when a ticket is opened.
+/// Returns the call that searches for articles for a new ticket.
 pub(in crate::desk) fn call(desk: &Desk, ticket: &Ticket) -> Call {
     Call {
         name: SUGGEST.to_owned(),
@@ -39,18 +39,18 @@ pub(in crate::desk) fn call(desk: &Desk, ticket: &Ticket) -> Call {
     }
 }
 
-/// Whether requests from this place start a search for articles.
+/// Whether a request from this place starts a search for articles.
 pub(in crate::desk) fn is_asked(desk: &Desk, origin: &Place) -> bool {
     desk.has_articles && desk.rules.suggestions(origin) != Suggestions::Off
 }
 
-/// Whether a suggestion may be open on this ticket, so that further words of the requester mean that they want a
-/// person.
+/// Whether the requester may have seen a suggestion on this ticket to which they have not reacted. If they write again,
+/// this means that they want a person.
 pub(in crate::desk) fn may_be_open(desk: &Desk, ticket: &Ticket) -> bool {
     ticket.status == Status::New && ticket.answered_at.is_none() && is_asked(desk, &ticket.origin)
 }
 
-/// Writes that the requester wants a person, and brings the held card forward.
+/// Records that the requester wants a person, and sends a card that is held back.
 pub(in crate::desk) fn escalate(plan: &mut Plan<'_>, ticket: &Ticket) {
     if may_be_open(plan.desk, ticket) {
         plan.change(Change::Escalate { ticket: ticket.id, at: plan.desk.now });
@@ -58,8 +58,9 @@ pub(in crate::desk) fn escalate(plan: &mut Plan<'_>, ticket: &Ticket) {
     }
 }
 
-/// Decides about the result of the search for a suggestion: the confirmation is sent with the article, and the card is
-/// held back if the article is likely to help.
+/// Decides about the result of the search for a suggestion: sends the confirmation and the card. If an article is
+/// likely to help and suggestions are shown, the confirmation offers the article, and the card is held back for
+/// `knowledge.hold`, unless the ticket is P1.
 pub(in crate::desk) fn suggested(desk: &Desk, ticket: &Ticket, found: Option<&Answered>) -> Decision {
     let mut plan = Plan::of(desk).on(Some(ticket));
     let rules = &desk.rules.knowledge;
@@ -82,7 +83,7 @@ pub(in crate::desk) fn suggested(desk: &Desk, ticket: &Ticket, found: Option<&An
     let is_held = is_shown && ticket.priority != Priority::P1 && until > desk.now;
     if is_held {
         plan.change(Change::HoldBack { about: ticket.id.into(), view: View::Card, until });
-        // A card that has been tried cannot be held back. It is updated later with the suggestion.
+        // `HoldBack` has no effect on a card that has already been tried. This later update adds the suggestion to it.
         plan.show_cards_at(ticket, Some(until));
     } else {
         plan.show_cards(ticket);
@@ -94,7 +95,7 @@ pub(in crate::desk) fn suggested(desk: &Desk, ticket: &Ticket, found: Option<&An
 /// Answers a search that a person asked for.
 pub(in crate::desk) fn searched(desk: &Desk, search: &Search, found: Option<&Answered>) -> Decision {
     let mut plan = Plan::of(desk);
-    // The words are kept as a draft, so that the person can ask the desk without typing them again.
+    // The words are kept as a draft of the act `ask`, so that the person need not type them again.
     let draft = desk.next.draft.clone();
     let given = Given::from([("text".to_owned(), Value::Text(search.words.clone()))]);
     let (who, does) = (search.who.clone(), ActRef { draft: Some(draft.clone()), ..ActRef::bare(ASK.spec.act()) });
@@ -116,7 +117,7 @@ pub(in crate::desk) fn searched(desk: &Desk, search: &Search, found: Option<&Ans
     plan.end(Outcome::Done(None))
 }
 
-/// Begins a search for articles.
+/// Queues a search for articles, which `searched` answers.
 pub(super) fn search(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let words = args.text("words").to_owned();
     if !plan.desk.has_articles {
@@ -136,7 +137,8 @@ pub(super) fn search(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &See
     plan.end(Outcome::Done(None))
 }
 
-/// Returns the article if this person may read it. Keepers of articles may also read drafts and retired articles.
+/// Returns the article if this person may read it. Agents, and people who may publish articles, may also read drafts,
+/// retired articles and articles for agents.
 fn readable<'s>(plan: &Plan<'_>, person: &Person, sees: &'s Sees) -> Option<&'s Article> {
     let Sees::Article(Some(article), _) = sees else { return None };
     let is_keeper = || plan.is_agent(person) || plan.may(person, Right::ArticlePublish);
@@ -160,7 +162,7 @@ fn suggestion(sees: &Sees) -> Option<&Suggestion> {
     }
 }
 
-/// Shows an article.
+/// Shows an article to the person who asked for it.
 pub(super) fn read(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let (message, outcome) = match readable(&plan, actor.person, sees) {
         Some(article) => (text::article(article), Outcome::Done(None)),
@@ -170,7 +172,7 @@ pub(super) fn read(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
     plan.end(outcome)
 }
 
-/// Shows the requester a suggested article.
+/// Shows the requester the suggested article, and marks it as read.
 pub(super) fn read_suggested(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let Some(article) = readable(plan, deed.actor.person, deed.sees) else {
         return Err(No::Say(text::unknown_article(deed.args.text("article"))));
@@ -199,7 +201,7 @@ pub(super) fn solved(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::changed(after))
 }
 
-/// Ends a suggestion whose requester wants a person.
+/// Records that the requester wants a person instead of the suggested article, and sends the card.
 pub(super) fn person(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let is_open = suggestion(deed.sees).is_some_and(|suggestion| suggestion.open().is_some());
     if !is_open || !deed.ticket.status.is_open() {
@@ -249,7 +251,7 @@ pub(super) fn helpful(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> 
     Ok(Done::told(text::thanks(article, deed.ticket)))
 }
 
-/// Marks an article as not helpful, even if it was retired meanwhile.
+/// Marks an article as not helpful, and sends a card that is held back. Works on a retired article, too.
 pub(super) fn unhelpful(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let article = match deed.sees {
         Sees::Article(Some(article), _) if article.content.audience == Audience::Everyone => article,

@@ -1,4 +1,4 @@
-//! Knowledge: articles, looking for them, and suggesting the one that answers.
+//! Knowledge: searching for articles, suggesting one for a request, and sending one to a requester.
 
 pub(in crate::desk) mod acts;
 pub mod decide;

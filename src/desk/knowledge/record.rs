@@ -1,4 +1,4 @@
-//! Articles in the database.
+//! Articles, suggestions and marks in the database.
 //!
 //! Every change of an article gets the next number of one sequence, in the order of the commits. A process that keeps
 //! an index of articles reads on from the last number that its index holds.
@@ -29,75 +29,71 @@ macro_rules! articles {
 }
 
 texts! {
-    /// Selects an article by its id.
     ARTICLE = Text::both(articles!("WHERE id = $1"));
-    /// An article by its key.
     ARTICLE_BY_KEY = Text::both(articles!("WHERE key = $1"));
-    /// An article by the file that it was imported from.
+    /// Selects an article by the path of the file that it was imported from.
     ARTICLE_BY_PATH = Text::both(articles!("WHERE path = $1"));
-    /// Articles with a greater number, in order.
+    /// Selects the articles with a greater id, in order.
     ARTICLES = Text::both(articles!("WHERE id > $1 ORDER BY id LIMIT $2"));
-    /// Articles that were changed after a change, in the order of their changes.
+    /// Selects the articles with a greater number of their last change, in the order of these numbers.
     CHANGED_ARTICLES = Text::both(articles!("WHERE change > $1 ORDER BY change LIMIT $2"));
     /// The number of the last change of any article.
     LAST_CHANGE = Text::both("SELECT value FROM counters WHERE name = 'article_changes'");
-    /// How many articles have a status.
+    /// Counts the articles with a status.
     COUNT_ARTICLES = Text::both("SELECT count(*) AS articles FROM articles WHERE status = $1");
-    /// Draws the next number of a sequence that grows in the order of commits: the row's lock keeps other transactions
-    /// from drawing until this one has committed.
+    /// Draws the next number of a sequence. The lock of the row keeps other transactions from drawing until this one
+    /// has committed, so numbers grow in the order of the commits.
     DRAW = Text::both("UPDATE counters SET value = value + 1 WHERE name = $1 RETURNING value");
-    /// Skips some numbers of a sequence.
+    /// Advances a sequence by some numbers.
     SKIP = Text::both("UPDATE counters SET value = value + $2 WHERE name = $1");
-    /// Inserts an article under the last change.
+    /// Inserts an article. Its change number is the last one of the sequence, which the same transaction has drawn.
     INSERT_ARTICLE = Text::both(
         "INSERT INTO articles (id, key, status, content_json, owner, owner_json, source, checked_by_json, checked_at_ms, path, \
          version, created_at_ms, changed_at_ms, review_at_ms, imported_json, change) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
          (SELECT value FROM counters WHERE name = 'article_changes'))"
     );
-    /// Updates an article under the last change.
+    /// Updates an article in the same way, if its change number is still the one that was read.
     UPDATE_ARTICLE = Text::both(
         "UPDATE articles SET key = $2, status = $3, content_json = $4, owner = $5, owner_json = $6, source = $7, \
          checked_by_json = $8, checked_at_ms = $9, path = $10, version = $11, created_at_ms = $12, changed_at_ms = $13, \
          review_at_ms = $14, imported_json = $15, change = (SELECT value FROM counters WHERE name = 'article_changes') \
          WHERE id = $1 AND change = $16"
     );
-    /// Inserts a version of an article's content.
     KEEP_VERSION = Text::both(
         "INSERT INTO article_versions (article, version, content_json, by_json, at_ms) VALUES ($1, $2, $3, $4, $5)"
     );
-    /// The versions of an article, newest first.
+    /// Selects the versions of an article, newest first.
     VERSIONS = Text::both(
         "SELECT version, content_json, by_json, at_ms FROM article_versions WHERE article = $1 ORDER BY version DESC LIMIT $2"
     );
-    /// The suggestion on a ticket.
     SUGGESTION = Text::both(
         "SELECT ticket_id, found_json, shown, at_ms, solved_by, escalated_at_ms FROM suggestions WHERE ticket_id = $1"
     );
-    /// Inserts the suggestion on a ticket.
+    /// Inserts the suggestion on a ticket, unless there is one.
     SUGGEST = Text::both(
         "INSERT INTO suggestions (ticket_id, found_json, shown, at_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (ticket_id) DO NOTHING"
     );
-    /// Writes that an article solved a ticket.
+    /// Records that an article solved a ticket.
     SOLVED = Text::both("UPDATE suggestions SET solved_by = $2, escalated_at_ms = NULL WHERE ticket_id = $1");
-    /// Writes that a requester wants a person in spite of the suggested article.
+    /// Records that a requester wants a person, if a suggestion is shown to which they have not reacted.
     ESCALATED = Text::both(
         "UPDATE suggestions SET escalated_at_ms = $2 WHERE ticket_id = $1 AND shown = 1 AND solved_by IS NULL AND escalated_at_ms IS NULL"
     );
-    /// Marks what became of an article on a ticket.
+    /// Inserts a mark of an article on a ticket, unless it is there.
     MARK = Text::both(
         "INSERT INTO article_marks (article, kind, ticket_id, at_ms) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (article, kind, ticket_id) DO NOTHING"
     );
-    /// How many marks of each kind an article has.
+    /// Counts the marks of an article by kind.
     NUMBERS = Text::both("SELECT kind, count(*) AS times FROM article_marks WHERE article = $1 GROUP BY kind");
-    /// Tickets on which an article did not help, the newest first.
+    /// Selects the tickets on which an article did not help, newest first.
     COMPLAINTS = Text::both(
         "SELECT t.key, t.title, m.at_ms FROM article_marks AS m JOIN tickets AS t ON t.id = m.ticket_id \
          WHERE m.article = $1 AND m.kind = 'unhelpful' ORDER BY m.ticket_id DESC LIMIT $2"
     );
-    /// Counts the suggestions since `$1` by what became of them. A request that is quiet since `$2` counts as
-    /// abandoned.
+    /// Counts the suggestions since `$1` by what became of them. A request without activity since `$2` counts as
+    /// abandoned. Suggestions for agents alone count as `none`, which is not reported.
     REPORT = Text::both(
         "SELECT count(CASE WHEN became = 'observed' THEN 1 END) AS observed, \
          count(CASE WHEN became = 'confirmed' THEN 1 END) AS confirmed, \
@@ -114,32 +110,32 @@ texts! {
          ELSE 'open' END AS became \
          FROM suggestions AS s JOIN tickets AS t ON t.id = s.ticket_id WHERE s.at_ms >= $1) AS each_of"
     );
-    /// Drafts, the oldest first.
+    /// Selects drafts, oldest first.
     DRAFTS = Text::both(articles!("WHERE status = 'draft' ORDER BY created_at_ms, id LIMIT $1"));
-    /// Published articles whose review is due, the longest due first.
+    /// Selects published articles whose review is due, the longest overdue first.
     DUE = Text::both(articles!("WHERE status = 'published' AND review_at_ms <= $1 ORDER BY review_at_ms LIMIT $2"));
-    /// Published articles that did not help several requesters since they were last checked.
+    /// Selects published articles that did not help several requesters since their last review, the worst first.
     DISAPPOINTING = Text::both(articles!(
         "WHERE status = 'published' AND disappointed >= $1 ORDER BY disappointed DESC LIMIT $2"
     ));
     /// Locks an article's row until the commit, so that the next count includes the marks that other transactions have
     /// committed.
     HOLD_ARTICLE = Text::both("UPDATE articles SET disappointed = disappointed WHERE id = $1");
-    /// Counts anew for how many requesters an article did not help since it was last checked.
+    /// Counts again on how many tickets an article did not help since its last review.
     DISAPPOINT = Text::both(
         "UPDATE articles SET disappointed = (SELECT count(*) FROM article_marks AS m \
          WHERE m.article = articles.id AND m.kind = 'unhelpful' AND m.at_ms > coalesce(articles.checked_at_ms, 0)) \
          WHERE id = $1"
     );
-    /// All articles, the newest first.
+    /// Selects articles, newest first.
     NEWEST = Text::both(articles!("WHERE id > $1 ORDER BY id DESC LIMIT $2"));
-    /// Articles that an account owns or has checked.
+    /// Selects articles that an account owns or has reviewed. `LIKE` may find others, too.
     ARTICLES_OF = Text::both(
         "SELECT id, owner_json, checked_by_json FROM articles WHERE id > $1 AND (owner_json LIKE $2 OR checked_by_json LIKE $2)"
     );
-    /// Replaces the owner of an article and the person who checked it.
+    /// Replaces the owner and the reviewer of an article.
     REOWN = Text::both("UPDATE articles SET owner = $2, owner_json = $3, checked_by_json = $4, change = $5 WHERE id = $1");
-    /// Versions that an account wrote.
+    /// Selects versions that an account wrote. `LIKE` may find others, too.
     VERSIONS_BY = Text::both("SELECT article, version, by_json FROM article_versions WHERE article > $1 AND by_json LIKE $2");
     /// Replaces the author of a version.
     SIGN_VERSION = Text::both("UPDATE article_versions SET by_json = $3 WHERE article = $1 AND version = $2");
@@ -161,7 +157,7 @@ pub async fn by_key(ask: &mut dyn Ask, key: &ArticleKey) -> Result<Option<Kept>,
     ask.one(statement(ARTICLE_BY_KEY).bind(key.to_string()), kept).await
 }
 
-/// Reads an article by the file that it was imported from.
+/// Reads an article by the path of the file that it was imported from.
 ///
 /// # Errors
 /// If the database is away.
@@ -169,7 +165,7 @@ pub async fn by_path(ask: &mut dyn Ask, path: &str) -> Result<Option<Kept>, Stor
     ask.one(statement(ARTICLE_BY_PATH).bind(path), kept).await
 }
 
-/// Reads the articles with an id greater than `after`, in order.
+/// Reads at most `limit` articles with an id greater than `after`, in order.
 ///
 /// # Errors
 /// If the database is away.
@@ -178,7 +174,7 @@ pub async fn page(ask: &mut dyn Ask, after: ArticleId, limit: u32) -> Result<Vec
     Ok(articles.into_iter().map(|kept| kept.article).collect())
 }
 
-/// Reads the articles that were changed after this change, in the order of their last changes.
+/// Reads at most `limit` articles whose last change has a number greater than `since`, in the order of these numbers.
 ///
 /// # Errors
 /// If the database is away.
@@ -218,8 +214,8 @@ pub async fn suggestion(ask: &mut dyn Ask, ticket: TicketId) -> Result<Option<Su
         })
     };
     let Some(mut suggestion) = ask.one(statement(SUGGESTION).bind(ticket.0), read).await? else { return Ok(None) };
-    // Articles that were retired are left out of both lists, and those that are for agents alone by now are not offered
-    // to the requester.
+    // Articles that are not published any more are left out of both lists. Articles that are for agents alone by now
+    // are left out of the list for the requester.
     for (offered, is_open) in [(&mut suggestion.found.offered, true), (&mut suggestion.found.fits, false)] {
         let mut kept = Vec::with_capacity(offered.len());
         for one in std::mem::take(offered) {
@@ -237,7 +233,7 @@ pub async fn suggestion(ask: &mut dyn Ask, ticket: TicketId) -> Result<Option<Su
     Ok(Some(suggestion))
 }
 
-/// Writes the suggestion on a ticket, unless there is one already.
+/// Stores the suggestion on a ticket, unless there is one already.
 ///
 /// # Errors
 /// If the database is away.
@@ -247,7 +243,7 @@ pub fn suggest(tx: &mut dyn Tx, suggestion: &Suggestion) -> Result<(), StoreErro
     tx.write(suggest.bind(ms(suggestion.at)))
 }
 
-/// Writes that an article solved a ticket.
+/// Records that an article solved a ticket.
 ///
 /// # Errors
 /// If the database is away.
@@ -255,7 +251,8 @@ pub fn solved(tx: &mut dyn Tx, ticket: TicketId, by: &ArticleKey) -> Result<(), 
     tx.write(statement(SOLVED).bind(ticket.0).bind(by.to_string()))
 }
 
-/// Writes that a requester wants a person in spite of the suggested article.
+/// Records that a requester wants a person instead of the suggested article. Does nothing if no suggestion is shown to
+/// which the requester has not reacted.
 ///
 /// # Errors
 /// If the database is away.
@@ -263,7 +260,7 @@ pub fn escalated(tx: &mut dyn Tx, ticket: TicketId, at: Timestamp) -> Result<(),
     tx.write(statement(ESCALATED).bind(ticket.0).bind(ms(at)))
 }
 
-/// Marks what became of an article on a ticket. Each mark counts once for each ticket.
+/// Stores a mark of an article on a ticket. Each mark counts once for each ticket.
 ///
 /// # Errors
 /// If the database is away.
@@ -298,7 +295,7 @@ pub async fn numbers(ask: &mut dyn Ask, article: ArticleId) -> Result<Numbers, S
     })
 }
 
-/// Reads the article of this key as its keepers see it.
+/// Reads the article of this key with its figures and at most `complaints` complaints.
 ///
 /// # Errors
 /// If the database is away.
@@ -312,7 +309,8 @@ pub async fn overview(ask: &mut dyn Ask, key: &ArticleKey, complaints: u32) -> R
     Ok(Some(Overview { kept, numbers, complaints }))
 }
 
-/// Reads the articles of this list. An article that did not help `several` requesters is listed as not helpful.
+/// Reads at most `limit` articles of this list. `several`: on how many tickets an article must have failed to help to
+/// be listed as not helpful.
 ///
 /// # Errors
 /// If the database is away.
@@ -338,8 +336,8 @@ pub async fn listed(
     Ok(listed)
 }
 
-/// Counts the suggestions since `since` by what became of them. A request that is quiet since `quiet_since` counts as
-/// abandoned.
+/// Counts the suggestions since `since` by what became of them. A request without activity since `quiet_since` counts
+/// as abandoned.
 ///
 /// # Errors
 /// If the database is away.
@@ -363,7 +361,7 @@ pub async fn next(tx: &mut dyn Tx, prefix: &str) -> Result<(ArticleId, ArticleKe
     Ok((ArticleId(id), ArticleKey::new(prefix, id)))
 }
 
-/// Reads the versions of an article, newest first.
+/// Reads at most `limit` versions of an article, newest first.
 ///
 /// # Errors
 /// If the database is away.
@@ -406,8 +404,8 @@ pub fn insert_as(tx: &mut dyn Tx, article: &Article, by: Option<&Person>) -> Res
     keep_version(tx, article, by)
 }
 
-/// Updates an article. Changed content becomes the next version. A conflict if somebody else changed the article
-/// meanwhile.
+/// Updates an article. Changed content is stored as the next version. Conflicts if the article was changed since
+/// `before` was read.
 ///
 /// # Errors
 /// If the database is away.
@@ -432,8 +430,8 @@ pub async fn skip_keys(tx: &mut dyn Tx, by: i64) -> Result<(), StoreError> {
     tx.write(statement(SKIP).bind("article_ids").bind(by))
 }
 
-/// Puts `alias` in the place of an account that owns, checked or wrote articles. Returns the number of articles and
-/// versions.
+/// Replaces an account by `alias` where it owns, has reviewed or has written articles. Returns the number of articles
+/// and versions.
 ///
 /// # Errors
 /// If the database is away.
@@ -470,7 +468,7 @@ pub async fn rename(tx: &mut dyn Tx, account: &PersonRef, alias: &Person) -> Res
 
 async fn draw(tx: &mut dyn Tx, sequence: &str) -> Result<i64, StoreError> {
     let drawn = tx.rows(statement(DRAW).bind(sequence)).await?;
-    drawn.first().ok_or_else(|| StoreError::Corrupt(format!("there is no sequence {sequence}")))?.get("value")
+    drawn.first().ok_or_else(|| StoreError::Corrupt(format!("the sequence {sequence} is missing")))?.get("value")
 }
 
 fn keep_version(tx: &mut dyn Tx, article: &Article, by: Option<&Person>) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! Articles, their versions, and suggestions of them.
+//! Articles, their versions, suggestions of them, and the marks of their usefulness.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,11 +7,11 @@ use crate::domain::article::{ArticleStatus, Audience};
 use crate::domain::event::ReplyHandle;
 use crate::domain::ids::{ArticleId, ArticleKey, Person, PersonRef, Place, TicketId, TicketKey};
 
-/// The greatest length of a title and of a summary in characters, and of a text in bytes.
+/// The greatest length of a title, in characters.
 pub const LONGEST_TITLE: usize = 150;
-/// See [`LONGEST_TITLE`].
+/// The greatest length of a summary, in characters.
 pub const LONGEST_SUMMARY: usize = 300;
-/// See [`LONGEST_TITLE`].
+/// The greatest length of a body, in bytes.
 pub const LONGEST_BODY: usize = 200_000;
 
 /// A knowledge article: what the desk knows about one problem.
@@ -21,17 +21,16 @@ pub struct Article {
     pub id: ArticleId,
     /// The key that people quote.
     pub key: ArticleKey,
-    /// Its status.
     pub status: ArticleStatus,
-    /// Its text and what describes it.
+    /// The content of its current version.
     pub content: Content,
     /// The person responsible for it.
     pub owner: Option<Person>,
     /// The ticket that it was written from.
     pub source: Option<TicketKey>,
-    /// The last check that found it right.
+    /// The last review in which somebody found it correct.
     pub checked: Option<Checked>,
-    /// The file that it was imported from, below the folder that was named.
+    /// The path of the file that it was imported from, relative to the folder of the import.
     pub path: Option<String>,
     /// The state of that file when it was last imported.
     pub imported: Option<Imported>,
@@ -48,7 +47,7 @@ pub struct Article {
 pub struct Content {
     /// The title, on one line.
     pub title: String,
-    /// The problem that it solves, on one line. May be empty.
+    /// A summary of the problem that it solves, on one line. May be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub summary: String,
     /// Its text, in Markdown.
@@ -68,7 +67,7 @@ pub struct Content {
     /// Who may find it.
     #[serde(default)]
     pub audience: Audience,
-    /// When the article is due for review.
+    /// When the article is due for review. A change of this date alone makes no new version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_at: Option<Timestamp>,
 }
@@ -77,24 +76,23 @@ pub struct Content {
 /// in chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Imported {
-    /// A digest of the content without the day of its review.
+    /// A digest of the content, without the date of its review.
     pub digest: String,
     /// The status that the file asked for, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<ArticleStatus>,
-    /// The day of review that the file asked for, if any.
+    /// The date of review that the file asked for, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_at: Option<Timestamp>,
-    /// The version of the article that the file became.
+    /// The version of the article after the import.
     pub version: i64,
 }
 
-/// A check that found an article right.
+/// A review in which somebody found an article correct.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checked {
     /// The person who checked it.
     pub by: Person,
-    /// When.
     pub at: Timestamp,
 }
 
@@ -103,11 +101,10 @@ pub struct Checked {
 pub struct Version {
     /// The number of the version, from 1.
     pub number: i64,
-    /// The content.
     pub content: Content,
     /// The author. `None` if it was imported.
     pub by: Option<Person>,
-    /// When.
+    /// When the version was written.
     pub at: Timestamp,
 }
 
@@ -126,16 +123,14 @@ impl Article {
     }
 }
 
-/// An article as it is offered to a person.
+/// An article that a search has found, with the passage to show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offered {
-    /// The article.
     pub article: ArticleId,
     /// The key that people quote.
     pub key: ArticleKey,
-    /// Its title.
     pub title: String,
-    /// The passage that answers the question.
+    /// The passage that answers the question best. May be empty.
     pub passage: String,
 }
 
@@ -144,7 +139,7 @@ pub struct Offered {
 pub struct Answered {
     /// Articles that everybody may read, the best first.
     pub offered: Vec<Offered>,
-    /// Articles for agents, including those for agents alone.
+    /// Articles that agents may read, those for agents alone included, the best first.
     pub fits: Vec<Offered>,
     /// The probability that one of `offered` answers the question, in percent.
     pub likely: u32,
@@ -153,22 +148,20 @@ pub struct Answered {
 /// A suggestion to the requester of a ticket. It is also kept if it was not shown.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Suggestion {
-    /// The ticket.
     pub ticket: TicketId,
-    /// The result of the search.
     pub found: Answered,
     /// Whether the requester was shown an article.
     pub is_shown: bool,
-    /// When.
+    /// When the search ended.
     pub at: Timestamp,
     /// The article that solved the request, according to the requester.
     pub solved_by: Option<ArticleKey>,
-    /// When the requester asked for a person, or wrote on.
+    /// When the requester asked for a person, wrote again, or said that the article does not help.
     pub escalated_at: Option<Timestamp>,
 }
 
 impl Suggestion {
-    /// Returns the article that is offered first, as long as it is open whether it helps.
+    /// Returns the article that was shown, as long as the requester has not said whether it helps.
     #[must_use]
     pub fn open(&self) -> Option<&Offered> {
         let is_open = self.is_shown && self.solved_by.is_none() && self.escalated_at.is_none();
@@ -182,13 +175,12 @@ impl Suggestion {
     }
 }
 
-/// A mark: what became of an article on a ticket, to be counted.
+/// A mark of an article on a ticket: one outcome, counted once for each ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mark {
     /// The article was offered first, or sent by an agent.
     Shown,
-    /// The article was read.
     Read,
     /// The requester says that it solved the request.
     Solved,
@@ -215,15 +207,15 @@ impl Mark {
 /// The number of tickets with each mark of an article.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Numbers {
-    /// It was offered first, or sent by an agent.
+    /// Tickets on which it was offered first, or sent by an agent.
     pub shown: u64,
-    /// It was read.
+    /// Tickets whose requester opened it.
     pub read: u64,
-    /// The requester says that it solved the request.
+    /// Tickets whose requester says that it solved the request.
     pub solved: u64,
-    /// The requester says that it helps.
+    /// Tickets whose requester says that it helps.
     pub helpful: u64,
-    /// The requester says that it does not help.
+    /// Tickets whose requester says that it does not help.
     pub unhelpful: u64,
 }
 
@@ -237,9 +229,10 @@ pub struct Report {
     pub shown: u64,
     /// Requests whose requester said that the article solved it, and that are still resolved or closed.
     pub confirmed: u64,
-    /// Requests whose requester asked for a person, said that the article does not help, or wrote on.
+    /// Requests whose requester asked for a person, said that the article does not help, wrote again, or reopened the
+    /// request after the article had solved it.
     pub escalated: u64,
-    /// Requests that the desk took, answered or ended before the requester reacted.
+    /// Requests that were taken, answered or ended before the requester reacted to the article.
     pub worked: u64,
     /// Requests without any activity for some days. Whether the article helped is not known.
     pub abandoned: u64,
@@ -247,10 +240,9 @@ pub struct Report {
     pub open: u64,
 }
 
-/// A request for which an article did not help, as its requester says.
+/// A request whose requester says that an article did not help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
-    /// The ticket.
     pub ticket: TicketKey,
     /// The ticket's title, in the requester's words.
     pub title: String,
@@ -258,19 +250,18 @@ pub struct Complaint {
     pub at: Timestamp,
 }
 
-/// An article with the number of its last change, by which a concurrent change is detected.
+/// An article as it was read from the database, with the number of its last change. An update conflicts if the number
+/// is no longer the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
-    /// The article.
     pub article: Article,
-    /// The number of its last change.
+    /// The number of its last change, from one sequence for all articles.
     pub change: i64,
 }
 
-/// An article as its keepers see it.
+/// An article with its figures, for people who may edit articles.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Overview {
-    /// The article.
     pub kept: Kept,
     /// The counts of its marks.
     pub numbers: Numbers,
@@ -281,20 +272,18 @@ pub struct Overview {
 /// A list of articles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listing {
-    /// Drafts: written and not yet published.
+    /// Articles that are not published yet.
     Drafts,
-    /// Articles whose review is due.
+    /// Published articles whose review is due.
     Review,
-    /// Articles that did not help several requesters since they were last checked.
+    /// Published articles that did not help several requesters since their last review.
     Unhelpful,
-    /// All articles.
     All,
 }
 
 /// An article in a list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
-    /// The article.
     pub article: Article,
     /// The list that it is shown in.
     pub as_one_of: Listing,
@@ -311,8 +300,8 @@ pub struct Search {
     pub who: PersonRef,
     /// Whether articles for agents alone may be found.
     pub by_agent: bool,
-    /// The place where the person searches.
+    /// The place from which the person searches.
     pub near: Option<Place>,
-    /// The handle by which the person is answered.
+    /// The handle of the command, by which the person is answered.
     pub via: Option<ReplyHandle>,
 }

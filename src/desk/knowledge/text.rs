@@ -1,4 +1,4 @@
-//! What the bot says of articles.
+//! The bot's sentences about articles. Each function returns a message, or a part of one.
 
 use super::acts::{HELPFUL, MORE_ARTICLES, PERSON, READ, READ_SUGGESTED, SOLVED, UNHELPFUL};
 use super::state::{Article, Offered, Suggestion};
@@ -13,13 +13,13 @@ fn written(text: impl Into<String>) -> Span {
     Span::Written(text.into())
 }
 
-/// A button of an act about an article, on a ticket.
+/// Returns a button for an act on this ticket and this article.
 fn on_ticket(spec: &Spec, label: &str, ticket: &Ticket, key: &ArticleKey) -> Control {
     let does = ActRef { with: Some(key.to_string()), ..spec.on(ticket.tag()) };
     Control::button(label, does).styled(spec.style)
 }
 
-/// A button by which somebody reads an article.
+/// Returns a button that shows an article.
 #[must_use]
 pub fn read_button(key: &ArticleKey) -> Control {
     reading(READ.spec.label, key)
@@ -29,12 +29,12 @@ fn reading(label: &str, key: &ArticleKey) -> Control {
     Control::button(label, ActRef { with: Some(key.to_string()), ..ActRef::bare(READ.spec.act()) })
 }
 
-/// A title in the midst of a line.
+/// Returns a title in quotation marks, for the middle of a line.
 fn title(title: &str) -> Span {
     written(format!("“{title}”"))
 }
 
-/// What is said below the confirmation of a request that an article may answer.
+/// Offers an article below the confirmation of a request. `has_more`: other articles were found, too.
 #[must_use]
 pub fn offer(ticket: &Ticket, first: &Offered, has_more: bool) -> Message {
     let lines = [
@@ -56,7 +56,8 @@ fn is_something(span: &Span) -> bool {
     !matches!(span, Span::Written(text) if text.trim().is_empty())
 }
 
-/// What agents see on the card of what was suggested, or may help them.
+/// Returns the lines of a card about the suggested article and what became of it, and about other articles that may
+/// help the agents.
 #[must_use]
 pub fn on_card(suggestion: &Suggestion, ticket: &Ticket) -> Vec<Line> {
     let named = |offered: &Offered| format!("{} {}", offered.key, offered.title);
@@ -79,7 +80,7 @@ pub fn on_card(suggestion: &Suggestion, ticket: &Ticket) -> Vec<Line> {
     lines
 }
 
-/// A whole article, as it is read.
+/// Shows a whole article.
 #[must_use]
 pub fn article(article: &Article) -> Message {
     let content = &article.content;
@@ -95,7 +96,7 @@ pub fn article(article: &Article) -> Message {
     Message::new(lines)
 }
 
-/// What a requester can say of an article that they read.
+/// Returns the buttons by which a requester judges an article that they have read.
 #[must_use]
 pub fn about(key: &ArticleKey, ticket: &Ticket) -> Vec<Control> {
     vec![
@@ -105,7 +106,7 @@ pub fn about(key: &ArticleKey, ticket: &Ticket) -> Vec<Control> {
     ]
 }
 
-/// Whether an article helps, to be said by its reader.
+/// Returns the control by which a reader says whether an article helps.
 #[must_use]
 pub fn feedback(ticket: &Ticket, key: &ArticleKey) -> Control {
     let does = |spec: &Spec| ActRef { with: Some(key.to_string()), ..spec.on(ticket.tag()) };
@@ -117,7 +118,7 @@ pub fn feedback(ticket: &Ticket, key: &ArticleKey) -> Control {
     }
 }
 
-/// What a requester sees of an article that an agent sends.
+/// Offers a requester an article that an agent sends.
 #[must_use]
 pub fn sent(agent: &Person, article: &Article, ticket: &Ticket) -> Message {
     let lines = [
@@ -138,7 +139,7 @@ pub fn sent(agent: &Person, article: &Article, ticket: &Ticket) -> Message {
     ])
 }
 
-/// What agents see of that under the card.
+/// Tells the desk, under the card, that an agent has sent an article.
 #[must_use]
 pub fn was_sent(agent: &Person, article: &Article) -> Message {
     Message::new([Line(vec![
@@ -151,13 +152,13 @@ pub fn was_sent(agent: &Person, article: &Article) -> Message {
     ])])
 }
 
-/// An agent's article is on its way.
+/// Tells an agent that the article is on its way to the requester.
 #[must_use]
 pub fn is_sent(ticket: &Ticket, article: &Article) -> Message {
     Message::said(format!("{} is on its way to the requester of {}.", article.key, ticket.key))
 }
 
-/// An article is no answer to a requester.
+/// Tells an agent why an article cannot be sent to a requester.
 #[must_use]
 pub fn not_for_requesters(article: &Article) -> Message {
     let why = match article.is_published() {
@@ -167,7 +168,7 @@ pub fn not_for_requesters(article: &Article) -> Message {
     Message::new([Line(vec![strong(&article.key), said(" "), title(&article.content.title), said(why)])])
 }
 
-/// An article helps, as its reader says.
+/// Thanks a requester for saying that an article helps, and asks whether it has solved an open request.
 #[must_use]
 pub fn thanks(article: &Article, ticket: &Ticket) -> Message {
     if !ticket.status.is_open() {
@@ -177,13 +178,13 @@ pub fn thanks(article: &Article, ticket: &Ticket) -> Message {
         .with([on_ticket(&SOLVED.spec, SOLVED.spec.label, ticket, &article.key)])
 }
 
-/// How a request was resolved that an article solved.
+/// Returns the resolution of a ticket that an article has solved.
 #[must_use]
 pub fn resolution(article: &Article) -> String {
     format!("solved by {} {}", article.key, article.content.title)
 }
 
-/// What a requester sees of a request that an article solved.
+/// Returns the line of the confirmation that says which article has solved the request.
 #[must_use]
 pub fn solved(ticket: &Ticket, by: &Offered) -> Line {
     let key = strong(&ticket.key);
@@ -197,7 +198,7 @@ pub fn solved(ticket: &Ticket, by: &Offered) -> Line {
     ])
 }
 
-/// A requester wants a person.
+/// Tells a requester, who asked for a person, that somebody at the desk will answer, or that the request is over.
 #[must_use]
 pub fn a_person_comes(ticket: &Ticket) -> Message {
     match ticket.status.is_open() {
@@ -208,14 +209,14 @@ pub fn a_person_comes(ticket: &Ticket) -> Message {
     }
 }
 
-/// An article did not help.
+/// Thanks a requester for saying that an article does not help.
 #[must_use]
 pub fn sorry(ticket: &Ticket) -> Message {
     let thanks = Message::said("Thanks for telling me. The people who look after that article will see it.");
     if ticket.status.is_open() { thanks.and(a_person_comes(ticket)) } else { thanks }
 }
 
-/// What else was found.
+/// Shows a requester the other articles that were found.
 #[must_use]
 pub fn more(others: &[Offered], ticket: &Ticket) -> Message {
     if others.is_empty() {
@@ -231,7 +232,7 @@ pub fn more(others: &[Offered], ticket: &Ticket) -> Message {
     Message::new(lines).with(controls)
 }
 
-/// What somebody's search has found.
+/// Shows a person the results of their search.
 #[must_use]
 pub fn found(words: &str, found: &[Offered]) -> Message {
     if found.is_empty() {
@@ -248,7 +249,7 @@ pub fn found(words: &str, found: &[Offered]) -> Message {
     Message::new(lines).with(found.iter().map(|one| reading(&format!("Read {}", one.key), &one.key)))
 }
 
-/// The index cannot be asked just now.
+/// Says that the search failed or took too long.
 #[must_use]
 pub fn cannot_look(words: &str) -> Message {
     Message::new([Line(vec![
@@ -258,13 +259,13 @@ pub fn cannot_look(words: &str) -> Message {
     ])])
 }
 
-/// There are no articles yet.
+/// Says that the desk has no articles yet.
 #[must_use]
 pub fn no_articles() -> Message {
     Message::said("The desk has no articles yet. Mention me with what you need, or write to me directly.")
 }
 
-/// There is no such article (or none that this person may read).
+/// Says that there is no such article, or none that this person may read.
 #[must_use]
 pub fn unknown_article(key: &str) -> Message {
     Message::new([Line(vec![

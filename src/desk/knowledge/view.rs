@@ -1,4 +1,4 @@
-//! Adds articles to the live messages of a ticket.
+//! Adds suggested articles to the card and the confirmation of a ticket.
 
 use super::state::Suggestion;
 use super::text;
@@ -6,7 +6,8 @@ use crate::desk::tickets::state::{Status, Ticket};
 use crate::domain::message::Message;
 use crate::domain::view::Shown;
 
-/// Adds the suggested article to the confirmation, as long as no agent has the ticket.
+/// Adds the suggested article to the confirmation of a new ticket that no agent has. If an article has solved the
+/// ticket, the confirmation says so.
 pub(in crate::desk) fn confirmation(shown: Shown, ticket: &Ticket, suggestion: Option<&Suggestion>) -> Shown {
     let solved_by = suggestion.and_then(|suggestion| suggestion.offered(suggestion.solved_by.as_ref()?));
     if let (Some(by), Status::Resolved { .. }) = (solved_by, &ticket.status) {
@@ -26,7 +27,7 @@ pub(in crate::desk) fn confirmation(shown: Shown, ticket: &Ticket, suggestion: O
     Shown { message, ..shown }
 }
 
-/// Adds the suggestion, and the articles that fit for agents, to the card.
+/// Adds the suggested article, and other articles that may help the agents, to the card.
 pub(in crate::desk) fn card(mut shown: Shown, ticket: &Ticket, suggestion: Option<&Suggestion>) -> Shown {
     shown.message.lines.extend(suggestion.map(|suggestion| text::on_card(suggestion, ticket)).unwrap_or_default());
     shown

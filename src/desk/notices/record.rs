@@ -1,4 +1,4 @@
-//! Notices and their places, in the database.
+//! Notices and their places in the database.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,26 +11,23 @@ use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, TIDIED_AT_ONCE, Text, Tx, standing, statement};
 
 texts! {
-    /// The message of a notice.
     NOTICE = Text::both("SELECT message_json FROM notices WHERE name = $1");
-    /// Inserts a notice or replaces its message.
     KEEP_NOTICE = Text::both(
         "INSERT INTO notices (name, message_json, created_at_ms) VALUES ($1, $2, $3) \
          ON CONFLICT (name) DO UPDATE SET message_json = excluded.message_json, created_at_ms = excluded.created_at_ms"
     );
-    /// The number of the last place of a notice.
+    /// The greatest number of a notice's places.
     LAST_PLACE = Text::both("SELECT max(number) AS number FROM notice_places WHERE notice = $1");
     /// Adds a place to a notice, unless it has the place already.
     ADD_PLACE = Text::both(
         "INSERT INTO notice_places (notice, number, place_json) VALUES ($1, $2, $3) ON CONFLICT (notice, place_json) DO NOTHING"
     );
-    /// The next places of a notice.
+    /// Selects the next places of a notice, in the order of their numbers.
     PLACES = Text::both(
         "SELECT number, place_json FROM notice_places WHERE notice = $1 AND number > $2 ORDER BY number LIMIT $3"
     );
-    /// The oldest notice, if it is from before a moment.
+    /// Selects the oldest notice, if its message was set before a moment.
     OLD_NOTICE = Text::both("SELECT name FROM notices WHERE created_at_ms < $1 ORDER BY created_at_ms LIMIT 1");
-    /// Deletes a notice.
     FORGET_NOTICE = Text::both("DELETE FROM notices WHERE name = $1");
     /// Deletes some places of a notice.
     TIDY_PLACES = Text::both(
@@ -47,7 +44,7 @@ pub async fn message(ask: &mut dyn Ask, name: &str) -> Result<Option<Message>, S
     ask.one(statement(NOTICE).bind(name), |row| row.json("message_json")).await
 }
 
-/// Sets the message of a notice. Returns whether it is new.
+/// Sets the message of a notice. Returns whether the message is new or changed.
 ///
 /// # Errors
 /// If the database is away.
@@ -59,7 +56,7 @@ pub async fn keep(tx: &mut dyn Tx, name: &str, says: &Message, now: Timestamp) -
     Ok(true)
 }
 
-/// Adds places to a notice. Returns the number after which the new places come, if there are new ones.
+/// Adds places to a notice. If any place is new, returns the last number from before: new places have greater numbers.
 ///
 /// # Errors
 /// If the database is away.
@@ -78,7 +75,7 @@ async fn last(ask: &mut dyn Ask, name: &str) -> Result<u64, StoreError> {
     Ok(ask.one(statement(LAST_PLACE).bind(name), last).await?.unwrap_or_default())
 }
 
-/// Reads the places of a notice whose number is greater than `after`, each with its number.
+/// Reads at most `limit` places of a notice whose number is greater than `after`, each with its number.
 ///
 /// # Errors
 /// If the database is away.
@@ -88,13 +85,14 @@ pub async fn places(ask: &mut dyn Ask, name: &str, after: u64, limit: usize) -> 
     ask.all(statement(PLACES).bind(name).bind(after).bind(limit), place).await
 }
 
-/// Deletes the oldest notice from before `then` with its standing messages, or a part of it. Returns whether there may
-/// be more. No effect of the notice may be under way any more.
+/// Deletes the oldest notice whose message was set long enough before `then`, with its places and standing messages, a
+/// part at a time. Returns whether there may be more to delete. All effects of such a notice have ended and are no
+/// longer listed.
 ///
 /// # Errors
 /// If the database is away.
 pub async fn tidy(tx: &mut dyn Tx, then: Timestamp) -> Result<bool, StoreError> {
-    // An effect of a notice may be held for this long, and is then listed as long as any other ended effect.
+    // An effect of the notice may be held for this long. After its end, it is listed as long as other ended effects.
     let held = SignedDuration::try_from(limits::HELD_AT_MOST).unwrap_or(SignedDuration::MAX);
     let then = then.checked_sub(held).unwrap_or(Timestamp::MIN);
     let Some(name) =

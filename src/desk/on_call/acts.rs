@@ -1,4 +1,4 @@
-//! What people can do about being on call.
+//! The acts about being on call.
 
 use super::decide;
 use crate::desk::acts::{Act, Reads, acts};
@@ -45,7 +45,7 @@ acts! {
             label: "Be on call no more",
             command: Some(Command::new("You are not on call any more")),
             audit: "on call no more",
-            // A person who has left the desk may end it too.
+            // A person who is no longer an agent may still have an entry to end.
             may: May::Anyone,
             ..AGENTS
         },

@@ -1,4 +1,4 @@
-//! Being on call: pure.
+//! Decides about the acts of being on call: pure.
 
 use jiff::SignedDuration;
 
@@ -13,7 +13,7 @@ use crate::domain::act::Args;
 use crate::domain::outcome::Outcome;
 use crate::domain::subject::Subject;
 
-/// The longest time on call by one command. Somebody who leaves the desk may forget to end it.
+/// The longest time on call by one command. It is limited since a person who leaves the desk may forget to end it.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 31);
 
 fn on_call(sees: &Sees) -> &[OnCall] {
@@ -27,7 +27,7 @@ pub(super) fn who(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) 
     plan.end(Outcome::Done(None))
 }
 
-/// Writes that the actor is on call until a given time.
+/// Records that the actor is on call until a given time.
 pub(super) fn until(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let Some(until) = args.date("until") else { return refuse(plan, actor, text::until_when()) };
     if until.duration_since(plan.desk.now) > LONGEST {
@@ -37,7 +37,7 @@ pub(super) fn until(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees
     if reachable(std::slice::from_ref(&own), &plan.desk.rules.triage, &plan.desk.roster).is_empty() {
         return refuse(plan, actor, text::cannot_be_mentioned());
     }
-    // An entry of another account of the same person no longer holds.
+    // The new entry replaces entries of the person's other accounts.
     for who in plan.desk.roster.accounts(&own.who) {
         let until = own.until.filter(|_| who == own.who);
         plan.change(Change::BeOnCall { who, until });
@@ -47,7 +47,7 @@ pub(super) fn until(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees
     plan.end(Outcome::Done(None))
 }
 
-/// Writes that the actor is no longer on call.
+/// Records that the actor is no longer on call. A person whom only the settings list stays on call.
 pub(super) fn end(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let roster = &plan.desk.roster;
     let own: Vec<&OnCall> = on_call(sees).iter().filter(|one| roster.same(&one.who, &actor.person.who)).collect();

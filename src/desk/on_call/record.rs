@@ -1,4 +1,4 @@
-//! The people on call, in the database.
+//! The people on call in the database.
 
 use jiff::Timestamp;
 
@@ -10,14 +10,14 @@ use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, Text, Tx, statement};
 
 texts! {
-    /// The people on call by their own word. Those whose time ends first come first.
+    /// Selects the people on call by command, the earliest end first.
     ON_CALL = Text::both("SELECT person, until_ms FROM on_call WHERE until_ms > $1 ORDER BY until_ms");
-    /// Sets until when a person is on call.
+    /// Stores until when a person is on call by command.
     BE_ON_CALL = Text::both(
         "INSERT INTO on_call (person, until_ms) VALUES ($1, $2) \
          ON CONFLICT (person) DO UPDATE SET until_ms = excluded.until_ms"
     );
-    /// Writes that a person is no longer on call by their own word.
+    /// Deletes the entry of a person who is no longer on call by command.
     END_ON_CALL = Text::both("DELETE FROM on_call WHERE person = $1");
     /// Deletes the entry of an erased account.
     FORGET_ON_CALL = Text::both("DELETE FROM on_call WHERE person = $1 RETURNING person");
@@ -25,7 +25,7 @@ texts! {
     TIDY_ON_CALL = Text::both("DELETE FROM on_call WHERE until_ms < $1");
 }
 
-/// Reads the people on call now: first those by their own word, then those by the settings.
+/// Reads the people on call now, each once: first those by command, the earliest end first, then those by the settings.
 ///
 /// # Errors
 /// If the database is away.
@@ -45,7 +45,7 @@ pub async fn now(ask: &mut dyn Ask, roster: &Roster, now: Timestamp) -> Result<V
     Ok(on_call)
 }
 
-/// Sets until when a person is on call. `None`: no longer.
+/// Stores until when a person is on call by command. `None`: no longer.
 ///
 /// # Errors
 /// If the database is away.

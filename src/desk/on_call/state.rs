@@ -1,4 +1,4 @@
-//! The people on call: pure.
+//! The people on call, and the accounts by which they are mentioned: pure.
 
 use jiff::Timestamp;
 
@@ -8,13 +8,12 @@ use crate::domain::permission::Roster;
 /// A person on call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnCall {
-    /// Their account.
     pub who: PersonRef,
-    /// Until when, by their own word; `None` if the settings list them.
+    /// Until when, if on call by command. `None`: the settings list the person.
     pub until: Option<Timestamp>,
 }
 
-/// Returns the people on call who can be mentioned in one of these channels.
+/// Returns the people on call who have an account on the platform of at least one of these channels.
 #[must_use]
 pub fn reachable(on_call: &[OnCall], channels: &[Place], roster: &Roster) -> Vec<OnCall> {
     let is_reached =
@@ -22,7 +21,7 @@ pub fn reachable(on_call: &[OnCall], channels: &[Place], roster: &Roster) -> Vec
     on_call.iter().filter(is_reached).cloned().collect()
 }
 
-/// Returns the accounts by which the people on call are reached on this platform, each person once.
+/// Returns the accounts of the people on call on this platform, sorted, each once.
 #[must_use]
 pub fn reached_on(on_call: &[OnCall], platform: PlatformName, roster: &Roster) -> Vec<PersonRef> {
     let mut reached: Vec<PersonRef> = on_call.iter().filter_map(|one| roster.account_on(&one.who, platform)).collect();

@@ -1,4 +1,4 @@
-//! What the bot says about who is on call.
+//! The bot's sentences about being on call. Each function returns a message, or a part of one.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use crate::domain::ids::PersonRef;
 use crate::domain::message::{Line, Message, Span, said};
 use crate::domain::permission::Roster;
 
-/// Who is on call, as somebody on the platform of `reader` sees it.
+/// Lists the people on call, for a reader on the platform of `reader`.
 #[must_use]
 pub fn who(on_call: &[OnCall], reader: &PersonRef, roster: &Roster) -> Message {
     if on_call.is_empty() {
@@ -28,7 +28,7 @@ pub fn who(on_call: &[OnCall], reader: &PersonRef, roster: &Roster) -> Message {
     Message::new(lines)
 }
 
-/// A person, as somebody on the platform of `reader` sees them.
+/// Returns a person's name for a reader on the platform of `reader`: a mention, or “somebody on” the other platform.
 fn person(who: &PersonRef, reader: &PersonRef, roster: &Roster) -> Span {
     match roster.account_on(who, reader.platform) {
         Some(account) => Span::Ping(account),
@@ -36,7 +36,7 @@ fn person(who: &PersonRef, reader: &PersonRef, roster: &Roster) -> Span {
     }
 }
 
-/// Those on call, one behind the other, as somebody on the platform of `reader` sees them.
+/// Returns the names of the people on call as a part of a sentence, for a reader on the platform of `reader`.
 #[must_use]
 pub fn names(on_call: &[OnCall], reader: &PersonRef, roster: &Roster) -> Vec<Span> {
     let mut spans = Vec::new();
@@ -49,19 +49,19 @@ pub fn names(on_call: &[OnCall], reader: &PersonRef, roster: &Roster) -> Vec<Spa
     spans
 }
 
-/// No moment was given.
+/// Asks for the time until which the person is on call.
 #[must_use]
 pub fn until_when() -> Message {
     Message::said("Until when? Say it like “/desk oncall until 18:00” or “/desk oncall until tomorrow 8”.")
 }
 
-/// Nobody is on call for so long by one command.
+/// Refuses a time that is more than 31 days away.
 #[must_use]
 pub fn too_long() -> Message {
     Message::said("That's too far away: pick a time within the next 31 days, and say it again then.")
 }
 
-/// They could not be mentioned.
+/// Refuses to put a person on call whom the desk could not mention in any of its channels.
 #[must_use]
 pub fn cannot_be_mentioned() -> Message {
     Message::said(
@@ -70,7 +70,7 @@ pub fn cannot_be_mentioned() -> Message {
     )
 }
 
-/// Somebody is on call from now on.
+/// Confirms that the person is on call.
 #[must_use]
 pub fn is_on_call(until: Timestamp) -> Message {
     Message::new([Line(vec![
@@ -82,19 +82,19 @@ pub fn is_on_call(until: Timestamp) -> Message {
     ])])
 }
 
-/// Somebody is on call no more.
+/// Confirms that the person is no longer on call.
 #[must_use]
 pub fn is_not_on_call() -> Message {
     Message::said("You're no longer on call.")
 }
 
-/// Somebody was not on call.
+/// Tells a person who wanted to end being on call that they were not on call.
 #[must_use]
 pub fn was_not_on_call() -> Message {
     Message::said("You weren't on call.")
 }
 
-/// The settings list them, which no command changes.
+/// Tells a person that the settings list them as on call, which no command can change.
 #[must_use]
 pub fn is_listed() -> Message {
     Message::said("The settings list you as on call (desk.on_call), so only whoever runs this bot can change that.")

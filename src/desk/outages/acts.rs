@@ -1,4 +1,4 @@
-//! What people can do with outages and services.
+//! The acts about outages, services and the channels that follow them.
 
 use super::decide;
 use crate::desk::acts::{Act, Reads, acts};
@@ -6,7 +6,7 @@ use crate::domain::act::{Begins, Command, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
 use crate::domain::right::Right;
 
-/// The base of acts of those who announce outages.
+/// The base of acts that need the right to announce outages.
 const ANNOUNCERS: Spec = Spec { may: May::Has(Right::OutageAnnounce), ..Spec::BASE };
 /// The outage that an act is about, by its key.
 const OUTAGE: Param = Param {
@@ -18,7 +18,6 @@ const OUTAGE: Param = Param {
     hint: "The key stands on its card, like MI-7.",
     ..Param::BASE
 };
-/// The phase of the outage.
 const PHASE: Param = Param {
     name: "phase",
     says: "How far it has come",
@@ -43,7 +42,7 @@ const KNOWN: Param = Param {
     hint: "No new connections since 9:40. Whoever is connected stays so.",
     ..Param::BASE
 };
-/// What people can do meanwhile.
+/// What people can do until the outage is over.
 const WORKAROUND: Param = Param {
     name: "workaround",
     is_required: false,
@@ -58,7 +57,7 @@ const NEXT: Param = Param {
     takes: Takes::Future,
     is_required: false,
     says: "When there will be news: 10:30, in 30 min",
-    // Words of a command such as "Tomorrow we replace the switch" belong to `known`, not to this parameter.
+    // In a command, words such as "Tomorrow we replace the switch" belong to `known`.
     is_only_a_field: true,
     asks: "When will there be news?",
     hint: "10:30, in 30 min",
@@ -81,7 +80,6 @@ const TITLE: Param = Param {
     hint: "New connections fail",
     ..Param::BASE
 };
-/// The severity of the outage.
 const SEVERITY: Param = Param {
     name: "severity",
     says: "How bad it is",
@@ -105,7 +103,7 @@ const SERVICES: Param = Param {
     ..Param::BASE
 };
 
-/// Channels that hear of the outage although they follow none of its services.
+/// Further channels to which the outage is announced, although they follow none of its services.
 const ALSO: Param = Param {
     name: "also",
     is_required: false,
@@ -113,7 +111,7 @@ const ALSO: Param = Param {
     hint: "#sales, #support; or: everywhere",
     ..Param::BASE
 };
-/// Whether everybody is mentioned.
+/// Whether the first post in a channel mentions everybody there.
 const MENTION: Param = Param {
     name: "mention",
     takes: Takes::Flag,
@@ -124,10 +122,10 @@ const MENTION: Param = Param {
 };
 /// The parameters of an announcement.
 const ANNOUNCED: [Param; 9] = [TITLE, SERVICES, SEVERITY, KNOWN, NEXT, WORKAROUND, INTERNAL, ALSO, MENTION];
-/// The data that acts read to write an announcement.
+/// The data that the acts read that write a draft.
 const DRAFTING: Reads = Reads::NextOutage { services: "services", also: "also" };
 
-/// Returns the parameters of an announcement, with a title that begins with text from elsewhere.
+/// Returns the parameters of an announcement, with this initial value of the title.
 const fn titled_by(begins_with: Begins) -> [Param; 9] {
     let [title, rest @ ..] = ANNOUNCED;
     let [services, severity, known, next, workaround, internal, also, mention] = rest;
@@ -135,14 +133,14 @@ const fn titled_by(begins_with: Begins) -> [Param; 9] {
     [title, services, severity, known, next, workaround, internal, also, mention]
 }
 
-/// Returns the parameter with the outage's value as its initial value.
+/// Returns the parameter with the outage's current value as its initial value.
 const fn as_it_is(param: Param) -> Param {
     Param { begins_with: Begins::Outage, ..param }
 }
 
 /// The parameters of an announcement from a ticket.
 const DECLARED: [Param; 9] = titled_by(Begins::TicketTitle);
-/// The parameters of an announcement from a message, which may be a monitoring system's.
+/// The parameters of an announcement from the menu of a message, which may come from a monitoring system.
 const SEEN_AND_ANNOUNCED: [Param; 10] = {
     let [title, services, severity, known, next, workaround, internal, also, mention] = titled_by(Begins::Said);
     let message = Param { name: "message", takes: Takes::Message, is_required: false, ..Param::BASE };

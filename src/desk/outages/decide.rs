@@ -28,20 +28,20 @@ use crate::domain::subject::Subject;
 use crate::domain::view::View;
 use crate::domain::{limits, machine};
 
-/// How many outages of each phase are listed.
+/// How many outages of each phase are listed at most.
 pub const LISTED: u32 = 20;
 /// The shortest and the longest interval between refreshes of the card during an announcement, in the clock's time.
 const PROGRESS_EVERY: SignedDuration = SignedDuration::from_secs(10);
 const PROGRESS_AT_LEAST_EVERY: SignedDuration = SignedDuration::from_mins(5);
 /// The longest interval between these refreshes while channels refuse the announcement, in the clock's time.
 const REFUSED_AT_LEAST_EVERY: SignedDuration = SignedDuration::from_hours(6);
-/// The slots of the timer of news. The announcer is reminded first, then the admins.
+/// The slots of the timer for promised news. The owner of the outage is reminded first, then the admins.
 const OWNER: u16 = 0;
 const ADMINS: u16 = 1;
-/// How many admins are mentioned.
+/// How many admins are mentioned in each channel at most.
 const ADMINS_TOLD: usize = 5;
 
-/// Returns the initial values of the fields in an outage's form.
+/// Returns the values of an outage with which the fields of its forms begin.
 #[must_use]
 pub fn begun(outage: &Outage) -> Given {
     let content = &outage.content;
@@ -60,7 +60,7 @@ pub fn begun(outage: &Outage) -> Given {
 
 /// Shows the state of the services.
 pub(super) fn services(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
-    // The owners of a service are named to the desk only, so that not everybody asks them.
+    // Only agents are told the owner of a service, so that other people do not write to the owner.
     let names_owners = plan.may(actor.person, Right::TicketWork);
     let services = text::services(&plan.desk.rules.services, running(sees), names_owners);
     answer(&mut plan, actor, services);
@@ -124,7 +124,7 @@ fn meant_of<'d>(desk: &'d Desk, args: &Args) -> Result<Vec<&'d Service>, Message
     }
 }
 
-/// Writes the draft of an announcement, and shows it to its author.
+/// Stores the draft of an announcement, and shows it to its author.
 pub(super) fn announce(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     match written(&plan, actor, args, sees) {
         Ok(outage) => {
@@ -138,7 +138,7 @@ pub(super) fn announce(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees:
     }
 }
 
-/// Writes the draft of an announcement from a ticket.
+/// Stores the draft of an announcement from a ticket, and shows it to its author.
 pub(super) fn declare(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let outage = match written(plan, deed.actor, deed.args, deed.sees) {
         Ok(outage) => Outage { content: Content { declared_on: Some(deed.ticket.id), ..outage.content }, ..outage },
@@ -155,7 +155,7 @@ pub(super) fn declare(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> 
     Ok(Done::apart(text::preview(&outage, edit)))
 }
 
-/// Returns the draft of an outage from a form, or the refusal.
+/// Returns the draft of an outage from the fields of a form, or the refusal.
 fn written(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Result<Outage, Message> {
     let desk = plan.desk;
     let Sees::NextOutage(id, key, audience) = sees else { return Err(text::unknown("")) };
@@ -219,7 +219,7 @@ pub(super) fn send(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
         let (service, place) = (seen.outage.key.to_string(), place.clone());
         plan.change(Change::FollowService { service, place, at: now });
     }
-    // A promised time that has passed meanwhile is dropped.
+    // If the time promised for the next news has passed meanwhile, it is dropped.
     let next_at = seen.outage.content.next_at.filter(|next| *next > now);
     let is_late = next_at != seen.outage.content.next_at;
     let content = Content { next_at, ..seen.outage.content.clone() };
@@ -233,7 +233,7 @@ pub(super) fn send(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
     plan.end(Outcome::Done(None))
 }
 
-/// Shows where an outage was announced.
+/// Shows an announcer an outage, and where it was announced.
 pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     match known(&plan, actor, args, sees) {
         Ok(seen) => {
@@ -252,7 +252,7 @@ pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
     };
     let before = &seen.outage;
     let phase = args.text("phase").parse().unwrap_or(before.phase);
-    // A form shows the former values, so an empty field was emptied. A command leaves out the fields that stay.
+    // A form shows the former values, so the actor has emptied an empty field. A command leaves out values that stay.
     let now = |param: &str, before: &str| match args.text(param) {
         "" if !actor.is_form => before.to_owned(),
         text => text.to_owned(),
@@ -261,7 +261,7 @@ pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
         known: or_template(plan.desk, &now("known", &before.content.known), phase),
         workaround: now("workaround", &before.content.workaround),
         internal: now("internal", &before.content.internal),
-        // A promised time is kept unless another is given.
+        // A time promised before is kept, unless it has passed or another one is given.
         next_at: args.date("next").or(before.content.next_at.filter(|next| *next > plan.desk.now)),
         ..before.content.clone()
     };
@@ -306,8 +306,8 @@ pub(super) fn retract(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: 
     plan.end(Outcome::Done(None))
 }
 
-/// Changes the title, the services or the severity of an outage. Channels that follow a former service only, and have a
-/// copy, still hear how the outage goes on.
+/// Changes the title, the services or the severity of an outage. Channels that follow only a former service get further
+/// news if they have a copy.
 pub(super) fn change(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let seen = match running_one(&plan, actor, args, sees) {
         Ok(seen) => seen,
@@ -334,7 +334,7 @@ pub(super) fn change(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
     if after == *before {
         return refuse(plan, actor, text::nothing_to_change(before));
     }
-    // A change from or to high severity needs the right to announce high severity. The audience stays.
+    // A change from or to high severity needs the right to announce high severity.
     let is_high = [before.severity, severity].contains(&Severity::High) && before.severity != severity;
     if is_high && !plan.may(actor.person, Right::OutageAnnounceHigh) {
         return refuse_to_correct(plan, actor, text::not_so_bad());
@@ -347,19 +347,19 @@ pub(super) fn change(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
     plan.end(Outcome::Done(None))
 }
 
-/// Tries again in the channels that refuse an outage.
+/// Releases the held posts and updates of an outage, so that they are tried again.
 pub(super) fn retry(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let again = |outage, at| Change::RetryOutage { outage, at };
     with_the_refused(plan, actor, (args, sees), again, &RETRY_OUTAGE.spec, text::is_tried_again)
 }
 
-/// Gives up the channels that refuse an outage.
+/// Gives up the held posts and updates of an outage.
 pub(super) fn give_up(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let no_more = |outage, at| Change::GiveUpOutage { outage, at };
     with_the_refused(plan, actor, (args, sees), no_more, &GIVE_UP_OUTAGE.spec, text::is_given_up)
 }
 
-/// Applies a change to the held effects of an outage.
+/// Applies a change to the held effects of an outage, and answers with `says`.
 fn with_the_refused(
     mut plan: Plan<'_>,
     actor: &Actor<'_>,
@@ -388,8 +388,8 @@ pub(in crate::desk) fn progress_is_due(desk: &Desk, timer: &Timer, seen: Option<
             let refresh = EffectKind::Refresh { view: View::OutageCard, at: channel.clone() };
             plan.effect_about(seen.outage.id.into(), refresh);
         }
-        // The interval grows with the age of the announcement. While channels refuse it, which may last for days, the
-        // interval grows further.
+        // The interval grows with the age of the last change. If all that is left is held, which may last for days, the
+        // interval is longer.
         let since = desk.now.duration_since(seen.outage.changed_at);
         let wait = match (seen.ledger.is_under_way(), seen.ledger.total().held) {
             (true, _) => Some((since / 60).clamp(PROGRESS_EVERY, PROGRESS_AT_LEAST_EVERY)),
@@ -403,17 +403,17 @@ pub(in crate::desk) fn progress_is_due(desk: &Desk, timer: &Timer, seen: Option<
     plan.end(Outcome::Done(None))
 }
 
-/// Reminds the announcer, once, at the time for which news were promised. If there are no news for a while after that,
-/// reminds the admins.
+/// Reminds the owner of an outage, once, at the time for which news were promised. If there are still no news after
+/// `outages.overdue`, reminds the admins, in the desk's channels.
 pub(in crate::desk) fn news_are_due(desk: &Desk, timer: &Timer, outage: Option<&Outage>) -> Decision {
     let mut plan = Plan::of(desk);
     let running = outage.filter(|outage| outage.phase.is_running());
-    // Timers are kept to the millisecond.
+    // Timers are stored in milliseconds, so the times are compared in milliseconds.
     let later = running
         .and_then(|outage| outage.content.next_at)
         .filter(|next| next.as_millisecond() > desk.now.as_millisecond());
     if let (Some(outage), Some(due)) = (running, later) {
-        // The promised time was moved meanwhile.
+        // The news are promised for a later time by now.
         plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
         plan.change(Change::SetTimer(news_timer(outage.id, due)));
         return plan.end(Outcome::Done(None));
@@ -434,7 +434,7 @@ pub(in crate::desk) fn news_are_due(desk: &Desk, timer: &Timer, outage: Option<&
         }
         return plan.end(Outcome::Done(None));
     }
-    // The reminder goes to the desk's channels, with the admins mentioned.
+    // Each channel mentions the admins of its platform.
     let admins = desk.roster.known_admins(desk.now);
     for channel in &desk.rules.triage {
         let here = admins.iter().filter(|admin| admin.platform == channel.platform()).take(ADMINS_TOLD);
@@ -445,7 +445,8 @@ pub(in crate::desk) fn news_are_due(desk: &Desk, timer: &Timer, outage: Option<&
     plan.end(Outcome::Done(None))
 }
 
-/// Writes a changed outage, and queues its spread to its audience and its cards on the desk.
+/// Stores a changed outage as its next version. Queues the spread of its copies, its cards on the desk and, if needed,
+/// the spread of its news beside the copies. Sets its timers.
 fn put(plan: &mut Plan<'_>, seen: &Seen, after: Outage, spec: &'static Spec) -> Outage {
     let (now, before) = (plan.desk.now, &seen.outage);
     let version = before.version + 1;
@@ -459,7 +460,7 @@ fn put(plan: &mut Plan<'_>, seen: &Seen, after: Outage, spec: &'static Spec) -> 
             to: Some(to.to_owned()),
         })
     };
-    debug_assert!(machine::follows(&STEPS, before.phase.as_str(), after.phase.as_str()), "no such step");
+    debug_assert!(machine::follows(&STEPS, before.phase.as_str(), after.phase.as_str()), "outages have no such step");
     let phase = changed("phase", before.phase.as_str(), after.phase.as_str());
     let severity = changed("severity", before.severity.as_str(), after.severity.as_str());
     let about = Subject::from(after.id);
@@ -475,7 +476,7 @@ fn put(plan: &mut Plan<'_>, seen: &Seen, after: Outage, spec: &'static Spec) -> 
         plan.effect_about(about, EffectKind::Spread { view, after: 0 });
     }
     watch(plan, after.id);
-    // An unchanged promised time has its timer already, or has passed.
+    // If the promised time is unchanged, its timer is set already or has fired.
     if after.content.next_at != before.content.next_at || before.phase == Phase::Drafted {
         let clear = |slot| Change::ClearTimer { on: after.id.into(), kind: TimerKind::OutageNews, slot };
         plan.change(clear(ADMINS));
@@ -487,15 +488,15 @@ fn put(plan: &mut Plan<'_>, seen: &Seen, after: Outage, spec: &'static Spec) -> 
     after
 }
 
-/// Whether news are also posted as new messages beside the copies: if changing all copies takes long, and for the end
-/// of an outage of high severity.
+/// Whether news are also posted as new messages beside the copies: if updating all copies takes long, or if
+/// [`Outage::ends_anew`].
 fn is_said_anew(desk: &Desk, after: &Outage, ledger: &Ledger) -> bool {
     let takes = text::seconds(ledger.slack.stands, limits::slack::BROADCAST_UPDATE);
     let is_slow = takes > limits::SLOW_NEWS.as_secs_f64();
     after.phase != Phase::Drafted && (is_slow || (ledger.total().stands > 0 && after.ends_anew(&desk.rules.outages)))
 }
 
-/// Sets the timer that refreshes the card with the progress of the announcement.
+/// Sets the timer for the next refresh of the card with the progress of the announcement.
 fn watch(plan: &mut Plan<'_>, outage: OutageId) {
     plan.change(Change::SetTimer(progress_timer(outage, plan.desk.now + PROGRESS_EVERY)));
 }
@@ -512,7 +513,7 @@ fn running(sees: &Sees) -> &[Outage] {
     if let Sees::Outages(running) = sees { running } else { &[] }
 }
 
-/// Returns the outage that is meant. Only its author may see a draft.
+/// Returns the outage that the arguments name, or the refusal. Only its author may see a draft.
 fn known<'s>(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &'s Sees) -> Result<&'s Seen, Message> {
     if !plan.desk.rules.outages.enabled {
         return Err(text::is_off());
@@ -523,7 +524,8 @@ fn known<'s>(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &'s Sees) ->
     if is_theirs { Ok(seen) } else { Err(text::unknown(&named)) }
 }
 
-/// Returns the outage that is meant, if it is running and has the version that the actor has seen.
+/// Returns the outage that the arguments name, or the refusal. It must be running, and still have the version of the
+/// actor's button or form, if these carry one.
 fn running_one<'s>(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &'s Sees) -> Result<&'s Seen, Message> {
     let seen = known(plan, actor, args, sees)?;
     if !seen.outage.phase.is_running() {
@@ -554,7 +556,8 @@ fn may_announce(plan: &Plan<'_>, actor: &Actor<'_>, outage: &Outage) -> Result<(
     Ok(())
 }
 
-/// Checks that the outage fits into one message wherever it is shown. Several messages could not be changed together.
+/// Checks that the outage fits into one message wherever it is shown. An outage in several messages could not be
+/// updated in one step.
 fn fits(outage: &Outage) -> Result<(), Message> {
     let is_short = outage.content.title.chars().count() <= LONGEST_TITLE;
     match is_short && text::longest(outage).room() <= limits::discord::TEXT_CHARS {

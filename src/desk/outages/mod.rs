@@ -1,4 +1,4 @@
-//! Outages (major incidents): announcing them to every channel that follows a service, and saying how they go.
+//! Outages (major incidents): announcing them to the channels that follow a service, and spreading news of them.
 
 pub(in crate::desk) mod acts;
 pub mod decide;

@@ -1,4 +1,4 @@
-//! Outages in the database, and the channels that hear of them.
+//! Outages in the database, and their audience: the channels to which they are announced.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,17 +17,18 @@ use crate::store::row::{Row, account_anywhere, json, ms};
 use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, Text, Tx, channels, outbox, standing, statement};
 
-/// Numbers of an audience from here on belong to channels that follow no service. They come last.
+/// The places of an audience are numbered. Numbers from here on belong to channels that follow no service, which
+/// therefore come last.
 const EVERYWHERE: u64 = 1 << 62;
-/// The word for every channel that the bot can write into.
+/// The word in the form that stands for every channel that the bot can write into.
 const EVERYWHERE_WORD: &str = "everywhere";
-/// How many channels of the same name one name stands for, at most.
+/// How many channels one name in the form stands for at most.
 const SAME_NAME: u32 = 500;
-/// How many channels that other organisations read are compared with those that the settings allow.
+/// How many of the channels that other organisations read are searched at most for those that the settings allow.
 const SHARED_AT_MOST: usize = 5_000;
-/// How many channels that cannot be reached are named.
+/// How many unreached channels are named at most, for each reason.
 const NAMED: usize = 5;
-/// How many channels with a copy are named.
+/// How many channels with a copy are named at most.
 const SHOWN: usize = 10;
 /// How long a draft of an announcement is kept.
 const DRAFT_KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -44,41 +45,38 @@ macro_rules! outages {
 }
 
 texts! {
-    /// Selects an outage by its id.
     OUTAGE = Text::both(outages!("WHERE id = $1"));
-    /// An outage by its key.
     OUTAGE_BY_KEY = Text::both(outages!("WHERE key = $1"));
-    /// Outages of a phase, the oldest first.
+    /// Selects the outages of a phase, the one changed longest ago first.
     OUTAGES_IN = Text::both(outages!("WHERE phase = $1 ORDER BY changed_at_ms, id LIMIT $2"));
     /// Draws the number of the next outage. The row's lock keeps other transactions from drawing until the commit.
     NEXT_OUTAGE = Text::both("UPDATE counters SET value = value + 1 WHERE name = 'outage_ids' RETURNING value");
-    /// Inserts an outage.
     INSERT_OUTAGE = Text::both(
         "INSERT INTO outages (id, key, phase, severity, content_json, owner, owner_json, version, opened_at_ms, changed_at_ms, \
          ended_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
     );
-    /// Updates an outage.
     UPDATE_OUTAGE = Text::both(
         "UPDATE outages SET key = $2, phase = $3, severity = $4, content_json = $5, owner = $6, owner_json = $7, version = $8, \
          opened_at_ms = $9, changed_at_ms = $10, ended_at_ms = $11 WHERE id = $1 AND version = $12"
     );
     /// Deletes drafts from before a moment.
     FORGET_DRAFTS = Text::both("DELETE FROM outages WHERE phase = 'drafted' AND changed_at_ms < $1");
-    /// Outages that an account announced.
+    /// Selects the outages that an account announced. `LIKE` may find others, too.
     OUTAGES_BY = Text::both("SELECT id, owner_json FROM outages WHERE id > $1 AND owner_json LIKE $2");
-    /// Replaces the person who announced an outage.
+    /// Replaces the owner of an outage.
     SIGN_OUTAGE =
         Text::both("UPDATE outages SET owner = $2, owner_json = $3, version = version + 1 WHERE id = $1");
-    /// Channels that follow a service, in the order in which they began to follow it.
+    /// Selects the channels that follow a service, or stopped following it after a moment, in the order of their
+    /// numbers.
     FOLLOWERS = Text::both(
         "SELECT number, place_json FROM followed_services WHERE service = $1 AND number > $2 \
          AND (until_ms IS NULL OR until_ms > $3) ORDER BY number LIMIT $4"
     );
-    /// The services that a channel follows.
+    /// Selects the services that a channel follows, or stopped following after a moment.
     FOLLOWED = Text::both(
         "SELECT service, number, place_json FROM followed_services WHERE place_json = $1 AND (until_ms IS NULL OR until_ms > $2)"
     );
-    /// The services that a channel follows now.
+    /// Selects the services that a channel follows now.
     FOLLOWS_NOW = Text::both(
         "WITH v (place_json) AS (VALUES ($1)) SELECT f.place_json, f.service FROM v JOIN followed_services AS f \
          ON f.place_json = v.place_json WHERE f.until_ms IS NULL"
@@ -149,7 +147,7 @@ async fn with_ledger(ask: &mut dyn Ask, outage: Outage) -> Result<Seen, StoreErr
     Ok(Seen { outage, ledger, copies, troubles: refused.into_iter().map(trouble).collect() })
 }
 
-/// Reads the ledger of an outage: what became of it in its channels.
+/// Reads the ledger of an outage: how far it has been delivered to its channels.
 ///
 /// # Errors
 /// If the database is away.
@@ -166,7 +164,7 @@ pub async fn ledger(ask: &mut dyn Ask, outage: &Outage) -> Result<Ledger, StoreE
     Ok(Ledger { slack: of[0], discord: of[1], is_spreading, last_copy })
 }
 
-/// Reads the running outages. Within a phase, the one that was changed longest ago comes first.
+/// Reads the running outages, at most `limit` of each phase. Within a phase, the one changed longest ago comes first.
 ///
 /// # Errors
 /// If the database is away.
@@ -184,7 +182,7 @@ pub async fn running(ask: &mut dyn Ask, limit: u32) -> Result<Vec<Outage>, Store
 /// If the database is away.
 pub async fn next(tx: &mut dyn Tx, prefix: &str) -> Result<(OutageId, OutageKey), StoreError> {
     let drawn = tx.rows(statement(NEXT_OUTAGE)).await?;
-    let row = drawn.first().ok_or_else(|| StoreError::Corrupt("there are no numbers of outages".to_owned()))?;
+    let row = drawn.first().ok_or_else(|| StoreError::Corrupt("the sequence outage_ids is missing".to_owned()))?;
     let id = row.get("value")?;
     Ok((OutageId(id), OutageKey::new(prefix, id)))
 }
@@ -197,7 +195,7 @@ pub fn insert(tx: &mut dyn Tx, outage: &Outage) -> Result<(), StoreError> {
     tx.write(bind_all(statement(INSERT_OUTAGE), outage)?)
 }
 
-/// Updates an outage. Its version is one more than the version that was read. A conflict if somebody else changed it
+/// Updates an outage, whose version is one more than the version that was read. Conflicts if the outage was changed
 /// meanwhile.
 ///
 /// # Errors
@@ -206,9 +204,9 @@ pub fn update(tx: &mut dyn Tx, outage: &Outage) -> Result<(), StoreError> {
     tx.write(bind_all(statement(UPDATE_OUTAGE), outage)?.bind(outage.version - 1).or_conflict())
 }
 
-/// Reads the channels of an outage's audience with a number greater than `after`, each once. First come the channels
-/// that follow one of its services, or did when it was announced, then the channels that were named for it, then, if it
-/// goes everywhere, all others.
+/// Reads at most `limit` channels of an outage's audience with a number greater than `after`, each once with its
+/// number. First come the channels that follow one of its services or former services, or did so when it was announced,
+/// and the channels that were named for it. Then, if it goes everywhere, come all others.
 ///
 /// # Errors
 /// If the database is away.
@@ -233,9 +231,9 @@ pub async fn audience(
     Ok(found)
 }
 
-/// Reads the places for news beside the copies of an outage whose number is greater than `after` and at most `through`.
-/// On Slack this is the thread under each copy. On Discord changing a copy takes no longer than a post, so only the end
-/// of a grave outage is posted, in the channel.
+/// Reads at most `limit` places for news beside the copies of an outage, with the numbers of these copies, which are
+/// greater than `after` and at most `through`. On Slack the place is the thread under the copy. On Discord an update of
+/// a copy takes no longer than a post, so a place (the channel) is returned only if [`Outage::ends_anew`].
 ///
 /// # Errors
 /// If the database is away.
@@ -261,7 +259,8 @@ pub async fn beside_copies(
     Ok(found)
 }
 
-/// Reads the next channels that were named for an outage, or follow one of its services, or did when it was announced.
+/// Reads the part of [`audience`] that consists of followers: of a service, of a former service, or of the outage
+/// itself. A channel that follows several of them comes at its lowest number.
 async fn followers(
     ask: &mut dyn Ask,
     outage: &Outage,
@@ -317,9 +316,9 @@ async fn first_numbers(
     Ok(firsts)
 }
 
-/// Returns the channels, of these, in which an outage may be posted for the first time: those that follow one of its
-/// services now, those that were named for it, and all others if it goes everywhere. Channels that people of other
-/// organisations read are left out, unless the settings allow them.
+/// Returns those of `places` in which an outage may be posted for the first time: channels that follow one of its
+/// services now or were named for it, or all channels if it goes everywhere. Left out are the desk's own channels, and
+/// channels that people of other organisations read, unless the settings allow these.
 ///
 /// # Errors
 /// If the database is away.
@@ -354,8 +353,8 @@ pub async fn hearing(
     Ok(hearing)
 }
 
-/// Draws the id and the key for a new outage, and reads its audience: the followers of these services, and the channels
-/// that these words name.
+/// Draws the id and the key for a new outage, and reads its audience. `services`: the services as the form names them.
+/// `also`: further channels by their names, or the word `everywhere`, separated by commas or lines.
 ///
 /// # Errors
 /// If the database is away.
@@ -385,7 +384,7 @@ pub async fn drafting(
         audience.also.extend(found.into_iter().map(|(place, _)| place));
     }
     if audience.everywhere {
-        // Channels that other organisations read are included if the settings allow them.
+        // `everywhere` reaches only open channels. Shared ones that the settings allow are added by their places.
         let shared = channels::behind(tx, Access::Shared, 0, SHARED_AT_MOST).await?.into_iter();
         audience.also.extend(shared.map(|(_, place, _)| place).filter(|place| rules.outages.takes_shared(place)));
     }
@@ -394,7 +393,8 @@ pub async fn drafting(
     Ok((id, key, audience))
 }
 
-/// Counts the channels that follow one of these services now, or are in this audience.
+/// Counts the channels that follow one of these services now or are in this audience, and those of them that cannot be
+/// reached.
 ///
 /// # Errors
 /// If the database is away.
@@ -424,7 +424,7 @@ pub async fn reach(
                 reach.shared += 1;
                 true
             }
-            // These channels are counted below, with all others.
+            // All open channels are counted together below.
             Some(Access::Open) if audience.everywhere => false,
             _ => {
                 match place.platform() {
@@ -456,7 +456,7 @@ pub async fn reach(
     Ok(reach)
 }
 
-/// Names a channel that is not reached, unless enough channels are named already.
+/// Adds a channel to the named unreached ones, unless enough are named for its reason already.
 fn leave_out(reach: &mut Reach, place: Place, channel: Channel) {
     let named = reach.unreached.iter().filter(|one| one.channel.access == channel.access).count();
     if named < NAMED && reach.unreached.iter().all(|one| one.place != place) {
@@ -464,7 +464,8 @@ fn leave_out(reach: &mut Reach, place: Place, channel: Channel) {
     }
 }
 
-/// Returns the keys that the channels of an outage follow: those of its services and former services, and its own.
+/// Returns the keys of which the audience follows at least one: those of the services and former services, and the
+/// outage's own key, which channels follow that were named for it.
 #[must_use]
 pub fn keys(outage: &Outage) -> Vec<String> {
     let services = outage.content.services.iter().map(|service| service.key.clone());
@@ -487,7 +488,7 @@ pub fn give_up(tx: &mut dyn Tx, id: OutageId, now: Timestamp) -> Result<(), Stor
     outbox::give_up_about(tx, &id.into(), View::Outage.name(), now)
 }
 
-/// Deletes announcements that were written and never sent.
+/// Deletes drafts that were never announced, one day after they were written.
 ///
 /// # Errors
 /// If the database is away.
@@ -496,8 +497,8 @@ pub fn tidy(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
     tx.write(statement(FORGET_DRAFTS).bind(ms(then)))
 }
 
-/// Puts `alias` in the place of an account that announced outages, and refreshes the desk's cards. Returns the number
-/// of outages.
+/// Replaces an account by `alias` as the owner of outages, and refreshes the desk's cards. Returns the number of
+/// outages.
 ///
 /// # Errors
 /// If the database is away.

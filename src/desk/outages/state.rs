@@ -18,13 +18,11 @@ pub struct Outage {
     pub id: OutageId,
     /// The key that people quote.
     pub key: OutageKey,
-    /// Its phase.
     pub phase: Phase,
-    /// Its severity.
     pub severity: Severity,
     /// The text of the announcement, and its audience.
     pub content: Content,
-    /// The person who announced it, and is reminded of news.
+    /// The person who announced it, and is reminded when news are due.
     pub owner: Person,
     /// The number of its current version.
     pub version: i64,
@@ -37,7 +35,7 @@ pub struct Outage {
 }
 
 impl Outage {
-    /// Whether the outage is over and its end is posted as a new message beside each copy.
+    /// Whether the outage is resolved and its end is posted as a new message beside each copy.
     #[must_use]
     pub fn ends_anew(&self, settings: &OutageSettings) -> bool {
         self.phase == Phase::Resolved && self.severity == Severity::High && settings.ends_anew
@@ -51,10 +49,10 @@ pub struct Content {
     pub title: String,
     /// The services that it is about.
     pub services: Vec<Named>,
-    /// What is known of it, for everybody.
+    /// What is known of it, as everybody reads it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub known: String,
-    /// What people can do meanwhile.
+    /// What people can do until it is over.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub workaround: String,
     /// Text for the desk alone.
@@ -63,7 +61,7 @@ pub struct Content {
     /// When the next news are promised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_at: Option<Timestamp>,
-    /// Keys of services that it was about before. Their channels that have a copy hear how the outage goes on.
+    /// Keys of services that it was about before. Channels that follow them and have a copy still get the news.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<String>,
     /// Channels that were named for it, besides those that follow its services.
@@ -75,13 +73,13 @@ pub struct Content {
     /// Whether everybody is mentioned in the first post in a channel.
     #[serde(default, skip_serializing_if = "is_false")]
     pub mentions_all: bool,
-    /// The ticket on which it was declared.
+    /// The ticket from which it was declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared_on: Option<TicketId>,
-    /// The version with the latest news. A version that merely renames the announcer is no news.
+    /// The version that brought the latest news. A version that only replaces an erased owner brings none.
     #[serde(default)]
     pub news: i64,
-    /// The number of channels that it was to reach when it was written.
+    /// The number of channels that it would reach, when the draft was written.
     #[serde(default)]
     pub reach: Reach,
 }
@@ -96,16 +94,13 @@ const fn is_false(is: &bool) -> bool {
 pub struct Named {
     /// Its key in the settings.
     pub key: String,
-    /// Its name.
     pub name: String,
 }
 
 /// The number of channels that an announcement reaches, as far as the platforms have reported their channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reach {
-    /// Channels on Slack.
     pub slack: u64,
-    /// Channels on Discord.
     pub discord: u64,
     /// Channels that the bot cannot write into.
     #[serde(default)]
@@ -121,22 +116,20 @@ pub struct Reach {
 /// A channel that an announcement does not reach.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreached {
-    /// The channel's place.
     pub place: Place,
-    /// What is known of the channel.
     pub channel: Channel,
 }
 
-/// The audience of an outage besides the channels that follow its services, and the number of all its channels.
+/// The audience of a new outage besides the channels that follow its services, and the number of all its channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audience {
     /// Whether it includes every channel that the bot can write into.
     pub everywhere: bool,
-    /// Channels that were named.
+    /// Channels that were named in the form.
     pub also: Vec<Place>,
-    /// A name that no channel has.
+    /// The first of the names in the form that no channel has.
     pub unknown: Option<String>,
-    /// The number of channels that are reached.
+    /// The number of all channels of the audience, those that follow the services included.
     pub reach: Reach,
 }
 
@@ -148,16 +141,14 @@ impl Reach {
     }
 }
 
-/// The ledger of an announcement: what became of it in its channels.
+/// The ledger of an announcement: how far it has been delivered to its channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
-    /// On Slack.
     pub slack: Delivered,
-    /// On Discord.
     pub discord: Delivered,
     /// Whether the spread still has channels for which no effect is queued.
     pub is_spreading: bool,
-    /// The number of the copy that was posted last.
+    /// The greatest number of a copy. News beside the copies go to the copies up to this one.
     pub last_copy: u64,
 }
 
@@ -166,11 +157,11 @@ pub struct Ledger {
 pub struct Delivered {
     /// Channels with a copy.
     pub stands: u64,
-    /// Posts and changes that wait.
+    /// Posts and updates that wait for delivery.
     pub waiting: u64,
-    /// Posts and changes that are held because a channel refuses them.
+    /// Posts and updates that are held because a channel refuses them.
     pub held: u64,
-    /// Posts and changes that have failed.
+    /// Posts and updates that have failed.
     pub failed: u64,
 }
 
@@ -186,7 +177,7 @@ impl Ledger {
         }
     }
 
-    /// Whether posts or changes still wait, or are still to be queued.
+    /// Whether posts or updates still wait for delivery, or are still to be queued.
     #[must_use]
     pub const fn is_under_way(&self) -> bool {
         self.is_spreading || self.total().waiting > 0
@@ -196,22 +187,20 @@ impl Ledger {
 /// A channel into which an announcement cannot be written, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// The channel.
     pub place: Place,
-    /// Its name, if it is known.
+    /// Its name; empty if unknown.
     pub name: String,
-    /// The platform's reason.
+    /// The reason that the platform gave.
     pub why: String,
 }
 
 /// An outage as announcers see it, with its ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The outage.
     pub outage: Outage,
-    /// What became of it in its channels.
+    /// How far it has been delivered.
     pub ledger: Ledger,
-    /// Some of the channels with a copy, with their names.
+    /// Some of the channels with a copy, with their names (empty if unknown).
     pub copies: Vec<(Place, String)>,
     /// Some of the channels that refuse it.
     pub troubles: Vec<Trouble>,

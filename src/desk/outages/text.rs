@@ -1,4 +1,4 @@
-//! What the bot says of outages.
+//! The bot's sentences about outages. Each function returns a message, or a part of one.
 
 use super::acts::{
     ANNOUNCE, CHANGE_OUTAGE, GIVE_UP_OUTAGE, OUTAGE_SHOWN, RESOLVE_OUTAGE, RETRACT_OUTAGE, RETRY_OUTAGE, SEND_OUTAGE,
@@ -12,13 +12,13 @@ use crate::domain::limits::{self, Rate};
 use crate::domain::message::{Control, Line, Message, Span, quoted, said, strong};
 use crate::domain::outage::{Phase, Service, Severity};
 
-/// A button of an act about an outage as it is now.
+/// Returns a button for an act on this version of an outage.
 fn button(spec: &Spec, outage: &Outage) -> Control {
     let with = KeyRef { key: outage.key.clone(), version: Some(outage.version) };
     Control::button(spec.label, ActRef { with: Some(with.to_string()), ..ActRef::bare(spec.act()) }).styled(spec.style)
 }
 
-/// A button that shows an outage as it is then.
+/// Returns a button that shows an outage, in whatever version it has when the button is pressed.
 fn open(label: &str, outage: &Outage) -> Control {
     Control::button(label, ActRef { with: Some(outage.key.to_string()), ..ActRef::bare(OUTAGE_SHOWN.spec.act()) })
 }
@@ -31,7 +31,7 @@ fn services_of(outage: &Outage) -> String {
     outage.content.services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// What stands before an announcement.
+/// Returns the coloured sign at the beginning of an announcement.
 const fn sign(severity: Severity) -> &'static str {
     match severity {
         Severity::High => "🔴 ",
@@ -40,7 +40,7 @@ const fn sign(severity: Severity) -> &'static str {
     }
 }
 
-/// How bad it is, for the desk.
+/// Returns the word for a severity, for announcers and agents.
 const fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::High => "high",
@@ -59,7 +59,7 @@ const fn phase(phase: Phase) -> &'static str {
     }
 }
 
-/// What every channel reads of an outage.
+/// Returns the copy of an outage, as every channel of its audience shows it.
 #[must_use]
 pub fn copy(outage: &Outage) -> Message {
     let content = &outage.content;
@@ -100,7 +100,7 @@ pub fn copy(outage: &Outage) -> Message {
     Message::new(lines)
 }
 
-/// The same, for whoever hears of it first where everybody is mentioned.
+/// Returns the copy of an outage with a mention of everybody in the channel.
 #[must_use]
 pub fn to_everybody(outage: &Outage) -> Message {
     let mut message = copy(outage);
@@ -110,7 +110,8 @@ pub fn to_everybody(outage: &Outage) -> Message {
     message
 }
 
-/// What is new of an outage, beside a copy that is not changed yet: what it is about may be new, too.
+/// Returns the news of an outage, for a message beside a copy that is not updated yet. It repeats the whole copy, since
+/// any part of it may be new.
 #[must_use]
 pub fn news(outage: &Outage) -> Message {
     let mut message = copy(outage);
@@ -120,7 +121,7 @@ pub fn news(outage: &Outage) -> Message {
     message
 }
 
-/// The longest of what is said of an outage, wherever that is.
+/// Returns the longest message about an outage that any channel can get, to check its length.
 #[must_use]
 pub fn longest(outage: &Outage) -> Message {
     let most = Delivered { stands: MOST, waiting: MOST, held: MOST, failed: MOST };
@@ -129,10 +130,10 @@ pub fn longest(outage: &Outage) -> Message {
     message
 }
 
-/// More channels than anybody has.
+/// A count with more digits than any real number of channels.
 const MOST: u64 = 9_999_999;
 
-/// What the desk reads of an outage.
+/// Returns the card of an outage, for a channel of the desk.
 #[must_use]
 pub fn card(outage: &Outage, ledger: &Ledger) -> Message {
     let mut lines = vec![Line(vec![
@@ -151,14 +152,15 @@ pub fn card(outage: &Outage, ledger: &Ledger) -> Message {
     Message::new(lines).with(controls(outage))
 }
 
-/// How far an announcement has come.
+/// Says how far an announcement has been delivered.
 fn where_it_went(outage: &Outage, ledger: &Ledger) -> String {
     let Delivered { stands, waiting, held, failed } = ledger.total();
     let mut line = match (ledger.is_spreading, waiting) {
         (true, _) => "It's on its way".to_owned(),
         (false, 0) => format!("It has been posted in {}", channels(stands)),
         (false, _) => {
-            // At first what waits is to be posted; with news, what stands is changed.
+            // In the first wave the waiting effects are posts, each for one more channel. Later they are mostly updates
+            // of copies.
             let total = if is_first(outage) { stands + waiting } else { stands.max(waiting) };
             let reached = total.saturating_sub(waiting + held);
             format!("{reached} of {} have the latest · about {} left", channels(total), span(left(outage, ledger)))
@@ -173,12 +175,12 @@ fn where_it_went(outage: &Outage, ledger: &Ledger) -> String {
     line
 }
 
-/// Whether it has no news yet.
+/// Whether the outage was not changed since its announcement.
 fn is_first(outage: &Outage) -> bool {
     outage.changed_at == outage.opened_at
 }
 
-/// How long what waits takes, in seconds.
+/// Returns how long the waiting posts and updates take, in seconds.
 fn left(outage: &Outage, ledger: &Ledger) -> f64 {
     let (post, change) = match is_first(outage) {
         true => (limits::slack::POST_PER_WORKSPACE, limits::discord::REQUESTS),
@@ -187,13 +189,13 @@ fn left(outage: &Outage, ledger: &Ledger) -> f64 {
     seconds(ledger.slack.waiting, post).max(seconds(ledger.discord.waiting, change))
 }
 
-/// How long so many calls take, in seconds.
+/// Returns how long `count` calls take at this rate, in seconds.
 #[must_use]
 pub fn seconds(count: u64, rate: Rate) -> f64 {
     count as f64 * rate.per.as_secs_f64() / f64::from(rate.count)
 }
 
-/// “12 s”, “3 min”, “2 h”.
+/// Returns a time in words: “12 s”, “3 min”, “2 h”.
 fn span(seconds: f64) -> String {
     match seconds {
         ..90.0 => format!("{} s", seconds.ceil().max(1.0)),
@@ -216,12 +218,13 @@ fn controls(outage: &Outage) -> Vec<Control> {
     }
 }
 
-/// “1 channel”, “12 channels”.
+/// Returns a number of channels in words: “1 channel”, “12 channels”.
 fn channels(count: u64) -> String {
     if count == 1 { "1 channel".to_owned() } else { format!("{count} channels") }
 }
 
-/// How many channels, how long the first wave and an update take, and what is not reached.
+/// Says how many channels an announcement reaches, how long the first posts and an update take, and which channels are
+/// not reached.
 fn how_many(outage: &Outage) -> Vec<Line> {
     let reach = &outage.content.reach;
     let Reach { slack, discord, closed, shared, ref unreached } = *reach;
@@ -254,7 +257,7 @@ fn how_many(outage: &Outage) -> Vec<Line> {
     lines
 }
 
-/// So many channels are not reached, some of them by name.
+/// Says how many channels are not reached, and names some of them.
 fn not_reached(count: u64, why: &str, unreached: &[super::state::Unreached], access: Access) -> Line {
     let be = if count == 1 { "is" } else { "are" };
     let verb = if access == Access::Closed { String::new() } else { format!("{be} ") };
@@ -269,14 +272,14 @@ fn not_reached(count: u64, why: &str, unreached: &[super::state::Unreached], acc
     Line(line)
 }
 
-/// A channel, wherever it is read.
+/// Returns a link to a channel with its name, which can be shown on either platform.
 fn channel(place: &Place, name: &str) -> Span {
     let platform = place.platform().title();
     let label = if name.is_empty() { format!("a channel on {platform}") } else { format!("#{name} on {platform}") };
     Span::In { place: place.clone(), label }
 }
 
-/// What somebody who writes an announcement sees before anybody else does.
+/// Shows the author of a draft how the announcement will look and whom it reaches. `edit`: reopens the form.
 #[must_use]
 pub fn preview(outage: &Outage, edit: Option<ActRef>) -> Message {
     let mut lines = vec![Line::said("This is how it will look. Nobody has seen it yet:"), Line::default()];
@@ -286,7 +289,7 @@ pub fn preview(outage: &Outage, edit: Option<ActRef>) -> Message {
     Message::new(lines).with(controls(outage)).with(edit.map(|does| Control::button("Edit…", does)))
 }
 
-/// An outage is being announced.
+/// Confirms that an outage is being announced. `is_late`: the time for the next news has passed and was dropped.
 #[must_use]
 pub fn is_sent(outage: &Outage, is_late: bool) -> Message {
     let to = match outage.content.reach.total() {
@@ -297,25 +300,25 @@ pub fn is_sent(outage: &Outage, is_late: bool) -> Message {
     Message::said(format!("{} is on its way {to}.{late}", outage.key)).with(controls(outage))
 }
 
-/// News is on its way.
+/// Confirms that the news of an outage are on their way.
 #[must_use]
 pub fn is_updated(outage: &Outage) -> Message {
     Message::said(format!("The news about {} is on its way.", outage.key)).with(controls(outage))
 }
 
-/// There is nothing new in it.
+/// Refuses a change that changes nothing.
 #[must_use]
 pub fn nothing_to_change(outage: &Outage) -> Message {
     Message::said(format!("{} already says that, so nothing was changed.", outage.key))
 }
 
-/// It is over.
+/// Confirms that an outage is resolved.
 #[must_use]
 pub fn is_resolved(outage: &Outage) -> Message {
     Message::said(format!("Good. Wherever {} was announced, it will now say that it's over.", outage.key))
 }
 
-/// It is taken back.
+/// Confirms that an outage is retracted.
 #[must_use]
 pub fn is_retracted(outage: &Outage) -> Message {
     Message::said(format!(
@@ -324,7 +327,7 @@ pub fn is_retracted(outage: &Outage) -> Message {
     ))
 }
 
-/// How an outage stands, and where it went.
+/// Shows an announcer an outage, the channels that have it and the channels that refuse it.
 #[must_use]
 pub fn shown(seen: &Seen) -> Message {
     let Delivered { stands, held, failed, .. } = seen.ledger.total();
@@ -357,13 +360,13 @@ pub fn shown(seen: &Seen) -> Message {
     message
 }
 
-/// What was refused is tried again.
+/// Confirms that held posts and updates are tried again.
 #[must_use]
 pub fn is_tried_again(outage: &Outage) -> Message {
     Message::said(format!("I'm trying again. The card of {} shows how it goes.", outage.key))
 }
 
-/// What was refused is given up.
+/// Confirms that held posts and updates are given up.
 #[must_use]
 pub fn is_given_up(outage: &Outage) -> Message {
     Message::said(format!(
@@ -372,7 +375,7 @@ pub fn is_given_up(outage: &Outage) -> Message {
     ))
 }
 
-/// The outages that are announced.
+/// Lists the running outages for an announcer.
 #[must_use]
 pub fn list(running: &[Outage]) -> Message {
     let announce = Control::button(ANNOUNCE.spec.label, ActRef::bare(ANNOUNCE.spec.act())).styled(ANNOUNCE.spec.style);
@@ -392,7 +395,7 @@ pub fn list(running: &[Outage]) -> Message {
         .with(std::iter::once(announce).chain(running.iter().take(4).map(|one| open(&one.key.to_string(), one))))
 }
 
-/// How each service is. `names_owners`: and who looks after it.
+/// Lists the services with their running outages. `names_owners`: also with their owners.
 #[must_use]
 pub fn services(all: &[Service], running: &[Outage], names_owners: bool) -> Message {
     if all.is_empty() {
@@ -419,8 +422,8 @@ pub fn services(all: &[Service], running: &[Outage], names_owners: bool) -> Mess
     Message::new(all.iter().map(line))
 }
 
-/// A channel hears of these services from now on, or no more. `is_left_out`: people of other organisations read there. `is_in`: the bot
-/// can certainly write there.
+/// Confirms that a channel follows these services (`is_on`), or no longer. `is_left_out`: it gets no posts, since
+/// people of other organisations read there. `is_in`: the bot is known to be able to write there.
 #[must_use]
 pub fn subscribed(services: &[&Service], is_on: bool, is_left_out: bool, is_in: bool) -> Message {
     let names = services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -439,13 +442,13 @@ pub fn subscribed(services: &[&Service], is_on: bool, is_left_out: bool, is_in: 
     Message::new([Line(vec![said(before), written(names), said(behind)])])
 }
 
-/// Only a channel with messages of everybody can follow services.
+/// Refuses to make a channel follow services that is no text channel.
 #[must_use]
 pub fn only_in_text_channels() -> Message {
     Message::said("Only a text channel can follow outages. Please give this command in one.")
 }
 
-/// Only a channel can follow services.
+/// Refuses a command about a channel that was given in a direct conversation.
 #[must_use]
 pub fn only_in_channels() -> Message {
     Message::said("Please give this command in the channel that should hear about outages.")
@@ -455,7 +458,7 @@ fn names(all: &[Service]) -> String {
     all.iter().map(|service| service.key.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// A word means no service.
+/// Refuses a word that names no service.
 #[must_use]
 pub fn unknown_service(word: &str, all: &[Service]) -> Message {
     if all.is_empty() {
@@ -468,7 +471,7 @@ pub fn unknown_service(word: &str, all: &[Service]) -> Message {
     ])])
 }
 
-/// No service was named.
+/// Asks for the services, since none was named.
 #[must_use]
 pub fn which_service(all: &[Service]) -> Message {
     match all.is_empty() {
@@ -479,13 +482,13 @@ pub fn which_service(all: &[Service]) -> Message {
     }
 }
 
-/// Outages are not announced here.
+/// Refuses an act, since the settings switch outages off.
 #[must_use]
 pub fn is_off() -> Message {
     Message::said("I don't announce outages here (outages.enabled in the settings).")
 }
 
-/// Whoever may announce may not announce everything.
+/// Refuses an outage of high severity, or a change from or to it, by a person without the right.
 #[must_use]
 pub fn not_so_bad() -> Message {
     Message::said(
@@ -494,7 +497,7 @@ pub fn not_so_bad() -> Message {
     )
 }
 
-/// Whoever may announce may not announce everywhere.
+/// Refuses an announcement to all channels by a person without the right.
 #[must_use]
 pub fn not_everywhere() -> Message {
     Message::said(
@@ -502,7 +505,7 @@ pub fn not_everywhere() -> Message {
     )
 }
 
-/// Whoever may announce may not mention everybody.
+/// Refuses a mention of everybody by a person without the right.
 #[must_use]
 pub fn not_everybody() -> Message {
     Message::said(
@@ -510,7 +513,7 @@ pub fn not_everybody() -> Message {
     )
 }
 
-/// No channel has this name.
+/// Refuses a name that no channel has.
 #[must_use]
 pub fn unknown_channel(name: &str) -> Message {
     Message::new([Line(vec![
@@ -520,19 +523,19 @@ pub fn unknown_channel(name: &str) -> Message {
     ])])
 }
 
-/// Something is too long.
+/// Refuses an outage that does not fit into one message.
 #[must_use]
 pub fn too_long() -> Message {
     Message::said("That is too long for one message (about 1,800 characters with everything). Please shorten it.")
 }
 
-/// There is no such outage.
+/// Says that there is no such outage, or that it is another person's draft.
 #[must_use]
 pub fn unknown(key: &str) -> Message {
     Message::new([Line(vec![said("I can't find an outage "), quoted(key), said(". /desk outages lists them.")])])
 }
 
-/// Somebody else changed it meanwhile.
+/// Refuses an act on an outage that has changed since the actor saw it.
 #[must_use]
 pub fn changed_meanwhile(outage: &Outage) -> Message {
     Message::said(format!(
@@ -542,13 +545,13 @@ pub fn changed_meanwhile(outage: &Outage) -> Message {
     .with([open("Look at it", outage)])
 }
 
-/// It is announced already.
+/// Refuses to announce an outage again.
 #[must_use]
 pub fn is_announced_already(outage: &Outage) -> Message {
     Message::said(format!("{} has already been announced.", outage.key)).with([open("Look at it", outage)])
 }
 
-/// It is over.
+/// Refuses an act on an outage that is not running, and says why it is not.
 #[must_use]
 pub fn is_over(outage: &Outage) -> Message {
     let how = match outage.phase {
@@ -559,7 +562,7 @@ pub fn is_over(outage: &Outage) -> Message {
     Message::said(format!("{} {how}.", outage.key)).with([open("Look at it", outage)])
 }
 
-/// News was promised, and nobody has told any: for these, and for whoever else reads the desk's channel.
+/// Tells the desk's channel that promised news are overdue, and mentions these admins.
 #[must_use]
 pub fn news_are_overdue<'p>(outage: &Outage, admins: impl Iterator<Item = &'p PersonRef>) -> Message {
     let mut line =
@@ -575,7 +578,7 @@ pub fn news_are_overdue<'p>(outage: &Outage, admins: impl Iterator<Item = &'p Pe
     Message::new([Line(line)]).with([open("Look at it", outage)])
 }
 
-/// News were promised for now.
+/// Reminds the owner of an outage that news were promised for now.
 #[must_use]
 pub fn news_are_due(outage: &Outage) -> Message {
     Message::new([Line(vec![

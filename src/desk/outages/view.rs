@@ -1,4 +1,4 @@
-//! The live messages of an outage.
+//! Renders the live messages of an outage: its copies, its news and its card.
 
 use super::state::{Ledger, Outage};
 use super::text;
@@ -8,15 +8,17 @@ use crate::domain::outage::{Phase, Severity};
 use crate::domain::rules::OutageSettings;
 use crate::domain::view::Shown;
 
-/// Renders the copy of an outage in one of its channels. `None` for a first post after the outage has ended, or in a
-/// channel that no longer is to hear of it.
+/// Renders the copy of an outage in one of its channels. `is_first`: the copy is posted there for the first time.
+/// `is_to_hear`: the channel still belongs to the audience. `None` for a first post after the outage has ended, or in a
+/// channel outside of the audience.
 pub(in crate::desk) fn copy(outage: &Outage, is_first: bool, is_to_hear: bool) -> Option<Shown> {
     let is_late = is_first && (!outage.phase.is_running() || !is_to_hear);
     if outage.phase == Phase::Drafted || is_late {
         return None;
     }
     let tone = if outage.severity == Severity::Low { Tone::Silent } else { Tone::Usual };
-    // A first post after the announcement goes to a channel that came late, or whose copy was deleted.
+    // After the first change of the outage, nobody is mentioned: a first post then goes to a channel that joined late,
+    // or whose copy was deleted.
     let is_announced_now = outage.changed_at == outage.opened_at;
     let copy = match is_first && is_announced_now && outage.content.mentions_all {
         true => text::to_everybody(outage),
@@ -25,8 +27,8 @@ pub(in crate::desk) fn copy(outage: &Outage, is_first: bool, is_to_hear: bool) -
     Some(copy.in_tone(tone).into())
 }
 
-/// Renders the latest news of an outage beside one of its copies: in the thread under the copy, or, for the end of a
-/// grave outage, for the whole channel.
+/// Renders the latest news of an outage beside one of its copies. If [`Outage::ends_anew`], the whole channel sees
+/// them; otherwise they notify nobody.
 pub(in crate::desk) fn news(outage: &Outage, copy: Option<&MessageRef>, settings: &OutageSettings) -> Option<Shown> {
     let message = match outage.phase {
         Phase::Investigating | Phase::Identified | Phase::Monitoring => text::news(outage).in_tone(Tone::Silent),
@@ -76,10 +78,10 @@ mod tests {
     fn everybody_is_mentioned_as_it_is_announced_and_never_again() {
         let announced = outage(Severity::High, Phase::Investigating, 0);
         assert_eq!(mentions(copy(&announced, true, true)), Some(true));
-        assert_eq!(mentions(copy(&announced, false, true)), Some(false), "it is changed");
+        assert_eq!(mentions(copy(&announced, false, true)), Some(false), "an update mentions nobody");
         let later = outage(Severity::High, Phase::Identified, 60);
-        assert_eq!(mentions(copy(&later, true, true)), Some(false), "its copy was deleted, or it came late");
-        assert_eq!(mentions(copy(&announced, true, false)), None, "it is not to hear of it");
+        assert_eq!(mentions(copy(&later, true, true)), Some(false), "a late first post mentions nobody");
+        assert_eq!(mentions(copy(&announced, true, false)), None, "the channel is not in the audience");
         assert_eq!(mentions(copy(&outage(Severity::High, Phase::Resolved, 60), true, true)), None);
     }
 

@@ -1,4 +1,4 @@
-//! Privacy: taking people out of the record.
+//! Privacy: erasing people from the record.
 
 pub mod record;
 pub mod state;

@@ -14,8 +14,8 @@ use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, Text, Tx, audit, statement};
 
 texts! {
-    /// Tickets of a range on which an account has left words or its name. (`LIKE` may find more; the caller checks
-    /// each.)
+    /// Selects the tickets of a range of ids on which an account has left words or its name. (`LIKE` may find others,
+    /// too; the caller checks each.)
     CONCERNED = Text::both(
         "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.id <= $2 AND (t.requester = $3 OR t.assignee = $3 \
          OR t.opened_by_json LIKE $4 OR t.status_json LIKE $4 \
@@ -23,30 +23,31 @@ texts! {
          OR EXISTS (SELECT 1 FROM audit AS a WHERE a.subject_kind = 'ticket' AND a.subject_id = CAST(t.id AS TEXT) AND (a.actor_json LIKE $4 OR a.fields_json LIKE $4))) \
          ORDER BY t.id"
     );
-    /// Tickets of a range that have ended, have been quiet since a moment, and whose words have not been erased since.
+    /// Selects the tickets of a range of ids that are closed or cancelled, had no activity since a moment, and were not
+    /// erased (`expired`) after their last activity.
     EXPIRED = Text::both(
         "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.id <= $2 AND t.status IN ('closed', 'cancelled') \
          AND t.active_at_ms < $3 AND NOT EXISTS (SELECT 1 FROM audit AS a WHERE a.subject_kind = 'ticket' AND a.subject_id = CAST(t.id AS TEXT) \
          AND a.act = 'expired' AND a.at_ms >= t.active_at_ms) ORDER BY t.id"
     );
-    /// The records of a ticket, with the ids of their rows.
+    /// Selects the records of a ticket, with the ids of their rows.
     NUMBERED_RECORDS = Text::both(
         "SELECT id, ticket_id, platform, tenant, channel, message, author_json, voice, at_ms, text, edited_at_ms, \
          deleted_at_ms, joined FROM messages WHERE ticket_id = $1 ORDER BY at_ms, id"
     );
-    /// The audit entries of a ticket, with the ids of their rows.
+    /// Selects the audit entries of a ticket, with the ids of their rows.
     NUMBERED_AUDIT = Text::both("SELECT id, subject_kind, subject_id, at_ms, actor_json, act, from_json, fields_json FROM audit \
          WHERE subject_kind = 'ticket' AND subject_id = $1 ORDER BY id");
-    /// Erases the author and the words of a record.
+    /// Replaces the author of a record, and deletes its words.
     ERASE_RECORD = Text::both("UPDATE messages SET author_json = $2, text = '', deleted_at_ms = $3 WHERE id = $1");
-    /// Erases the actor of an audit entry.
+    /// Replaces the actor and the field changes of an audit entry.
     ERASE_ENTRY = Text::both("UPDATE audit SET actor_json = $2, fields_json = $3 WHERE id = $1");
 }
 
 /// What was erased from a ticket.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Erased {
-    /// Whether the ticket itself held words or names of an erased person.
+    /// Whether the ticket itself (not its records) held words or names of an erased person.
     pub ticket: bool,
     /// Whether the requester is erased, now or earlier.
     pub is_requester_gone: bool,
@@ -54,9 +55,9 @@ pub struct Erased {
     pub fields: Vec<FieldChange>,
     /// The number of erased records.
     pub records: u64,
-    /// The messages of the erased records.
+    /// The messages from which the erased records came.
     pub gone: Vec<MessageRef>,
-    /// The messages with words of other people.
+    /// The messages of the other records, whose authors are not erased.
     pub others: Vec<MessageRef>,
     /// The number of changed audit entries.
     pub entries: u64,
@@ -72,8 +73,8 @@ impl Erased {
     }
 }
 
-/// Reads the tickets above `above` and up to `up_to`, oldest first, on which this account may have left words or its
-/// name.
+/// Reads the ids of the tickets above `above` and up to `up_to`, oldest first, on which this account may have left
+/// words or its name.
 ///
 /// # Errors
 /// If the database is away.
@@ -88,8 +89,8 @@ pub async fn concerned(
     ask.all(query, id).await
 }
 
-/// Reads the tickets above `above` and up to `up_to`, oldest first, that were closed or cancelled, have been quiet
-/// since before `then`, and whose words have not been erased for that reason.
+/// Reads the ids of the tickets above `above` and up to `up_to`, oldest first, that are closed or cancelled, had their
+/// last activity before `then`, and have not been erased for that reason since.
 ///
 /// # Errors
 /// If the database is away.
@@ -102,9 +103,9 @@ pub async fn expired(
     ask.all(statement(EXPIRED).bind(above.0).bind(up_to.0).bind(ms(then)), id).await
 }
 
-/// Erases the people of `erasure` from a ticket, from its records and audit entries, and from effects that wait. A
-/// conflict while an effect that holds their words is being delivered, or may stand on the platform without the record
-/// knowing.
+/// Erases the people of `erasure` from a ticket, from its records and audit entries, and from the effects about it that
+/// wait. Conflicts if an effect with their words is being delivered, or has had a try with an unknown outcome, since
+/// its message may stand on the platform.
 ///
 /// # Errors
 /// If the database is away.

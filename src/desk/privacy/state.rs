@@ -1,7 +1,7 @@
-//! Erasing people from the record: words and names go, figures stay.
+//! Erasing people from the record: their words and names are deleted, and the words of other people stay.
 //!
-//! An account is replaced by an alias that is the same everywhere. Answers of a person can thus still be counted, and
-//! the audit still tells how a ticket came to its state. The words of other people stay.
+//! An account is replaced by an alias, which is the same everywhere. So the answers of an erased person can still be
+//! counted, and the audit still shows how a ticket came to its state.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use crate::domain::message::{Cell, Control, Message, Span};
 use crate::domain::subject::Subject;
 use crate::domain::words;
 
-/// Returns the alias of an account; `None` for an account that stays.
+/// The function that returns the alias of an account, or `None` for an account that is not erased.
 pub type Alias = dyn Fn(&PersonRef) -> Option<PersonRef> + Send + Sync;
 
-/// The people to be erased.
+/// An erasure: the people to erase, and their aliases.
 #[derive(Clone)]
 pub struct Erasure {
     alias: Arc<Alias>,
@@ -39,24 +39,24 @@ impl fmt::Debug for Erasure {
 }
 
 impl Erasure {
-    /// Erases the people to whose accounts `alias` gives an alias.
+    /// Creates an erasure of the accounts for which `alias` returns an alias.
     pub fn of(alias: impl Fn(&PersonRef) -> Option<PersonRef> + Send + Sync + 'static) -> Self {
         Self { alias: Arc::new(alias), everybody: false }
     }
 
-    /// Erases everybody, under these aliases.
+    /// Creates an erasure of all accounts, with these aliases.
     pub fn of_everybody(alias: impl Fn(&PersonRef) -> PersonRef + Send + Sync + 'static) -> Self {
         Self { alias: Arc::new(move |who| Some(alias(who))), everybody: true }
     }
 
-    /// Whether this account is to be erased. An erased account is not erased again.
+    /// Whether this account is to be erased. An alias of an earlier erasure is not.
     #[must_use]
     pub fn concerns(&self, who: &PersonRef) -> bool {
         self.alias(who).is_some()
     }
 
-    /// Returns the ticket without the erased people, and the audited fields that change; `None` if nothing of theirs is
-    /// on it. `audit` is that of the ticket, still with their names.
+    /// Returns the ticket with the erased people replaced and their words deleted, and the audited fields that change.
+    /// `None` if the ticket holds nothing of theirs. `audit`: the ticket's audit entries before their own erasure.
     #[must_use]
     pub fn ticket(&self, ticket: &Ticket, audit: &[AuditEntry]) -> Option<(Ticket, Vec<FieldChange>)> {
         let mut after = ticket.clone();
@@ -100,7 +100,7 @@ impl Erasure {
                 to,
             };
             let (status, holder) = (after.status.name(), after.assignee.as_ref().map(|agent| agent.who.to_string()));
-            // An open ticket of an erased agent goes back to the queue.
+            // An open ticket whose assignee is erased is released to the queue.
             if after.release().is_ok() {
                 fields.extend(holder.map(|holder| change("assignee", holder, None)));
                 if after.status.name() != status {
@@ -115,7 +115,7 @@ impl Erasure {
         Some((after, fields))
     }
 
-    /// Returns the record without its author and words; `None` if its author stays.
+    /// Returns the record with its author replaced and its words deleted; `None` if its author is not erased.
     #[must_use]
     pub fn record(&self, record: &Record, now: Timestamp) -> Option<Record> {
         let mut after = record.clone();
@@ -125,7 +125,7 @@ impl Erasure {
         Some(after)
     }
 
-    /// Returns the audit entry without the erased people; `None` if they are not in it.
+    /// Returns the audit entry with the erased people replaced; `None` if it names none of them.
     #[must_use]
     pub fn entry(&self, entry: &AuditEntry) -> Option<AuditEntry> {
         let mut after = entry.clone();
@@ -142,9 +142,10 @@ impl Erasure {
         (after != *entry).then_some(after)
     }
 
-    /// Whether a waiting effect about a ticket of an erased person is withdrawn: if it is for them, holds some of these
-    /// `words` of theirs, or contains one of their `names`. Private answers can be asked for again, so they are
-    /// withdrawn if they hold words of anybody. Views hold no words: they show what is left.
+    /// Whether a waiting effect about a ticket of an erased person is withdrawn. A post is withdrawn if it is their
+    /// reply, or quotes some of their `words` or one of their `names`. A private answer is withdrawn if it is for them
+    /// or quotes anybody, since it can be asked for again. Views are kept: they hold no words, and are rendered from
+    /// the record at delivery.
     #[must_use]
     pub fn takes(&self, what: &EffectKind, names: &[String], words: &[String]) -> bool {
         match what {
@@ -153,7 +154,7 @@ impl Erasure {
             EffectKind::Whisper { to, message, .. } | EffectKind::Hint { to, message, .. } => {
                 self.concerns(to) || quoted(message).next().is_some()
             }
-            // The act could bring their words back.
+            // Such an act could bring their words back into the record.
             EffectKind::Silent(act) => act.spec().brings_words,
             EffectKind::Show { .. } | EffectKind::Refresh { .. } | EffectKind::Spread { .. } => false,
             // The input of the call may hold their words.
@@ -188,7 +189,8 @@ impl Erasure {
         }
     }
 
-    /// Returns the names by which a message may call this person, if they are to be erased.
+    /// Returns the names by which a message may call this person: the full name and the first name. Empty if the person
+    /// is not erased.
     #[must_use]
     pub fn names(&self, person: &Person) -> Vec<String> {
         if !self.concerns(&person.who) {
@@ -201,7 +203,7 @@ impl Erasure {
         names
     }
 
-    /// Returns the alias for an account; `None` if the account stays or is an alias already.
+    /// Returns the alias for an account; `None` if the account is not erased, or is an alias already.
     fn alias(&self, who: &PersonRef) -> Option<PersonRef> {
         if who.is_erased() { None } else { (self.alias)(who) }
     }
@@ -213,16 +215,16 @@ impl Erasure {
     }
 }
 
-/// Whether a message contains one of these names.
+/// Whether one of the message's quotations is exactly one of these names.
 fn says(message: &Message, names: &[String]) -> bool {
     quoted(message).any(|text| names.iter().any(|name| name == text.trim()))
 }
 
-/// Words of at least this many characters are recognised inside longer quotations. Shorter words ("no") are recognised
-/// only where nothing else is quoted.
+/// Words of more characters than this are found inside longer quotations, too. Shorter words ("no") must be the whole
+/// quotation.
 const ENOUGH_CHARS: usize = 12;
 
-/// Whether a message holds any of these words, or their beginning where they were cut.
+/// Whether a message quotes any of these words, or their beginning if the quotation was cut.
 fn quotes(message: &Message, words: &[String]) -> bool {
     let holds = |text: &str, words: &str| {
         let text = text.trim();
@@ -236,7 +238,7 @@ fn quotes(message: &Message, words: &[String]) -> bool {
     quoted(message).any(|text| words().any(|words| holds(text, words)))
 }
 
-/// Returns the words of people that a message holds: in its lines, its table and the choices of its menus.
+/// Returns the words of people that a message quotes: in its lines, in its table and in the choices of its menus.
 fn quoted(message: &Message) -> impl Iterator<Item = &str> {
     let lines = message.lines.iter().flat_map(|line| &line.0).filter_map(|span| match span {
         Span::Quoted(text) => Some(text.as_str()),

@@ -1,12 +1,12 @@
-//! What stands in place of words and names that were taken out.
+//! The text in place of erased words and names.
 
-/// What stands in place of a title whose author was taken out of the record, or that was kept long enough.
+/// Returns the text in place of an erased title or resolution.
 #[must_use]
 pub fn erased_title() -> String {
     "(erased)".to_owned()
 }
 
-/// What somebody is called who was taken out of the record.
+/// Returns the name of every erased person.
 #[must_use]
 pub fn erased_name() -> String {
     "Somebody".to_owned()

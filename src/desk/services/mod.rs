@@ -1,3 +1,3 @@
-//! Services, and the channels that follow them.
+//! Services: which channels follow which service, to hear of its outages.
 
 pub mod record;

@@ -1,4 +1,4 @@
-//! The channels that follow services, in the database.
+//! The channels that follow services in the database.
 
 use std::collections::HashSet;
 
@@ -12,17 +12,16 @@ use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, Text, Tx, channels, statement};
 
 texts! {
-    /// Makes a channel follow a service.
     FOLLOW = Text::both(
         "INSERT INTO followed_services (service, place_json, at_ms) VALUES ($1, $2, $3) \
          ON CONFLICT (place_json, service) DO UPDATE SET until_ms = NULL"
     );
-    /// Makes a channel follow a service no longer. The end time is kept, since the channel still hears the end of
-    /// running outages.
+    /// Makes a channel stop following a service. The row is kept with its end: the channel still gets the news of
+    /// outages that were announced before.
     UNFOLLOW = Text::both("UPDATE followed_services SET until_ms = $3 WHERE place_json = $1 AND service = $2 AND until_ms IS NULL");
-    /// Ends all that a channel follows, since the channel is gone.
+    /// Makes a channel stop following all services, since the channel is gone.
     UNFOLLOW_ALL = Text::both("UPDATE followed_services SET until_ms = $2 WHERE place_json = $1 AND until_ms IS NULL");
-    /// Every channel that follows a service now.
+    /// Selects the channels that follow a service now.
     FOLLOW_NOW = Text::both("SELECT place_json FROM followed_services WHERE service = $1 AND until_ms IS NULL");
 }
 
@@ -42,7 +41,7 @@ pub fn follow(tx: &mut dyn Tx, service: &str, place: &Place, now: Timestamp) -> 
     tx.write(statement(FOLLOW).bind(service).bind(json(place)?).bind(ms(now)))
 }
 
-/// Makes a channel follow a service no longer.
+/// Makes a channel stop following a service.
 ///
 /// # Errors
 /// If the database is away.
@@ -50,7 +49,7 @@ pub fn unfollow(tx: &mut dyn Tx, service: &str, place: &Place, now: Timestamp) -
     tx.write(statement(UNFOLLOW).bind(json(place)?).bind(service).bind(ms(now)))
 }
 
-/// Ends all that a channel follows, since the channel is gone.
+/// Makes a channel stop following all services, since the channel is gone.
 ///
 /// # Errors
 /// If the database is away.
@@ -58,7 +57,7 @@ pub fn is_gone(tx: &mut dyn Tx, channel: &Place, now: Timestamp) -> Result<(), S
     tx.write(statement(UNFOLLOW_ALL).bind(json(channel)?).bind(ms(now)))
 }
 
-/// Reads the channels that follow any of these services now.
+/// Reads the channels that follow any of these services now, sorted, each once.
 ///
 /// # Errors
 /// If the database is away.
@@ -72,8 +71,8 @@ pub async fn following(ask: &mut dyn Ask, services: &[Service]) -> Result<Vec<Pl
     Ok(met)
 }
 
-/// Reads what is known of the channel that this place is, or is in. `Some(None)`: the platform has listed all channels
-/// that can be written to, and this channel is not among them.
+/// Reads the last report about the channel of this place. `Some(None)`: the platform has listed its channels, and this
+/// one is not among them. `None`: nothing is known, or the place is a direct conversation.
 ///
 /// # Errors
 /// If the database is away.
@@ -81,7 +80,7 @@ pub async fn here(ask: &mut dyn Ask, place: Option<&Place>) -> Result<Option<Opt
     let Some(place) = place.filter(|place| !place.is_direct()) else { return Ok(None) };
     let channel = place.open_channel();
     let found = channels::these(ask, std::slice::from_ref(&channel)).await?.remove(&channel);
-    // On Slack a person may make a channel follow a service before the bot is added to it.
+    // On Slack, a channel may follow a service before the bot is added to it, so a missing channel says nothing.
     let is_listed = place.platform() == PlatformName::Discord && channels::knows_any(ask, &place.tenant).await?;
     Ok((found.is_some() || is_listed).then_some(found))
 }

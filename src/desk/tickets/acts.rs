@@ -1,4 +1,4 @@
-//! What people can do with a ticket.
+//! The acts on tickets.
 
 use super::decide;
 use super::state::Ticket;
@@ -15,7 +15,7 @@ const BOTH: Spec = Spec { may: May::RequesterOr(Right::TicketWork), ..Spec::BASE
 /// The base of acts of the requester alone.
 const REQUESTERS: Spec = Spec { may: May::Requester, ..Spec::BASE };
 
-/// The values of a priority, each with what a menu shows.
+/// The priorities, each with its label in menus.
 const LEVELS: &[(&str, &str)] = &[("P1", "P1 critical"), ("P2", "P2 high"), ("P3", "P3 normal"), ("P4", "P4 low")];
 
 const fn is_open(ticket: &Ticket) -> bool {
@@ -322,7 +322,7 @@ acts! {
     )
     .reading(Reads::Requests);
 
-    /// The agents' menu: on a card, and behind "Desk…" in a public thread.
+    /// Opens the agents' menu, by a button of the card and by "Desk…" in the confirmation in a public thread.
     MENU = Act::to_ticket(Spec { name: "menu", label: "More…", is_told: true, ..AGENTS }, decide::menu);
 }
 

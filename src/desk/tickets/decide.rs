@@ -1,4 +1,4 @@
-//! Decides about acts on tickets. Rights were checked before (`desk::acts`).
+//! Decides about acts on tickets: pure. `desk::acts` has checked the rights before.
 
 use jiff::Timestamp;
 
@@ -22,9 +22,9 @@ use crate::domain::outcome::Outcome;
 use crate::domain::permission::Roster;
 use crate::domain::right::Right;
 
-/// Whether this person may know that the ticket exists: as its requester, as an agent, or in a public place that
-/// belongs to the ticket (`is_there`), where everybody sees it. This is checked before every act, however it comes in.
-/// Other people are answered as if the ticket did not exist.
+/// Whether this person may know that the ticket exists: its requester, an agent, or anybody in a public place on the
+/// requester's side of the ticket (`is_there`), where everybody sees it. Every act on a ticket is checked with this
+/// function first. Other people are answered as if the ticket did not exist.
 #[must_use]
 pub fn may_know(roster: &Roster, person: &Person, ticket: &Ticket, is_there: bool, now: Timestamp) -> bool {
     let is_seen = is_there && !ticket.is_private();
@@ -39,7 +39,7 @@ pub(super) fn show(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     };
     let shown = text::show(deed.ticket, records, audit, whole, plan.desk.now);
     Ok(Done::told(match (whole, deed.actor.in_private) {
-        // An answer that replaces a menu is followed by the menu anyway.
+        // `desk::acts` adds the menu to an answer that replaces one.
         (true, true) => shown,
         (true, false) => shown.with(text::menu(deed.ticket, all()).controls),
         (false, _) => shown.with(text::requesters_controls(deed.ticket)),
@@ -93,17 +93,17 @@ pub(super) fn wait(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::changed(after))
 }
 
-/// Ends the wait of a ticket whose timer has fired, if it still waits for that moment.
+/// Ends the wait of a ticket whose timer has fired. If the ticket waits longer by now, the timer is set again.
 pub(in crate::desk) fn wait_is_over(desk: &Desk, timer: &Timer, ticket: Option<&Ticket>) -> Decision {
     let mut plan = Plan::of(desk);
     let until = ticket.and_then(|ticket| match &ticket.status {
         Status::Pending { until, .. } => *until,
         _ => None,
     });
-    // Timers are kept to the millisecond.
+    // Timers are stored in milliseconds, so the times are compared in milliseconds.
     let is_over = until.is_some_and(|until| until.as_millisecond() <= desk.now.as_millisecond());
     if let Some(due) = until.filter(|_| !is_over) {
-        // The ticket was set to wait longer.
+        // The ticket waits for a later time by now.
         plan.change(Change::SetTimer(Timer { due, ..timer.clone() }));
         return plan.end(Outcome::Done(None));
     }
@@ -146,7 +146,7 @@ pub(super) fn reopen(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::changed(after))
 }
 
-/// Cancels a ticket: its requester takes it back. If an agent cancels it, it was no request.
+/// Cancels a ticket. A requester takes it back; an agent marks it as not a request.
 pub(in crate::desk) fn cancel(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     if !deed.is_requester {
         return not_a_request(plan, &Deed { spec: &super::acts::NOT_A_REQUEST.spec, ..*deed });
@@ -213,7 +213,7 @@ pub(super) fn add(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::told(conversation::text::details_added(ticket)))
 }
 
-/// Shows a person's open requests.
+/// Lists the open requests of the actor, or of the person in the arguments.
 pub(super) fn requests(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let desk = plan.desk;
     let other = args.person("person").filter(|person| !desk.roster.same(&person.who, &actor.person.who));
@@ -222,7 +222,7 @@ pub(super) fn requests(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees:
     plan.end(Outcome::Done(None))
 }
 
-/// Opens another request from words in a direct conversation.
+/// Opens another request in a direct conversation, from the words of a form.
 pub(super) fn begin_another(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let ticket = deed.ticket;
     if !ticket.is_private() {
@@ -243,7 +243,8 @@ pub(super) fn belong(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     if !plan.same(&other.requester, actor.person) {
         return Err(No::Say(text::requester_only(other)));
     }
-    // Private words stay private: a private request can only be merged into a private one.
+    // Private words must not become public, so a private request is merged only into a private one, and a public one
+    // only into a public one.
     if ticket.id == other.id || ticket.is_private() != other.is_private() {
         return Err(No::Say(text::cannot_join(ticket, other)));
     }
@@ -263,7 +264,7 @@ pub(super) fn belong(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::told(text::belongs(&other.key)).ending(Outcome::Done(Some(other.key.clone()))))
 }
 
-/// Opens a request of its own from words that were joined to another request.
+/// Opens a request of its own from a message that a burst has joined to another request.
 pub(super) fn part(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let (ticket, actor) = (deed.ticket, deed.actor);
     let (record, is_taken) = match deed.sees {
@@ -284,7 +285,7 @@ pub(super) fn part(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     }
     let opened = plan.open(&record.author, origin, &[words], None);
     plan.audit(ticket, deed.spec, Vec::new());
-    // Further words in a direct conversation belong to the new ticket.
+    // The time of its last activity is kept, so that further words in a direct conversation belong to the new ticket.
     plan.touch(ticket, ticket.clone(), ticket.active_at);
     plan.refresh_mirrors(ticket, message);
     plan.effect(Some(opened.id), SilentAct::React { message: message.clone(), sign: Sign::Joined, is_on: false });
@@ -293,7 +294,7 @@ pub(super) fn part(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::opened(opened.key))
 }
 
-/// Tells an agent, under the card, that somebody else has given them a ticket.
+/// Tells the assignee under the cards, unless the actor is the assignee, that the ticket was given to them.
 fn tell_assignee(plan: &mut Plan<'_>, ticket: &Ticket, by: &Person) {
     let desk = plan.desk;
     let Some(agent) = ticket.assignee.as_ref().filter(|agent| !desk.roster.same(&agent.who, &by.who)) else { return };
@@ -303,7 +304,7 @@ fn tell_assignee(plan: &mut Plan<'_>, ticket: &Ticket, by: &Person) {
     });
 }
 
-/// Returns the words for a refusal by the ticket's state.
+/// Returns the message about a refusal by the ticket's state.
 pub(in crate::desk) fn refused(plan: &Plan<'_>, deed: &Deed<'_>, refusal: &Refusal) -> Message {
     let (desk, ticket) = (plan.desk, deed.ticket);
     match refusal {

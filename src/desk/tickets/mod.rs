@@ -1,4 +1,4 @@
-//! Tickets: the record of one requester's need.
+//! Tickets: requests and the desk's work on them.
 
 pub(in crate::desk) mod acts;
 pub mod decide;

@@ -8,7 +8,8 @@ use crate::store::row::{Row, json, ms};
 use crate::store::statement::texts;
 use crate::store::{Ask, Statement, StoreError, Text, Tx, statement};
 
-/// The columns that [`ticket`] reads.
+/// Selects the columns that [`ticket`] reads: from `tickets`, or with a `WITH` clause, more columns and a `FROM`
+/// clause.
 macro_rules! tickets {
     ($rest:literal) => {
         tickets!("", "", concat!("tickets ", $rest))
@@ -29,19 +30,17 @@ macro_rules! tickets {
 pub(in crate::desk) use tickets;
 
 texts! {
-    /// Selects a ticket by its id.
     TICKET = Text::both(tickets!("WHERE id = $1"));
-    /// A ticket by its key.
     TICKET_BY_KEY = Text::both(tickets!("WHERE key = $1"));
-    /// Selects several tickets.
     THESE_TICKETS = Text::both(
         tickets!(
         "WITH v (n) AS (VALUES (CAST($1 AS BIGINT))) ", "", "tickets WHERE id IN (SELECT v.n FROM v)"
     )
     );
-    /// Tickets, newest first.
+    /// Selects tickets with a lower id, newest first.
     TICKETS = Text::both(tickets!("WHERE id < $1 ORDER BY id DESC LIMIT $2"));
-    /// The newest unanswered ticket of an account in a channel.
+    /// Selects the newest open ticket of an account in a channel that no agent has answered. The list of statuses
+    /// repeats the condition of the index `tickets_live`, so that the database can use it.
     BURST = Text::both(
         tickets!(
         "WITH v (n, requester, platform, tenant, channel, since_ms, until_ms) AS (VALUES (0, $1, $2, $3, $4, \
@@ -53,7 +52,7 @@ texts! {
          AND t.answered_at_ms IS NULL AND t.merged_into IS NULL ORDER BY t.opened_at_ms DESC, t.id DESC LIMIT 1)"
     )
     );
-    /// The last active ticket of a direct conversation.
+    /// Selects the open or resolved ticket of a direct conversation that was last active.
     LATEST_DIRECT = Text::both(
         tickets!(
         "WHERE private = 1 AND origin_platform = $1 AND origin_tenant = $2 AND origin_channel = $3 \
@@ -61,14 +60,13 @@ texts! {
          ORDER BY active_at_ms DESC, id DESC LIMIT 1"
     )
     );
-    /// Open tickets of an account.
+    /// Selects the open tickets of an account, last active first.
     OPEN_OF = Text::both(
         tickets!(
         "WHERE requester = $1 AND status IN ('new', 'in_progress', 'pending', 'resolved') AND status <> 'resolved' \
          ORDER BY active_at_ms DESC, id DESC LIMIT $2"
     )
     );
-    /// Inserts a ticket.
     INSERT_TICKET = Text::both(
         "INSERT INTO tickets (id, key, title, requester, requester_json, opened_by_json, origin_platform, origin_tenant, \
          origin_channel, origin_root, private, origin_message_json, opened_at_ms, status, status_json, assignee, \
@@ -82,8 +80,8 @@ texts! {
          answered_at_ms = $8, active_at_ms = $9, follows = $10, merged_into = $11, version = $12 \
          WHERE id = $1 AND version = $12 - 1"
     );
-    /// Updates a ticket with the parts that only an erasure changes: its people and its origin. This is a statement of
-    /// its own because an index is written for every column that is named, changed or not.
+    /// Updates also the parts of a ticket that only an erasure changes, such as its requester. `UPDATE_TICKET` leaves
+    /// these out, because naming a column, changed or not, makes the database write the indexes of the column.
     REWRITE_TICKET = Text::both(
         "UPDATE tickets SET key = $2, title = $3, requester = $4, requester_json = $5, opened_by_json = $6, \
          origin_platform = $7, origin_tenant = $8, origin_channel = $9, origin_root = $10, private = $11, \
@@ -91,18 +89,18 @@ texts! {
          assignee_json = $17, priority = $18, answered_at_ms = $19, active_at_ms = $20, follows = $21, \
          merged_into = $22, version = $23 WHERE id = $1 AND version = $23 - 1"
     );
-    /// Tickets with a greater id that are not over and have no card in a channel.
+    /// Selects the open and resolved tickets with a greater id that have no card in a channel and were not merged.
     WITHOUT_CARD = Text::both(
         "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.status IN ('new', 'in_progress', 'pending', 'resolved') \
          AND t.merged_into IS NULL AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.subject_kind = 'ticket' \
          AND s.subject_id = CAST(t.id AS TEXT) AND s.view = 'card' AND s.platform = $2 AND s.tenant = $3 AND s.place_channel = $4) ORDER BY t.id LIMIT $5"
     );
-    /// How many tickets are open.
+    /// Counts the open tickets.
     OPEN = Text::both(
         "SELECT count(*) AS open FROM tickets WHERE status IN ('new', 'in_progress', 'pending', 'resolved') \
          AND status <> 'resolved'"
     );
-    /// How many tickets there are.
+    /// Counts all tickets.
     TOTAL = Text::both("SELECT count(*) AS tickets FROM tickets");
 }
 
@@ -130,7 +128,7 @@ pub async fn these(ask: &mut dyn Ask, tickets: &[TicketId]) -> Result<Vec<Ticket
     ask.all_of(tickets.iter().map(|id| statement(THESE_TICKETS).bind(id.0)).collect(), ticket).await
 }
 
-/// Reads tickets, newest first, with an id less than `before` (if given), `limit` at most.
+/// Reads at most `limit` tickets with an id lower than `before` (if given), newest first.
 ///
 /// # Errors
 /// If the database is away.
@@ -139,8 +137,9 @@ pub async fn page(ask: &mut dyn Ask, before: Option<TicketId>, limit: u32) -> Re
     ask.all(statement(TICKETS).bind(before).bind(i64::from(limit)), ticket).await
 }
 
-/// Returns the queries for the newest open ticket that one of these accounts opened in this channel (or a thread of it,
-/// or this direct conversation) after `since` (exclusive) and at or before `until`, and that no agent has answered.
+/// Returns the queries, one for each account, for the newest open ticket that no agent has answered and that the
+/// account opened in this channel (or a thread of it, or this direct conversation) after `since` and at or before
+/// `until`.
 #[must_use]
 pub fn bursts(by: &[PersonRef], channel: &Place, since: Timestamp, until: Timestamp) -> Vec<Statement> {
     let of = |account: &PersonRef| {
@@ -155,7 +154,7 @@ pub fn bursts(by: &[PersonRef], channel: &Place, since: Timestamp, until: Timest
     by.iter().map(of).collect()
 }
 
-/// Reads the ticket that [`bursts`] describes.
+/// Reads the newest of the tickets that the queries of [`bursts`] find.
 ///
 /// # Errors
 /// If the database is away.
@@ -187,7 +186,7 @@ pub async fn latest_direct(ask: &mut dyn Ask, direct: &Place, since: Timestamp) 
     ask.one(query, ticket).await
 }
 
-/// Reads the open tickets of these accounts, last active first.
+/// Reads at most `limit` open tickets of these accounts, last active first.
 ///
 /// # Errors
 /// If the database is away.
@@ -202,7 +201,8 @@ pub async fn open_of(ask: &mut dyn Ask, by: &[PersonRef], limit: u32) -> Result<
     Ok(found)
 }
 
-/// Reads the tickets above `above` that are not over and have no card in this channel, oldest first.
+/// Reads the ids of at most `limit` open or resolved tickets above `above` that have no card in this channel and were
+/// not merged, oldest first.
 ///
 /// # Errors
 /// If the database is away.
@@ -221,7 +221,7 @@ pub async fn without_card(
     ask.all(query, |row| row.get("id").map(TicketId)).await
 }
 
-/// Counts all tickets. Slow with many.
+/// Counts all tickets. Takes long in a large database, since it reads every row.
 ///
 /// # Errors
 /// If the database is away.
@@ -248,7 +248,7 @@ pub fn insert(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
     tx.write(insert)
 }
 
-/// Updates the parts of a ticket that change while it is worked on. A conflict if somebody else changed it meanwhile.
+/// Updates the parts of a ticket that change while it is worked on. Conflicts if the ticket was changed meanwhile.
 ///
 /// # Errors
 /// If the database is away.
@@ -257,7 +257,7 @@ pub fn update(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
     tx.write(bind_state(update, ticket)?.or_conflict())
 }
 
-/// Updates all parts of a ticket. A conflict if somebody else changed it meanwhile.
+/// Updates all parts of a ticket except `uid` and `titled_by`. Conflicts if the ticket was changed meanwhile.
 ///
 /// # Errors
 /// If the database is away.
@@ -298,7 +298,7 @@ fn bind_state(query: Statement, ticket: &Ticket) -> Result<Statement, StoreError
 /// Reads a ticket from a row.
 ///
 /// # Errors
-/// If the row holds something unexpected.
+/// If a value of the row cannot be read.
 pub fn ticket(row: &Row) -> Result<Ticket, StoreError> {
     let tenant = Tenant { platform: row.named("origin_platform")?, id: row.get("origin_tenant")? };
     let channel = row.get("origin_channel")?;
@@ -308,7 +308,7 @@ pub fn ticket(row: &Row) -> Result<Ticket, StoreError> {
         (false, true) => Conversation::Channel { channel },
         (false, false) => Conversation::Thread { channel, root },
     };
-    let uid = TicketUid::stored(row.get("uid")?).map_err(|_| StoreError::Corrupt("uid is none".to_owned()))?;
+    let uid = TicketUid::stored(row.get("uid")?).map_err(|_| StoreError::Corrupt("a ticket's uid".to_owned()))?;
     Ok(Ticket {
         id: TicketId(row.get("id")?),
         key: row.named("key")?,

@@ -7,35 +7,34 @@ use crate::domain::ids::{MessageRef, Person, Place, TicketId, TicketKey, TicketT
 use crate::domain::machine::{START, Step, step};
 use crate::domain::priority::Priority;
 
-/// A record of one requester's need.
+/// A ticket: one request, and the state of the desk's work on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ticket {
     /// Its id in the database.
     pub id: TicketId,
     /// The key that people quote.
     pub key: TicketKey,
-    /// Identifies the ticket in messages that stand on a platform.
+    /// Identifies the ticket in buttons and forms, besides its key. Unlike a key, it is not given again after a restore
+    /// of the database.
     pub uid: TicketUid,
-    /// The first words, on one line.
+    /// The first line of the requester's words. See [`title`](super::text::title).
     pub title: String,
-    /// The message that the title was taken from. `None` if the words stand in no message, or if the ticket is from
-    /// before this was kept.
+    /// The message that the title was taken from. `None` if the words came by a form or command, or if the ticket is
+    /// from a version that did not store this.
     pub titled_by: Option<MessageRef>,
-    /// The person that it is for.
+    /// The person whose request it is.
     pub requester: Person,
-    /// The person who typed it.
+    /// The person who wrote it.
     pub opened_by: Person,
     /// The place where the requester is answered.
     pub origin: Place,
-    /// The message that opened it.
+    /// The message that opened it. Its id is empty if the ticket was opened by a command.
     pub origin_message: MessageRef,
-    /// When that message was written.
+    /// When `origin_message` was written.
     pub opened_at: Timestamp,
-    /// Its status.
     pub status: Status,
-    /// The agent who owns it.
+    /// The agent who works on it.
     pub assignee: Option<Person>,
-    /// Its priority.
     pub priority: Priority,
     /// When an agent first answered the requester.
     pub answered_at: Option<Timestamp>,
@@ -45,12 +44,12 @@ pub struct Ticket {
     pub follows: Option<TicketKey>,
     /// The ticket that it was merged into.
     pub merged_into: Option<TicketKey>,
-    /// The number of its current version.
+    /// The number of its current version. An update conflicts if the stored version is not the one before.
     pub version: i64,
 }
 
-/// The state machine of a ticket. A ticket that is reopened, or that goes on after a pause, becomes `in_progress` if it has
-/// an assignee, and `new` otherwise.
+/// The state machine of a ticket. A ticket that is reopened, or whose wait ends, becomes `in_progress` if it has an
+/// assignee, and `new` otherwise.
 pub const STEPS: [Step; 21] = [
     step(START, "open", "new"),
     step("new", "take", "in_progress"),
@@ -79,41 +78,33 @@ pub const STEPS: [Step; 21] = [
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum Status {
-    /// Nobody has it yet.
+    /// The ticket is open, and nobody has taken it.
     New,
-    /// Somebody works on it.
+    /// An agent works on it.
     InProgress,
     /// The ticket waits for somebody or something.
     Pending {
         /// What it waits for, in an agent's words. May be empty.
         reason: String,
-        /// Until when it waits at most, if that is known. Then work goes on.
+        /// When the wait ends at the latest, if that is known. The ticket is then no longer pending.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
-    /// The ticket is done, unless the requester says otherwise.
+    /// The ticket is done, but can be reopened.
     Resolved {
-        /// When.
         at: Timestamp,
         /// The person who did it.
         by: Person,
         /// How it was resolved, in an agent's words.
         resolution: String,
     },
-    /// The ticket is done for good.
-    Closed {
-        /// When.
-        at: Timestamp,
-        /// How it was resolved.
-        resolution: String,
-    },
-    /// The request is not wanted any more, or is no request.
+    /// The ticket is done, and cannot be reopened.
+    Closed { at: Timestamp, resolution: String },
+    /// The request was taken back, marked as not a request, or merged into another one.
     Cancelled {
-        /// When.
         at: Timestamp,
         /// The person who did it.
         by: Person,
-        /// Why it was cancelled.
         why: CancelReason,
     },
 }
@@ -161,7 +152,7 @@ impl Status {
     }
 }
 
-/// Why a transition of a ticket is not possible. The person is told.
+/// Why a transition of a ticket is refused.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refusal {
     /// Another agent has the ticket.
@@ -170,12 +161,12 @@ pub enum Refusal {
     AlreadyYours,
     /// Nobody has the ticket, so it cannot be given back.
     HeldByNobody,
-    /// The ticket's status does not allow it, or is the requested one already.
+    /// The ticket's status does not allow the transition, or is the requested one already.
     NotNow,
 }
 
 impl Ticket {
-    /// Returns the ticket as a line of a list.
+    /// Returns the ticket's tag and title, for a list.
     #[must_use]
     pub fn reference(&self) -> TicketRef {
         TicketRef { tag: self.tag(), title: self.title.clone() }
@@ -187,16 +178,16 @@ impl Ticket {
         TicketTag { key: self.key.clone(), uid: self.uid.clone() }
     }
 
-    /// Whether the ticket came by a direct message. No word of it then appears in public.
+    /// Whether the requester is answered in a direct conversation. No words of the ticket may then appear in public.
     #[must_use]
     pub const fn is_private(&self) -> bool {
         self.origin.is_direct()
     }
 
-    /// Assigns the ticket to the agent who takes it. `same` says whether two people are one.
+    /// Assigns the ticket to the agent who takes it. `same`: whether two accounts belong to one person.
     ///
     /// # Errors
-    /// If somebody has it, or it is not open.
+    /// If the ticket has an assignee, or is not open.
     pub fn take(&mut self, by: &Person, same: impl Fn(&Person, &Person) -> bool) -> Result<(), Refusal> {
         if !self.status.is_open() {
             return Err(Refusal::NotNow);
@@ -209,7 +200,7 @@ impl Ticket {
         self.assign(by)
     }
 
-    /// Assigns the ticket to `to`, whoever had it before.
+    /// Assigns the ticket to `to`, even if it has another assignee.
     ///
     /// # Errors
     /// If it is not open.
@@ -224,10 +215,10 @@ impl Ticket {
         Ok(())
     }
 
-    /// Gives the ticket back to the queue.
+    /// Gives the ticket back to the queue, as a new ticket without assignee.
     ///
     /// # Errors
-    /// If nobody has it, or it is not open.
+    /// If the ticket has no assignee, or is not open.
     pub fn release(&mut self) -> Result<(), Refusal> {
         if !self.status.is_open() {
             return Err(Refusal::NotNow);
@@ -239,10 +230,10 @@ impl Ticket {
         Ok(())
     }
 
-    /// Makes the ticket wait, until a moment if that is known.
+    /// Makes the ticket wait, until `until` if that is known.
     ///
     /// # Errors
-    /// If it is not open, or already waits for the same.
+    /// If the ticket is not open, or waits with the same reason and end already.
     pub fn wait(&mut self, reason: &str, until: Option<Timestamp>) -> Result<(), Refusal> {
         if !self.status.is_open() {
             return Err(Refusal::NotNow);
@@ -255,7 +246,7 @@ impl Ticket {
         Ok(())
     }
 
-    /// Ends the wait of a pending ticket.
+    /// Ends the wait of a pending ticket. Does nothing in any other status.
     pub fn go_on(&mut self) {
         if matches!(self.status, Status::Pending { .. }) {
             self.status = if self.assignee.is_some() { Status::InProgress } else { Status::New };
@@ -278,7 +269,7 @@ impl Ticket {
     /// Reopens the ticket.
     ///
     /// # Errors
-    /// If it is open, closed for good, or part of another ticket.
+    /// If the ticket is open, closed, or merged into another one.
     pub fn reopen(&mut self) -> Result<(), Refusal> {
         if !self.status.can_be_reopened() {
             return Err(Refusal::NotNow);
@@ -314,12 +305,10 @@ impl Ticket {
     }
 }
 
-/// A line of a list of tickets.
+/// A ticket in a list: its tag and its title.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketRef {
-    /// The ticket.
     pub tag: TicketTag,
-    /// Its title.
     pub title: String,
 }
 
@@ -388,7 +377,7 @@ mod tests {
         ];
         let mut seen = BTreeSet::from([step(START, "open", "new")]);
         for status in states {
-            // Nobody has a new ticket, and somebody has one in progress.
+            // A new ticket has no assignee, and a ticket in progress has one.
             let assignees: &[Option<Person>] = match status {
                 Status::New => &[None],
                 Status::InProgress => &[Some(by.clone())],

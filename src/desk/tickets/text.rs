@@ -1,4 +1,5 @@
-//! What is said about tickets: to their requesters, on their cards, and where an act is refused.
+//! The bot's sentences about tickets: to requesters, on cards, and in refusals of acts. Each function returns a
+//! message, or a part of one.
 
 use jiff::Timestamp;
 
@@ -12,7 +13,8 @@ use crate::domain::message::{Control, Line, Message, Span, Style, quoted, said, 
 use crate::domain::plain::{is_line_break, one_line};
 use crate::domain::words::{ago, first_name, is_blank, shorten};
 
-/// A request was heard, and how it stands. `others` are what else its requester has asked for in private.
+/// Returns the confirmation of a request, with its status. `others`: other open requests of the requester, of which a
+/// private request may be a part.
 #[must_use]
 pub fn confirmation(ticket: &Ticket, others: &[TicketRef]) -> Message {
     let key = strong(&ticket.key);
@@ -45,13 +47,13 @@ pub fn confirmation(ticket: &Ticket, others: &[TicketRef]) -> Message {
         Status::Cancelled { .. } => vec![said(format!("{it} is cancelled."))],
     });
     line.push(said(reads_along(ticket)));
-    // What was asked by a command stands in no message above.
+    // The words of a command stand in no message above the confirmation, so they are repeated.
     let asked =
         ticket.origin_message.id.is_empty().then(|| Line(vec![said("You asked: “"), quoted(&ticket.title), said("”")]));
     Message::new(std::iter::once(Line(line)).chain(asked)).with(confirmation_controls(ticket, others))
 }
 
-/// What a requester can do with their request as it stands.
+/// Returns the buttons for what a requester can do with their request in its status.
 #[must_use]
 pub fn requesters_controls(ticket: &Ticket) -> Vec<Control> {
     let (details, cancel) = (&acts::DETAILS.spec, &acts::CANCEL.spec);
@@ -83,29 +85,30 @@ fn confirmation_controls(ticket: &Ticket, others: &[TicketRef]) -> Vec<Control> 
     controls
 }
 
-/// Others speak in a thread, too: wherever their words are kept, they are told so.
+/// Says that the desk sees all words in a public thread, since other people may write there, too, and their words are
+/// recorded.
 fn reads_along(ticket: &Ticket) -> &'static str {
     match (&ticket.status, &ticket.assignee) {
         _ if ticket.is_private() => "",
-        // "They" are the desk, which was just spoken of.
+        // "They" refers to the desk, which the sentence before has named.
         (Status::New | Status::InProgress, None) => " They can see what's written in this thread.",
         _ => " The desk can see what's written in this thread.",
     }
 }
 
-/// Somebody has taken the request.
+/// Tells the requester which agent has taken the request.
 #[must_use]
 pub fn taken(by: &Person) -> Message {
     Message::new([Line(vec![quoted(first_name(by)), said(" is on it.")])])
 }
 
-/// It was given to somebody.
+/// Tells the requester to which agent the request was given.
 #[must_use]
 pub fn given_to(to: &Person) -> Message {
     Message::new([Line(vec![quoted(first_name(to)), said(" has it now.")])])
 }
 
-/// It waits for something.
+/// Tells the requester that the request is on hold.
 #[must_use]
 pub fn waits(ticket: &Ticket, reason: &str, until: Option<Timestamp>) -> Message {
     let mut line = has_to_wait(&ticket.key.to_string(), reason, until);
@@ -115,7 +118,7 @@ pub fn waits(ticket: &Ticket, reason: &str, until: Option<Timestamp>) -> Message
     Message::new([Line(line)])
 }
 
-/// That it (or a ticket by its key) waits, until when, and for what.
+/// Returns the sentence that a ticket is on hold, until when, and why. `it`: the ticket's key or "it".
 fn has_to_wait(it: &str, reason: &str, until: Option<Timestamp>) -> Vec<Span> {
     let mut line = match until {
         Some(until) => vec![said(format!("{it} is on hold until ")), Span::At(until)],
@@ -129,7 +132,7 @@ fn has_to_wait(it: &str, reason: &str, until: Option<Timestamp>) -> Vec<Span> {
     line
 }
 
-/// The moment came until which it had to wait.
+/// Tells the requester that the request is no longer on hold.
 #[must_use]
 pub fn goes_on(ticket: &Ticket) -> Message {
     Message::new([Line(match &ticket.assignee {
@@ -140,7 +143,7 @@ pub fn goes_on(ticket: &Ticket) -> Message {
     })])
 }
 
-/// The same, told to the desk; `ping` is the account there of the agent who has it.
+/// Tells the desk that a ticket is no longer on hold. `ping`: the assignee's account on the card's platform.
 #[must_use]
 pub fn wait_is_over(agent: Option<&Person>, ping: Option<&PersonRef>) -> Message {
     let mut line = vec![said("The wait is over")];
@@ -152,7 +155,7 @@ pub fn wait_is_over(agent: Option<&Person>, ping: Option<&PersonRef>) -> Message
     Message::new([Line(line)])
 }
 
-/// It is done.
+/// Tells the requester that the request is resolved.
 #[must_use]
 pub fn resolved(ticket: &Ticket, resolution: &str) -> Message {
     Message::new([Line(vec![
@@ -162,7 +165,7 @@ pub fn resolved(ticket: &Ticket, resolution: &str) -> Message {
     ])])
 }
 
-/// It is not done after all. Told in the request's thread.
+/// Tells the requester that the request is open again.
 #[must_use]
 pub fn reopened(ticket: &Ticket) -> Message {
     Message::new([Line(match &ticket.assignee {
@@ -171,13 +174,13 @@ pub fn reopened(ticket: &Ticket) -> Message {
     })])
 }
 
-/// The requester took it back.
+/// Confirms to the requester that the request is cancelled.
 #[must_use]
 pub fn cancelled(ticket: &Ticket) -> Message {
     Message::said(format!("{} is cancelled, as you asked. Changed your mind?", ticket.key)).with([ask_again(ticket)])
 }
 
-/// The desk found that it is no request.
+/// Tells the requester that the desk saw nothing to do, and cancelled the request.
 #[must_use]
 pub fn no_request(ticket: &Ticket) -> Message {
     Message::said(format!(
@@ -187,12 +190,12 @@ pub fn no_request(ticket: &Ticket) -> Message {
     .with([ask_again(ticket)])
 }
 
-/// The button by which a request that was cancelled is wanted after all.
+/// Returns the button that reopens a cancelled request.
 fn ask_again(ticket: &Ticket) -> Control {
     acts::REOPEN.spec.labelled("Ask again", ticket.tag())
 }
 
-/// A request cannot be part of another: what was said in private stays there, and nothing is part of itself.
+/// Refuses to merge a request into another one: into itself, or a private and a public one.
 #[must_use]
 pub fn cannot_join(ticket: &Ticket, other: &Ticket) -> Message {
     let (key, into) = (&ticket.key, &other.key);
@@ -203,13 +206,13 @@ pub fn cannot_join(ticket: &Ticket, other: &Ticket) -> Message {
     })
 }
 
-/// It belongs to another request of the same person.
+/// Confirms to the requester that the request was merged into another one.
 #[must_use]
 pub fn belongs(to: &TicketKey) -> Message {
     Message::said(format!("Done: that's part of {to} now."))
 }
 
-/// The card of a ticket in a desk's channel.
+/// Returns the card of a ticket in a channel of the desk. `assignee_here`: the assignee's account on that platform.
 #[must_use]
 pub fn card(ticket: &Ticket, assignee_here: Option<&PersonRef>) -> Message {
     let (key, tag) = (&ticket.key, ticket.tag());
@@ -269,7 +272,7 @@ pub fn card(ticket: &Ticket, assignee_here: Option<&PersonRef>) -> Message {
     Message::new(lines).with(controls)
 }
 
-/// For what it waits and until when, if anything of that is known: for the desk, and for whoever looks at it.
+/// Returns the line of a pending ticket about the end and the reason of the wait; `None` if neither is known.
 fn waits_for(reason: &str, until: Option<Timestamp>) -> Option<Line> {
     let reason = Some(reason).filter(|reason| !reason.is_empty()).map(quoted);
     Some(Line(match (until, reason) {
@@ -280,7 +283,7 @@ fn waits_for(reason: &str, until: Option<Timestamp>) -> Option<Line> {
     }))
 }
 
-/// How a ticket stands, in a word or two.
+/// Returns the words for a status.
 #[must_use]
 pub fn status(status: &Status) -> &'static str {
     match status {
@@ -293,17 +296,17 @@ pub fn status(status: &Status) -> &'static str {
     }
 }
 
-/// The agents' menu for a ticket: of these acts those that can be done with it now.
+/// Returns the agents' menu of a ticket: those of the acts that can be done in its present state.
 #[must_use]
 pub(in crate::desk) fn menu(ticket: &Ticket, acts: impl Iterator<Item = &'static Act>) -> Message {
     let shown = acts.filter(|act| (act.in_menu)(ticket)).map(|act| act.spec.control(ticket.tag()));
-    // Discord has five rows, and a menu takes one of its own.
+    // Discord shows five rows at most. Buttons come first, since they share rows and each menu takes a row of its own.
     let (buttons, menus): (Vec<_>, Vec<_>) = shown.partition(|control| matches!(control, Control::Button { .. }));
     let shown = buttons.into_iter().chain(menus);
     Message::new([Line(vec![strong(&ticket.key), said("  "), quoted(&ticket.title)]), stands(ticket)]).with(shown)
 }
 
-/// How a ticket stands, in a line.
+/// Returns the line with a ticket's status and, if it is open, its priority and assignee.
 fn stands(ticket: &Ticket) -> Line {
     let mut line = vec![said(status(&ticket.status))];
     if ticket.status.is_open() {
@@ -319,7 +322,7 @@ fn stands(ticket: &Ticket) -> Line {
     Line(line)
 }
 
-/// A ticket as one person may see it: `whole` for agents, else the requester's part.
+/// Shows a ticket with its messages. `whole`: also its priority, notes and history, for agents.
 #[must_use]
 pub fn show(ticket: &Ticket, records: &[Record], audit: &[AuditEntry], whole: bool, now: Timestamp) -> Message {
     let mut lines = vec![Line(vec![strong(&ticket.key), said("  "), quoted(&ticket.title)])];
@@ -377,7 +380,7 @@ pub fn show(ticket: &Ticket, records: &[Record], audit: &[AuditEntry], whole: bo
     Message::new(lines)
 }
 
-/// The open requests of whoever asks, or of another person.
+/// Lists the open requests of the reader, or of the person `of`.
 #[must_use]
 pub fn requests(of: Option<&Person>, open: &[Ticket]) -> Message {
     let mut head = match (of, open.is_empty()) {
@@ -404,20 +407,21 @@ pub fn requests(of: Option<&Person>, open: &[Ticket]) -> Message {
     Message::new(std::iter::once(Line(std::mem::take(&mut head))).chain(lines))
 }
 
-/// What happened to a ticket, for the desk.
+/// Tells the desk, under the card, what a person did with a ticket.
 #[must_use]
 pub fn happened(actor: &Person, what: &str) -> Message {
     Message::new([Line(vec![quoted(first_name(actor)), said(format!(" {what}"))])])
 }
 
-/// An agent was given a ticket by another; `ping` is that agent's account there.
+/// Tells the desk, under the card, that an agent was given a ticket. `ping`: that agent's account on the card's
+/// platform.
 #[must_use]
 pub fn assigned(by: &Person, to: &Person, ping: Option<&PersonRef>) -> Message {
     let to = ping.map_or_else(|| quoted(first_name(to)), |account| Span::Ping(account.clone()));
     Message::new([Line(vec![quoted(first_name(by)), said(" gave this to "), to, said(".")])])
 }
 
-/// Only the requester (or an agent) may do that.
+/// Refuses an act that only the requester or an agent may do.
 #[must_use]
 pub fn requester_only(ticket: &Ticket) -> Message {
     Message::new([Line(vec![
@@ -427,7 +431,7 @@ pub fn requester_only(ticket: &Ticket) -> Message {
     ])])
 }
 
-/// Only agents may do that.
+/// Refuses an act that only agents may do. `ticket`: the ticket of the act, if there is one.
 #[must_use]
 pub fn agents_only(ticket: Option<&Ticket>, is_requester: bool) -> Message {
     let mut line = vec![said("Sorry, you need desk permissions for that; /desk help shows what you can do.")];
@@ -442,7 +446,7 @@ pub fn agents_only(ticket: Option<&Ticket>, is_requester: bool) -> Message {
     Message::new([Line(line)])
 }
 
-/// Somebody else has it.
+/// Refuses to take a ticket that another agent has.
 #[must_use]
 pub fn held_by(ticket: &Ticket, holder: &Person) -> Message {
     Message::new([Line(vec![
@@ -451,19 +455,19 @@ pub fn held_by(ticket: &Ticket, holder: &Person) -> Message {
     ])])
 }
 
-/// The actor has it already.
+/// Refuses to take a ticket that the actor has already.
 #[must_use]
 pub fn already_yours(ticket: &Ticket) -> Message {
     Message::said(format!("You already have {}.", ticket.key))
 }
 
-/// Nobody has it.
+/// Refuses to release a ticket that nobody has.
 #[must_use]
 pub fn held_by_nobody(ticket: &Ticket) -> Message {
     Message::said(format!("Nobody has {}, so there's nothing to release.", ticket.key))
 }
 
-/// It cannot be done in the state that the ticket is in.
+/// Refuses an act that the ticket's status does not allow. `is_actor`: whether a person is the actor.
 #[must_use]
 pub fn not_now(
     ticket: &Ticket,
@@ -498,7 +502,7 @@ pub fn not_now(
     }
 }
 
-/// The person to whom it was to be given is not on the desk.
+/// Refuses to assign a ticket to a person who is no agent.
 #[must_use]
 pub fn not_an_agent(person: &Person) -> Message {
     Message::new([Line(vec![
@@ -507,7 +511,7 @@ pub fn not_an_agent(person: &Person) -> Message {
     ])])
 }
 
-/// A requester's act was carried out.
+/// Confirms an act to a person who is no agent.
 #[must_use]
 pub fn done_for_requester(ticket: &Ticket) -> Message {
     let key = said(format!("{}", ticket.key));
@@ -520,7 +524,7 @@ pub fn done_for_requester(ticket: &Ticket) -> Message {
     })])
 }
 
-/// An act was carried out: the answer to a command.
+/// Confirms an act to an agent who waits for an answer, for example to a command.
 #[must_use]
 pub fn done(ticket: &Ticket) -> Message {
     let mut line = vec![said(format!("Done: {} is {}", ticket.key, status(&ticket.status)))];
@@ -538,7 +542,8 @@ pub fn done(ticket: &Ticket) -> Message {
     Message::new([Line(line)])
 }
 
-/// The first line of what was said, at most 80 characters as people count them.
+/// Returns a ticket's title: the first line of its words that is not blank and does not begin a block of code, cut to
+/// 80 characters (grapheme clusters).
 #[must_use]
 pub fn title(text: &str) -> String {
     let mut lines = text.split(is_line_break).map(str::trim);
@@ -546,7 +551,7 @@ pub fn title(text: &str) -> String {
     shorten(&one_line(line), 80)
 }
 
-/// What stands in place of a title whose words were deleted.
+/// Returns the title of a ticket whose author has deleted the words.
 #[must_use]
 pub fn deleted_title() -> String {
     "(deleted by its author)".to_owned()

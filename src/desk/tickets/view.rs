@@ -13,7 +13,8 @@ pub(in crate::desk) fn card(ticket: &Ticket, channel: &Place, roster: &Roster) -
     text::card(ticket, here.as_ref()).into()
 }
 
-/// Renders the confirmation, in the place where the requester asked. `others` are their open tickets.
+/// Renders the confirmation in the place where the requester is answered. `others`: the requester's open tickets, from
+/// which those are offered that this one may be merged into.
 pub(in crate::desk) fn confirmation(ticket: &Ticket, others: &[Ticket]) -> Shown {
     let is_other = |other: &&Ticket| other.id != ticket.id && other.is_private() == ticket.is_private();
     let others: Vec<TicketRef> = others.iter().filter(is_other).map(Ticket::reference).collect();

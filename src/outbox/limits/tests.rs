@@ -181,7 +181,7 @@ fn broadcasts_are_even_and_near_the_bound() {
         let places: Vec<Place> = (0..3_000).map(|channel| place(platform, channel)).collect();
         let took_ms = made[2_999].counted_ms - made[0].counted_ms;
         let bound_ms = i64::try_from(bound(platform, &places).as_millis()).expect("short");
-        assert!(took_ms >= bound_ms, "{platform}: {took_ms} ms is less than can be");
+        assert!(took_ms >= bound_ms, "{platform}: {took_ms} ms is less than the bound");
         // Windows that are used evenly end a fraction of a window later than those used up at once.
         let one_more = if platform == PlatformName::Slack { 60_000 } else { 1_000 };
         assert!(took_ms < (bound_ms + one_more) * 103 / 100, "{platform}: {took_ms} ms for {bound_ms} ms");

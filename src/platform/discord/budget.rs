@@ -1,8 +1,8 @@
 //! The number of sessions that Discord allows, and the wait between two of them.
 //!
 //! Discord allows a number of sessions per day (a thousand), and revokes the token of a bot that begins more. So the
-//! wait grows while sessions do not hold. Before each session Discord is asked how many are left, and the rest is
-//! spread over the time that it has to last.
+//! wait between connections grows while sessions end soon. Before each new session Discord is asked how many are left;
+//! the last quarter is spread over the time until the next reset.
 //!
 //! Source: <https://docs.discord.com/developers/events/gateway#session-start-limit-object>.
 
@@ -18,15 +18,15 @@ use crate::clock::real;
 
 /// The time that Discord requires between two IDENTIFYs.
 const BETWEEN_IDENTIFIES: Duration = Duration::from_secs(5);
-/// Below this part of a day's sessions (a divisor), the rest is spread over the day.
+/// If fewer sessions are left than the day's total divided by this number, they are spread over the rest of the day.
 const RESERVE: u64 = 4;
-/// The wait after a connection that had held, or after a session that could not be resumed.
+/// The wait after a session that was open for long, or that could not be resumed.
 pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The longest wait while the gateway cannot be reached.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// The longest wait while the gateway can be reached, but no session holds.
+/// The longest wait while the gateway can be reached, but sessions end soon.
 const LONGEST_UNSTEADY: Duration = Duration::from_secs(600);
-/// A session that was connected for this long counts as having held.
+/// How long a session must be open so that the wait begins anew.
 const HELD: Duration = Duration::from_secs(60);
 
 /// The wait before another connection.
@@ -42,7 +42,7 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// Returns the wait after a connection that was connected for a time, or never.
+    /// Returns the wait after a connection whose session was open for this time (`None`: it never was).
     pub(super) fn after(&mut self, connected: Option<Duration>) -> Duration {
         if connected.is_some_and(|connected| connected >= HELD) {
             *self = Self::default();
@@ -54,14 +54,14 @@ impl Patience {
     }
 }
 
-/// The sessions that all shards of this process may begin.
+/// The sessions that the shards of this process may begin.
 pub(super) struct Budget {
     shared: Arc<Shared>,
     /// When the last session began.
     last: Mutex<Option<Instant>>,
 }
 
-/// Discord's information about the sessions that are left.
+/// Discord's `session_start_limit`: how many sessions are left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Left {
     total: u64,
@@ -81,7 +81,7 @@ impl Left {
 }
 
 impl Budget {
-    /// Creates a budget of which no session was used.
+    /// Creates a budget for a process that has begun no session yet.
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, last: Mutex::default() }
     }
@@ -95,10 +95,10 @@ impl Budget {
             real::sleep_until(last + BETWEEN_IDENTIFIES).await;
         }
         loop {
-            // Without an answer from Discord, the growing waits must do.
+            // If Discord does not answer, only the growing wait applies.
             let Some(left) = self.left().await else { break };
             let since = last.map_or(Duration::MAX, |last| last.elapsed());
-            // The first session since the start may begin as long as any is left.
+            // The first session of this process does not wait as long as any session is left.
             let pause = if left.remaining > 0 { left.pause().saturating_sub(since) } else { left.pause() };
             if pause.is_zero() {
                 break;
@@ -134,7 +134,7 @@ mod tests {
         let brief = Some(Duration::from_secs(1));
         let waits: Vec<u64> = (0..14).map(|_| patience.after(brief).as_secs()).collect();
         assert_eq!(waits, [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
-        assert_eq!(patience.after(None), LONGEST_WAIT, "it cannot be reached, which costs no session");
+        assert_eq!(patience.after(None), LONGEST_WAIT, "the gateway cannot be reached, which costs no session");
         assert_eq!(patience.after(Some(HELD)), FIRST_WAIT);
         let a_day: u64 = 24 * 3_600;
         assert!(a_day / LONGEST_UNSTEADY.as_secs() < 1_000);

@@ -1,11 +1,11 @@
-//! Reads messages that were posted while no session listened: before the start, or between two sessions.
+//! Catch-up: reads messages that were posted while no session listened (before the start, or between two sessions).
 //!
 //! When a session begins, Discord names the newest message of each channel and active thread. Messages after the stored
-//! position are read, oldest first, and handed to the core like live ones; the keys make repeats harmless. Direct
+//! position are read, oldest first, and handed to the intake like live ones; dedupe keys make repeats harmless. Direct
 //! conversations and ticket threads with new messages come first, then other channels, then the messages on record of
 //! open tickets. These are compared with the record, and a changed or deleted message becomes an edit or a deletion.
 //!
-//! A channel whose newest message is known costs no call. Reading uses only a part of the calls that Discord allows. Clicks,
+//! A channel whose newest message is known costs no call. Reading uses a part of the calls that Discord allows. Clicks,
 //! commands, and a person's very first direct message cannot be read afterwards: Discord keeps or lists none of them.
 
 mod pace;
@@ -35,12 +35,12 @@ use crate::platform::catch_up::{COMPARED, Handling, OVERLAP, Progress, SPAN};
 
 /// The number of messages per call.
 const PAGE: usize = 100;
-/// Discord archives a thread after this time at the earliest; after a shorter absence none is archived unread.
+/// The shortest idle time after which Discord archives a thread. No thread with missed messages is archived earlier.
 const ARCHIVED_AFTER: Duration = Duration::from_secs(3600);
 /// The longest time after which Discord archives a thread.
 const ARCHIVED_LATEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// How far a guild, or the direct conversations, has been read.
+/// The positions of a guild, or of the direct conversations.
 pub(super) struct Reached {
     pub(super) progress: Progress,
     /// Counts the plans, so that an older plan does not end the work of a newer one.
@@ -48,13 +48,13 @@ pub(super) struct Reached {
 }
 
 impl Reached {
-    /// Creates one of which nothing is known yet.
+    /// Creates positions of which nothing is known yet.
     pub(super) fn new(guild: Option<GuildId>) -> Self {
         Self { progress: Progress::new(directory::tenant(guild)), plans: 0 }
     }
 }
 
-/// What a session reported at its beginning. Which of it must be read is found out once, for all lanes.
+/// The report of a guild at the beginning of a session. The gaps to read are determined from it once, for all lanes.
 pub(super) struct Plan {
     guild: Option<GuildId>,
     /// Where reading begins if nothing was ever read.
@@ -62,7 +62,7 @@ pub(super) struct Plan {
     listed: Vec<Listed>,
     progress: Progress,
     number: u64,
-    /// The newest message when the session began.
+    /// The newest message at the beginning of the session.
     through: u64,
     found: OnceCell<Found>,
     dealt: Mutex<Option<Dealt>>,
@@ -71,11 +71,11 @@ pub(super) struct Plan {
 struct Found {
     stretches: Vec<Stretch>,
     round: Mutex<Option<Arc<Round>>>,
-    /// The number of lanes that have not taken their share.
+    /// The number of lanes that have not taken their gaps yet.
     takers: Mutex<usize>,
 }
 
-/// A stretch of messages to read.
+/// Messages of one channel or thread to read.
 #[derive(Clone, Debug)]
 struct Stretch {
     channel: ChannelId,
@@ -88,7 +88,7 @@ struct Stretch {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    /// New messages on a ticket: somebody waits.
+    /// New messages on a ticket: a person may be waiting.
     Urgent,
     News,
     /// No new messages, but some may have been changed.
@@ -101,15 +101,16 @@ enum What {
     New,
     /// New messages, and those on record.
     Live,
-    /// Only these messages on record.
+    /// Only these messages on record: the roots of tickets' threads.
     Roots(BTreeSet<u64>),
 }
 
-/// Ends the catch-up of a tenant once all its stretches have been read.
+/// Ends the catch-up of a tenant when it is dropped: once all its gaps are read.
 struct Round {
     progress: Progress,
     number: u64,
     through: u64,
+    /// Whether a gap was given up, so that the catch-up must not end.
     is_left: AtomicBool,
     _dealt: Option<Dealt>,
 }
@@ -122,11 +123,10 @@ impl Drop for Round {
     }
 }
 
-/// The missed messages, as a lane gets them.
+/// The result of [`Worker::survey`].
 pub(super) enum Missed {
-    /// These gaps must be read.
     Gaps(Vec<Gap>),
-    /// The gaps could not be found out before the stop.
+    /// The gaps could not be determined before the stop.
     Unknown,
 }
 
@@ -141,14 +141,14 @@ pub(super) struct Gap {
 }
 
 impl Gap {
-    /// Creates the gap for events that a lane had no room for.
+    /// Creates the gap for messages that a lane had no room for.
     pub(super) fn beyond(family: ChannelId, channel: ChannelId, beyond: Beyond) -> Self {
         let after = beyond.first.get() - 1;
         let stretch = Stretch { channel, family, after, rank: Rank::News, what: What::New };
         Self { family, guild: beyond.guild, stretch, round: None, handling: Some(beyond.handling), _urgent: None }
     }
 
-    /// Whether live events of the family must wait for it.
+    /// Whether live events of the family must wait until the gap is read.
     pub(super) fn blocks(&self) -> bool {
         self.stretch.rank != Rank::Words
     }
@@ -157,7 +157,7 @@ impl Gap {
         matches!(self.stretch.what, What::Roots(_))
     }
 
-    /// Gives it up because of a stop. Returns its family.
+    /// Gives the gap up because of a stop. Returns its family.
     pub(super) fn leave(self) -> ChannelId {
         if let Some(round) = &self.round {
             round.is_left.store(true, Ordering::Relaxed);
@@ -167,7 +167,7 @@ impl Gap {
 }
 
 impl Plan {
-    /// Creates the plan. From now on positions stand still.
+    /// Creates the plan. From now on the positions stand still.
     pub(super) fn new(
         shared: &Shared,
         guild: Option<GuildId>,
@@ -289,7 +289,7 @@ impl Worker {
             let Some((channel, parent)) = channel_of(&place) else { continue };
             if let Some(parent) = parent {
                 roots.entry(parent).or_default().insert(channel.get());
-                // A channel without messages may have no thread at all.
+                // A thread without any known message may not exist.
                 if !listed.contains_key(&channel) && !spoken.contains(&channel) {
                     continue;
                 }
@@ -322,7 +322,7 @@ impl Worker {
         Ok(found)
     }
 
-    /// Adds a gap.
+    /// Adds a gap. A gap of the same channel and kind is merged into it.
     pub(super) fn add(&mut self, mut gap: Gap) {
         let same = |other: &Gap| other.stretch.channel == gap.stretch.channel && other.is_roots() == gap.is_roots();
         if let Some(at) = self.gaps.iter().position(same) {
@@ -338,11 +338,11 @@ impl Worker {
             }
         }
         self.gaps.push(gap);
-        // A channel comes before its threads: the message that opened a thread must not be overtaken.
+        // A channel is read before its threads, since the message that opened a thread must be handled first.
         self.gaps.sort_by_key(|gap| std::cmp::Reverse((gap.stretch.rank, gap.stretch.channel)));
     }
 
-    /// Returns the gap to read next; none while other lanes have something more urgent.
+    /// Removes and returns the gap to read next; none while other lanes have urgent gaps and this lane has none.
     pub(super) fn next_gap(&mut self) -> Option<Gap> {
         let last = self.gaps.last()?;
         if last.stretch.rank != Rank::Urgent && self.pace.is_urgent() {
@@ -368,7 +368,7 @@ impl Worker {
         }
     }
 
-    /// Reads a gap. `false`: stopped before the end.
+    /// Reads a gap. Returns `false` if it was stopped before the end.
     async fn read(&mut self, gap: &mut Gap) -> bool {
         let Some(records) = self.records(gap).await else { return false };
         let channel = gap.stretch.channel;
@@ -412,8 +412,8 @@ impl Worker {
         }
     }
 
-    /// Returns which of these messages are deleted. Only a message that was requested by its id and not found counts,
-    /// because Discord shows an empty history without the right to read it. `None`: stopped before the answer.
+    /// Returns which of these messages are deleted: those that Discord does not find by their ids. (It shows an empty
+    /// history to a bot that may not read it.) `None` if it was stopped before.
     async fn gone(&mut self, gap: &Gap, not_shown: &[MessageId]) -> Option<Vec<MessageId>> {
         let channel = gap.stretch.channel;
         let mut gone = Vec::new();
@@ -431,8 +431,8 @@ impl Worker {
                 Err(error) if error.is(code::UNKNOWN_MESSAGE) => gone.push(*message),
                 Err(error) if error.is(code::UNKNOWN_CHANNEL) => break,
                 Err(error @ RestError::Refused { .. }) => {
-                    tracing::warn!(%channel, %error, "the bot may not read what was said in a channel: what was deleted there stays on record");
-                    // Asked only once: each refusal counts towards a ban.
+                    tracing::warn!(%channel, %error, "the bot may not read the messages of a channel: messages that were deleted there stay on record");
+                    // Discord is asked only once, since each refusal counts towards a ban.
                     self.hidden.insert(gap.family);
                 }
                 Err(error) => {
@@ -448,7 +448,7 @@ impl Worker {
         Some(gone)
     }
 
-    /// Returns the messages on record, and when each was last changed.
+    /// Returns the ids of the messages on record, each with its last edit. `None` if it was stopped before.
     async fn records(&self, gap: &Gap) -> Option<BTreeMap<u64, Option<Timestamp>>> {
         let from = match &gap.stretch.what {
             What::New => return Some(BTreeMap::new()),
@@ -474,11 +474,11 @@ impl Worker {
         })
     }
 
-    /// Hands on a message that is new or changed.
+    /// Hands a message on if it is new or changed. Returns `false` if it was stopped before it was committed.
     async fn compare(&mut self, gap: &mut Gap, message: Value, records: &BTreeMap<u64, Option<Timestamp>>) -> bool {
         let Some(id) = snowflake(&message).filter(|id| *id > 0) else { return true };
         let channel = gap.stretch.channel;
-        // A message on record counts as received. Otherwise the session would be taken for deaf.
+        // A message that was read counts as seen. Otherwise the session would be taken for deaf.
         self.shared.directory.saw(channel, gap.guild, MessageId::new(id));
         let record = records.get(&id);
         let is_new = id > gap.stretch.after && record.is_none();
@@ -532,8 +532,8 @@ impl Worker {
         }
     }
 
-    /// Asks for an author's roles where they prove what the author may do, since REST does not include them. `false`:
-    /// stopped before the answer.
+    /// Asks for an author's roles if rights may depend on them, since a message of the REST API does not include them.
+    /// Returns `false` if it was stopped before.
     async fn know_author(&mut self, message: &mut Message) -> bool {
         let Some(guild) = message.guild else { return true };
         let is_person = !message.author.is_bot && !message.is_webhook;
@@ -548,7 +548,7 @@ impl Worker {
             let route = Route::GuildMember { guild_id: guild, user_id: user };
             let member = match self.ask(route, &[]).await {
                 Asked::Found(member) => Member::read(&member),
-                // An author who left the guild has no roles, and that is proof.
+                // An author who has left the guild is proven to have no roles.
                 Asked::Refused => Some(Member::gone()),
                 Asked::Halted => return false,
             };
@@ -559,7 +559,7 @@ impl Worker {
     }
 }
 
-/// Whether an unlisted thread may have got messages, and been archived, since a process last listened.
+/// Whether an unlisted thread may have got messages and then been archived since a process last listened.
 fn may_be_archived(position: &Position, plan: &Plan, now: Timestamp) -> bool {
     let heard = time_of(number(&plan.progress.since("")));
     let reached = time_of(number(&position.through));

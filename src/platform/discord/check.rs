@@ -1,4 +1,4 @@
-//! Checks that Discord lets the bot do its work, and says what to fix.
+//! Checks that Discord lets the bot do its work, and says in plain words what to fix.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::domain::channel::Access;
 use crate::domain::ids::Place;
 use crate::platform::{Finding, Verdict, Wanted, some_of};
 
-/// Flags of the application: the intents that the developer portal grants (and their forms for small bots).
+/// Flags of the application for an intent that the developer portal grants, each in the forms for large and small bots.
 pub(super) const MEMBERS_GRANTED: u64 = 1 << 14 | 1 << 15;
 pub(super) const CONTENT_GRANTED: u64 = 1 << 18 | 1 << 19;
 
@@ -144,7 +144,7 @@ impl Shared {
         guilds
     }
 
-    /// Finds channels whose history the bot may not read: Discord shows them as empty, without an error.
+    /// Finds channels whose history the bot may not read. Discord shows such a history as empty, without an error.
     async fn check_histories(&self, guild: GuildId) -> Option<Finding> {
         let told = self.whole_guild(guild).await.ok()?;
         let mine: Vec<RoleId> = ids(&told["members"][0]["roles"]);
@@ -165,7 +165,7 @@ impl Shared {
         })
     }
 
-    /// Checks the right to mention everybody. Without it such a mention is plain text.
+    /// Checks the right to mention everybody. Without it, Discord shows such a mention as plain text.
     async fn check_mentions(&self, guild: GuildId) -> Option<Finding> {
         let whole = self.whole_guild(guild).await.ok()?;
         let mine: Vec<RoleId> = ids(&whole["members"][0]["roles"]);

@@ -1,7 +1,7 @@
-//! A memory of what the gateway has said about guilds: names, roles, parents of threads, and the roles of people seen.
+//! A memory of the gateway's reports about guilds: names, roles, parents of threads, and the roles of people seen.
 //!
-//! It replaces the library's cache: translation needs little of it, and it also knows up to which message each channel
-//! was seen, so that a deaf session is noticed.
+//! It is used in place of the library's cache, of which translation needs only a little. It also holds the newest
+//! message seen in each channel, by which a deaf session is noticed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -16,7 +16,7 @@ use crate::domain::ids::{Conversation, Person, PersonRef, Place, PlatformName, T
 /// The id of the tenant of direct messages.
 pub(super) const DIRECT: &str = "@me";
 
-/// The memory.
+/// The memory of guilds, channels, roles and people.
 pub(super) struct Directory {
     me: UserId,
     known: RwLock<Known>,
@@ -43,11 +43,11 @@ struct KnownChannel {
     name: String,
     /// The parent channel of a thread.
     parent: Option<ChannelId>,
-    /// The newest message that was seen, or that existed when the channel was first reported.
+    /// The newest message that was seen, or that the gateway has named as the channel's last.
     last: Option<MessageId>,
-    /// Whether Discord has archived the thread, until somebody writes in it.
+    /// Whether Discord has archived the thread. A new message in it unarchives it.
     archived: bool,
-    /// Whether it holds messages that the bot may read.
+    /// Whether the channel holds messages that the bot may read.
     readable: bool,
 }
 
@@ -60,9 +60,8 @@ struct KnownPerson {
 /// A channel or thread with messages that the bot may read, as a new session lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
-    /// The channel or thread.
     pub(super) channel: ChannelId,
-    /// Its newest message. `None`: not known, because the thread was archived since the last report.
+    /// The newest message. `None` if unknown, because the thread was archived since the last report.
     pub(super) last: Option<MessageId>,
 }
 
@@ -72,7 +71,7 @@ impl Directory {
         Self { me, known: RwLock::default() }
     }
 
-    /// Stores a guild as it is now. Returns the channels and threads of it that can be read.
+    /// Stores a guild as it is now. Returns its channels and threads with messages that the bot may read.
     pub(super) fn take_guild(&self, guild: GuildId, told: &Value) -> Vec<Listed> {
         let mut known = self.write();
         known.take_rights(self.me, guild, told);
@@ -87,7 +86,7 @@ impl Directory {
         for (payload, channel) in channels.iter().chain(threads).filter_map(|it| Some((it, Channel::read(it)?))) {
             known.take(&channel, guild);
             let ruling = channel.parent.and_then(|parent| by_id.get(&parent).copied()).unwrap_or(payload);
-            // If the rights cannot be found out, reading is tried.
+            // If the bot's roles are unknown, reading is tried.
             let may_read = my_roles.as_ref().is_none_or(|mine| {
                 permissions(ruling, &told["roles"], guild, Some((self.me, mine)))
                     .contains(Permissions::VIEW_CHANNEL | Permissions::READ_MESSAGE_HISTORY)
@@ -101,7 +100,7 @@ impl Directory {
                 }
             }
         }
-        // Only active threads are listed. A thread that was archived since the last report is read, too.
+        // The guild lists only active threads. A thread that was archived since the last report must be read, too.
         let active: HashSet<ChannelId> = threads.iter().filter_map(|thread| id(&thread["id"])).collect();
         let mine = known.channels.iter_mut().filter(|(_, channel)| channel.guild == Some(guild));
         for (id, thread) in mine.filter(|(id, it)| it.parent.is_some() && !it.archived && !active.contains(id)) {
@@ -158,8 +157,7 @@ impl Directory {
         }
     }
 
-    /// Stores what the gateway says about roles, channels and threads. Unreadable parts are asked for when they are
-    /// needed.
+    /// Stores a gateway event about roles, channels or threads. Unreadable data is ignored, and asked for when needed.
     pub(super) fn take(&self, event: &str, told: &Value) {
         let guild: Option<GuildId> = guild_of(told).ok().flatten();
         match (event, guild) {
@@ -194,14 +192,14 @@ impl Directory {
         }
     }
 
-    /// Stores a channel as it is included in an interaction.
+    /// Stores a channel from an interaction, unless the channel is known.
     pub(super) fn take_partial(&self, channel: &Channel, guild: Option<GuildId>) {
         let (name, parent) = (channel.name.clone(), channel.parent);
         let fresh = KnownChannel { guild, name, parent, last: None, archived: false, readable: true };
         self.write().channels.entry(channel.id).or_insert(fresh);
     }
 
-    /// Remembers that a thread exists, or a direct conversation.
+    /// Remembers that a channel, thread or direct conversation exists.
     pub(super) fn learn(&self, channel: ChannelId, guild: Option<GuildId>, parent: Option<ChannelId>) {
         let fresh = KnownChannel { guild, name: String::new(), parent, last: None, archived: false, readable: true };
         self.write().channels.entry(channel).or_insert(fresh);
@@ -227,7 +225,7 @@ impl Directory {
         self.read().channels.get(&thread).is_some_and(|known| known.archived)
     }
 
-    /// Notes that a message was seen.
+    /// Notes that a message of this channel has arrived or was read.
     pub(super) fn saw(&self, channel: ChannelId, guild: Option<GuildId>, message: MessageId) {
         let mut known = self.write();
         match known.channels.get_mut(&channel) {
@@ -238,7 +236,7 @@ impl Directory {
                 let direct = KnownChannel { guild, name, parent: None, last, archived: false, readable: true };
                 known.channels.insert(channel, direct);
             }
-            // An unknown thread: its parent is asked for when its message is read.
+            // An unknown thread of a guild: its parent is asked for when the message is handled.
             None => {}
         }
     }
@@ -292,7 +290,7 @@ impl Directory {
         }
     }
 
-    /// Returns the name under which a person was seen. Rights are never read from the roles remembered here.
+    /// Returns the name under which a person was last seen.
     pub(super) fn person_name(&self, user: UserId) -> Option<String> {
         self.read().people.get(&user).map(|person| person.name.clone())
     }
@@ -302,7 +300,8 @@ impl Directory {
         self.read().guilds.get(&guild).is_some_and(|roles| roles.contains_key(&role))
     }
 
-    /// Returns the people who were last seen with a role of the guild.
+    /// Returns the people who were last seen with a role of the guild. This proves no right: they may have lost the
+    /// role.
     pub(super) fn seen_with(&self, guild: GuildId, role: RoleId) -> Vec<UserId> {
         let known = self.read();
         let has = |person: &KnownPerson| person.roles.get(&guild).is_some_and(|roles| roles.contains(&role));

@@ -1,4 +1,4 @@
-//! Translates Discord's refusals for the core.
+//! Translates errors of calls to Discord for the dispatcher.
 //!
 //! Source: <https://docs.discord.com/developers/topics/opcodes-and-status-codes#json>.
 
@@ -36,14 +36,14 @@ pub(super) enum Doing {
     Repeatable,
 }
 
-/// Whether an interaction cannot be answered any more.
+/// Whether an interaction cannot be answered any more, since its token has expired.
 pub(super) fn is_expired(error: &RestError) -> bool {
     [code::UNKNOWN_WEBHOOK, code::UNKNOWN_INTERACTION, code::INVALID_WEBHOOK_TOKEN]
         .into_iter()
         .any(|expired| error.is(expired))
 }
 
-/// Returns the error in the dispatcher's terms.
+/// Returns a call's error as the result of a delivery.
 pub(super) fn failed(error: RestError, doing: Doing) -> DeliveryError {
     let detail = error.to_string();
     let reason = match error {

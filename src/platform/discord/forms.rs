@@ -1,4 +1,4 @@
-//! Forms: how Discord shows them, and reading what was filled in.
+//! Forms: building Discord's modals, and reading the submitted values.
 //!
 //! Source: <https://docs.discord.com/developers/components/reference>.
 
@@ -23,7 +23,7 @@ const CHECKBOX: u8 = 23;
 
 /// Marks a page of a form in its `custom_id`, before the page number.
 const PAGE: char = 'p';
-/// The largest number of characters of a hint.
+/// The largest number of characters of a field's hint.
 const HINT_CHARS: usize = 100;
 
 /// Returns the modal for a form, or for a page of it.
@@ -86,7 +86,7 @@ fn input(field: &Field) -> Value {
     input
 }
 
-/// Turns a filled-in form into a page, if the form has several.
+/// Turns the act of a submitted modal into a page of its form, if the form has several pages.
 pub(super) fn paged(data: &Value, asks: Asks) -> Asks {
     let Asks::Act { does, given } = asks else { return asks };
     let mut marks = data["custom_id"].as_str().unwrap_or_default().split('~').skip(1);
@@ -98,13 +98,13 @@ pub(super) fn paged(data: &Value, asks: Asks) -> Asks {
 
 /// Looks up people and files that an interaction names by their ids.
 pub(super) trait Named {
-    /// Returns a person whom it names.
+    /// Returns a person whom the interaction names.
     fn person(&self, user: UserId) -> Option<Person>;
-    /// Returns a file that came with it.
+    /// Returns a file that was sent with the interaction.
     fn file(&self, id: &Value) -> Option<File>;
 }
 
-/// Collects the values of a form's inputs, in whatever rows and labels they are nested.
+/// Adds the values of a form's inputs to `given`. The inputs may be nested in rows and labels.
 pub(super) fn gather(components: &Value, named: &impl Named, given: &mut Given) {
     for component in list(components) {
         if let (Some(name), Some(value)) = (component["custom_id"].as_str(), entered(component, named)) {
@@ -119,7 +119,7 @@ pub(super) fn gather(components: &Value, named: &impl Named, given: &mut Given) 
 
 /// Returns the value of one input.
 fn entered(component: &Value, named: &impl Named) -> Option<Arg> {
-    // An empty choice takes back an earlier one.
+    // An empty choice is a value, too: it replaces an earlier choice.
     let nothing = || Some(Arg::text(""));
     let values = list(&component["values"]);
     let chosen = values.first();
@@ -140,7 +140,7 @@ mod tests {
     use super::super::interact::carried;
     use super::*;
 
-    /// Every user is this person, and the file with the id 7 is known.
+    /// Knows every user as this person, and this file by the id 7.
     struct Known(Person, File);
 
     impl Named for Known {
@@ -184,10 +184,10 @@ mod tests {
         let Asks::Page { does, page, is_last, .. } = paged(&second, carried(&second, Given::new())) else {
             panic!("no page");
         };
-        assert_eq!((does, page, is_last), (form.does.clone(), 1, true), "it is read back");
+        assert_eq!((does, page, is_last), (form.does.clone(), 1, true), "the page is read back");
         let modal = modal(&form);
         assert_eq!(modal["custom_id"], "reply:IT-7");
-        assert!(matches!(paged(&modal, carried(&modal, Given::new())), Asks::Act { .. }), "all of it is no page");
+        assert!(matches!(paged(&modal, carried(&modal, Given::new())), Asks::Act { .. }), "a whole form is no page");
         let labels = modal["components"].as_array().expect("labels");
         assert_eq!(labels[0]["label"].as_str().map(|label| label.chars().count()), Some(45));
         let types: Vec<_> = labels.iter().map(|label| label["component"]["type"].as_u64()).collect();

@@ -1,8 +1,8 @@
-//! Keeps the gateway sessions open and hands their events on to the intake, in order.
+//! Keeps the gateway's sessions open and passes their events on to the lanes, in order.
 //!
-//! A connection (`link`) passes on each dispatch (one event of Discord) without interpreting it. The dispatches are
-//! only sorted here: each channel, together with its threads, belongs to one of a few lanes, and the worker of a lane
-//! handles one event after another (`lanes`).
+//! A connection (`link`) passes on each dispatch (one event of Discord) without interpreting it. `pump` sorts the
+//! dispatches: each channel, together with its threads, belongs to one of a few lanes, and the worker of a lane handles
+//! one event after another (`lanes`).
 //!
 //! When a connection ends, another one resumes the session where it stopped, at the address that Discord named for
 //! this. If Discord does not resume the session, a new one begins, and the events between the two are read afterwards
@@ -42,18 +42,19 @@ use crate::metrics::{self, Gap};
 use crate::platform::Turn;
 use crate::platform::catch_up::opened;
 
-/// The message if the privileged intent is missing.
+/// The log message if the bot lacks the message content intent.
 pub(super) const DEGRADED: &str = "DEGRADED: Discord does not give the bot the content of messages, so it reads only \
      mentions of it and direct messages, and misses what is said in threads. Switch on the Message Content Intent in the \
      developer portal (Bot), then start again";
-/// How long a session may be disconnected before it is given up.
+/// How long a connection may take until READY or RESUMED arrives, before it is replaced.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
+/// The interval of the checks of a connection.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long after READY the data of a guild that it names may take to arrive.
 const GUILDS_WITHIN: Duration = Duration::from_secs(10);
 /// How often in a row a session may be resumed without receiving anything, before it is given up.
 const RESUMED_IN_VAIN: u32 = 3;
-/// Gaps within this time count as one fault: a remedy that did not help the last time is not tried again.
+/// Gaps within this time count as one fault: a remedy that did not help before is not tried again.
 const SAME_FAULT: Duration = Duration::from_secs(600);
 /// How often per lease time a process on standby checks whether the shard is free.
 const LOOKS_IN_A_HOLD: u32 = 15;
@@ -62,7 +63,7 @@ const HAND_OVER: Duration = Duration::from_secs(8);
 /// How long received events may take to be handled after a stop was requested.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Receives until `stop`, or until continuing is pointless.
+/// Receives events until `stop`. Fails if continuing is pointless.
 pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationToken) -> anyhow::Result<()> {
     let Some(opened) = opened(&intake, PlatformName::Discord, &stop).await else { return Ok(()) };
     // Set only once: a second run would find the same value.
@@ -95,14 +96,14 @@ pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationT
     shared.links.lock().unwrap_or_else(PoisonError::into_inner).clear();
     tracker.close();
     if timeout(DRAIN, tracker.wait()).await.is_err() {
-        tracing::warn!("events of Discord were still being handled when the time to stop was over");
+        tracing::warn!("stopped before all events of Discord were handled");
     }
     for progress in shared.all_progress() {
         if let Err(error) = progress.store(&intake).await {
-            tracing::warn!(%error, "how far Discord was read could not be stored; some of it is read again");
+            tracing::warn!(%error, "positions could not be stored; more messages are read again at the next start");
         }
     }
-    // The successor begins only after the progress of this process is stored.
+    // The shards are given back only after the positions are stored, so that a successor reads these positions.
     let held = std::mem::take(&mut *shared.turns.lock().unwrap_or_else(PoisonError::into_inner));
     for (number, _) in held.into_iter().filter(|(_, is_ours)| *is_ours) {
         if let Some(turn) = shared.turn.get() {
@@ -119,7 +120,7 @@ pub(super) fn is_connected(shared: &Shared) -> bool {
     (0..shared.shards).all(|number| turns.get(&number) == Some(&false) || linked.contains(&number))
 }
 
-/// Whether another replica has every shard.
+/// Whether other replicas hold all shards.
 pub(super) fn stands_by(shared: &Shared) -> bool {
     let turns = shared.turns.lock().unwrap_or_else(PoisonError::into_inner);
     (0..shared.shards).all(|number| turns.get(&number) == Some(&false))
@@ -149,37 +150,38 @@ struct Keeper {
 /// How a connection ended.
 enum Ended {
     Stopped,
-    /// The connection is lost and another one must follow. Holds how long it was connected, if it was.
+    /// The connection is lost and another one must follow. Contains how long its session was open, if it was.
     Lost(Option<Duration>),
-    /// Discord did not resume the session: another one may be begun.
+    /// Discord did not resume the session: a new one must be begun.
     Forgotten,
     /// Discord refuses the members intent.
     MembersRefused,
     /// Discord refuses the message content intent.
     ContentRefused,
-    /// Another replica has the shard now.
+    /// Another replica holds the shard now.
     Taken,
 }
 
-/// The state of a shard that is kept from one connection to the next.
+/// The state of a shard and its connection. The session, `in_vain` and `gap` are kept for the next connection.
 #[derive(Default)]
 struct Course {
     session: Option<Session>,
-    /// When the connection began to listen.
+    /// When READY or RESUMED arrived on the connection.
     connected_at: Option<Instant>,
     /// Whether missing guilds of the shard have been asked for.
     has_asked: bool,
-    /// How often the session was resumed without receiving anything.
+    /// How often in a row the session was resumed without receiving anything.
     in_vain: u32,
-    /// When a number was last missing, and how often in a row.
+    /// When a number was last missing, and how often within [`SAME_FAULT`] of each other.
     gap: Option<(Instant, u32)>,
-    /// Whether further events of the connection are ignored, because they will come again.
+    /// Whether further events of the connection are ignored, because Discord will send them again.
     is_over: bool,
 }
 
 impl Course {
-    /// Whether a dispatch with this number directly follows the last one. If not, the remedy depends on what did not
-    /// help before: first the session is resumed, then a new one is begun, and finally the gap is accepted.
+    /// Returns whether a dispatch with this number is to be handled. It is not if a number before it is missing. Then
+    /// the session is resumed; if that did not help, a new session is begun; if that did not help either, the gap is
+    /// accepted and the dispatch is handled.
     fn follows(&mut self, seq: Option<u64>, shard: u32) -> bool {
         let (Some(session), Some(seq)) = (&mut self.session, seq) else { return true };
         let (missing, last) = (seq.saturating_sub(session.seq + 1), session.seq);
@@ -224,8 +226,8 @@ impl Keeper {
             let wait = match ended? {
                 Ended::Stopped => return Ok(()),
                 Ended::Taken => {
-                    tracing::warn!(shard = self.info.id.0, "another replica has taken this shard of Discord over");
-                    // The other replica receives the events of the meantime, so the former session is not resumed.
+                    tracing::warn!(shard = self.info.id.0, "another replica has taken over this shard of Discord");
+                    // The other replica receives the events from now on, so this session is never resumed.
                     *lock(&course) = Course::default();
                     patience = Patience::default();
                     continue;
@@ -234,9 +236,7 @@ impl Keeper {
                 Ended::Forgotten => FIRST_WAIT,
                 Ended::MembersRefused => {
                     self.pump.shared.hears_members.store(false, Ordering::Relaxed);
-                    tracing::warn!(
-                        "Discord does not tell of members any more: roles are asked for when they are needed"
-                    );
+                    tracing::warn!("Discord refuses the members intent: roles are looked up when they are needed");
                     patience.after(None)
                 }
                 Ended::ContentRefused => {
@@ -260,7 +260,7 @@ impl Keeper {
         }
     }
 
-    /// Waits until this process holds the shard.
+    /// Waits until this process holds the lease of the shard.
     async fn until_turn(&self) {
         let Some(turn) = self.pump.shared.turn.get() else { return };
         let number = self.info.id.0;
@@ -277,9 +277,9 @@ impl Keeper {
         }
     }
 
-    /// Renews the lease of the shard. Returns once the session is not needed any more: the lease is lost, or the
-    /// program stops and has handed the shard over. While the database is away no other process can take the shard, and
-    /// a second session would be harmless, since events are handled once.
+    /// Renews the lease of the shard until the session is not needed any more: the lease is lost, or the program stops
+    /// and has handed the shard over. If the database is away, the session goes on: no other process can take the lease
+    /// then, and a second session would be harmless, since each event is handled once.
     async fn until_dispensable(&self, was_connected: &AtomicBool) -> Ended {
         let Some(turn) = self.pump.shared.turn.get() else {
             self.stop.cancelled().await;
@@ -287,8 +287,8 @@ impl Keeper {
         };
         let number = self.info.id.0;
         let mut is_announced = false;
-        // A stop does not cancel a call that takes the lease. A cancelled call could still take it after `hand_over`
-        // has released it.
+        // A stop does not cancel a running call that takes the lease: a cancelled call could still take it after
+        // `hand_over` has released it.
         while !self.stop.is_cancelled() {
             match turn.take_lease(&lease(number)).await {
                 Ok(true) => {}
@@ -299,7 +299,7 @@ impl Keeper {
                 Err(error) => tracing::warn!(shard = number, %error, "the lease of a shard was not renewed"),
             }
             if !is_announced && was_connected.load(Ordering::Relaxed) {
-                // The previous holder takes this lease for a moment to check it (`hand_over`), so a try may fail.
+                // A try may fail: the previous holder takes this lease for a moment to check it (`hand_over`).
                 is_announced = turn.take_lease(&is_open(number)).await.unwrap_or(false);
             }
             let looks = if is_announced { 3 } else { LOOKS_IN_A_HOLD };
@@ -320,7 +320,7 @@ impl Keeper {
         let look = turn.lasting() / LOOKS_IN_A_HOLD;
         turn.release_lease(&is_open(number)).await;
         turn.release_lease(&lease(number)).await;
-        // Every process on standby has checked by then.
+        // By then, every process on standby has tried to take the lease.
         real::sleep(look * 3).await;
         if !matches!(turn.take_lease(&lease(number)).await, Ok(false)) {
             return;
@@ -332,7 +332,7 @@ impl Keeper {
         }
     }
 
-    /// Notes whether this process has the shard or another one; `None` if that is unknown.
+    /// Notes whether this process or another one holds the shard; `None` if that is unknown.
     fn note_turn(&self, ours: Option<bool>) {
         let mut turns = self.pump.shared.turns.lock().unwrap_or_else(PoisonError::into_inner);
         let before = match ours {
@@ -341,7 +341,7 @@ impl Keeper {
         };
         drop(turns);
         if ours == Some(false) && before != ours {
-            tracing::info!(shard = self.info.id.0, "standing by: another replica has this shard of Discord");
+            tracing::info!(shard = self.info.id.0, "on standby: another replica holds this shard of Discord");
             let shared = &self.pump.shared;
             shared.note_guilds(|membership| membership.handed_over(self.info.id.0, shared.shards));
         }
@@ -371,7 +371,7 @@ impl Keeper {
         let Some(mut link) = Link::open(&address, &identity, resumed.as_ref(), shared.timeout).await else {
             tracing::warn!(shard = number, "Discord's gateway cannot be reached");
             if let Some(session) = &mut lock(course).session {
-                // The next try resumes the session at the general address, at which new sessions begin.
+                // The next try resumes the session at the general address of the gateway.
                 session.url = None;
             }
             return Ok(Ended::Lost(None));
@@ -421,7 +421,7 @@ impl Keeper {
             if resumed.is_some() && course.session == resumed {
                 course.in_vain += 1;
             }
-            // The next event of the session may be the cause that breaks the connection, so the session is given up.
+            // The session's next event may be the cause that breaks each connection, so the session is given up.
             if course.in_vain >= RESUMED_IN_VAIN {
                 (course.session, course.in_vain) = (None, 0);
             }
@@ -432,7 +432,7 @@ impl Keeper {
                 link.say_goodbye().await;
                 Ok(Ended::Stopped)
             }
-            // Closed without a goodbye: the shard's new holder uses another connection.
+            // No goodbye is needed: the shard's new holder has a session of its own.
             End::Taken => Ok(Ended::Taken),
             End::Again => {
                 link.break_off().await;
@@ -450,7 +450,7 @@ impl Keeper {
         }
     }
 
-    /// Handles one thing that a connection passes on.
+    /// Handles one frame that a connection passes on.
     fn hear(&self, what: &Heard, course: &mut Course, was_connected: &AtomicBool) {
         let (shared, number) = (&self.pump.shared, self.info.id.0);
         if course.is_over {
@@ -482,8 +482,7 @@ impl Keeper {
 
     fn intents(&self) -> GatewayIntents {
         let mut intents = manifest::intents();
-        // A privileged intent, requested only where it was granted. Without it, proofs are requested when they are
-        // needed.
+        // This privileged intent is requested only if it was granted. Without it, roles are looked up when needed.
         intents.set(GatewayIntents::GUILD_MEMBERS, self.pump.shared.hears_members.load(Ordering::Relaxed));
         if self.pump.shared.without_content.load(Ordering::Relaxed) {
             intents.remove(GatewayIntents::MESSAGE_CONTENT);
@@ -519,11 +518,14 @@ impl Keeper {
     }
 }
 
-/// Why a connection is not listened to any more.
+/// Why listening to a connection has ended.
 enum End {
+    /// The connection ended by itself.
     By(link::Ended),
+    /// The connection must be replaced.
     Again,
     Stop,
+    /// Another replica holds the shard now.
     Taken,
 }
 
@@ -543,15 +545,15 @@ mod tests {
     fn a_number_that_is_missing_is_asked_for_then_begun_anew_then_borne() {
         let mut course = course(5);
         assert!(course.follows(Some(6), 0) && course.follows(None, 0));
-        assert!(course.follows(Some(4), 0), "what comes again is harmless");
+        assert!(course.follows(Some(4), 0), "a repeated dispatch is handled");
         assert!(!course.follows(Some(8), 0));
-        assert_eq!(course.session.as_ref().map(|session| session.seq), Some(6), "resumed from the last that came");
+        assert_eq!(course.session.as_ref().map(|session| session.seq), Some(6), "resumed from the last dispatch");
         course.is_over = false;
         assert!(!course.follows(Some(8), 0));
-        assert_eq!(course.session, None, "begun anew");
+        assert_eq!(course.session, None, "a new session is begun");
         course.session = Some(Session { id: "t".to_owned(), url: None, seq: 1 });
         course.is_over = false;
-        assert!(course.follows(Some(3), 0) && course.follows(Some(4), 0), "Discord numbers otherwise");
+        assert!(course.follows(Some(3), 0) && course.follows(Some(4), 0), "the gap is accepted");
         assert_eq!(course.gap.map(|(_, times)| times), Some(3));
     }
 }

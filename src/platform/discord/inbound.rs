@@ -1,4 +1,4 @@
-//! Translates Discord's payloads into events for the core. It makes no decisions.
+//! Translates Discord's payloads into events for the intake. It makes no decisions.
 //!
 //! Sources: <https://docs.discord.com/developers/resources/message>, `…/events/gateway-events#message-create`.
 
@@ -18,13 +18,12 @@ use crate::domain::plain::one_line;
 /// The beginning of snowflake time, in milliseconds since the Unix epoch.
 const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
 
-/// Reads messages, using the known names and roles.
+/// Reads messages with the names and roles that the directory knows.
 pub(super) struct Reader<'d> {
-    /// The memory of names and roles.
     pub(super) directory: &'d Directory,
-    /// The bot.
+    /// The bot's own account.
     pub(super) me: UserId,
-    /// Bots that count as people.
+    /// Ids of the bots whose messages are handled like people's.
     pub(super) listen_to_bots: &'d HashSet<String>,
 }
 
@@ -35,18 +34,19 @@ impl Reader<'_> {
         Some(Event { key: DedupeKey::message(&said.message), at: said.at, what: EventKind::MessagePosted(said) })
     }
 
-    /// Returns an edited message, as it is now, as an event.
+    /// Returns the edit of a message, with its present text, as an event. `None` if the message was never edited, or is
+    /// not a person's.
     pub(super) fn edited(&self, message: &Message, place: Place) -> Option<Event> {
         let written = message.edited_at.as_ref()?;
         let said = self.said(message, place)?;
-        // The same form from every source, so that the same edit has the same key.
+        // The time is written in one form, so that the same edit has the same key whatever its source.
         let edited = message.edited();
         let key = edited.map_or_else(|| written.clone(), |edited| edited.to_string());
         let at = edited.unwrap_or(said.at);
         Some(Event { key: DedupeKey::edit(&said.message, &key), at, what: EventKind::MessageEdited(said) })
     }
 
-    /// Returns a person's message; `None` for messages of the system, of unlisted bots, and of Deskbell itself.
+    /// Reads a person's message. `None` for messages of Discord, of bots that are not listed, and of Deskbell itself.
     pub(super) fn said(&self, message: &Message, place: Place) -> Option<Said> {
         if !message.is_said {
             return None;
@@ -60,7 +60,7 @@ impl Reader<'_> {
         let (text, mentions_bot) = self.text(message);
         let files = message.files.clone();
         if text.is_empty() && files.is_empty() && !mentions_bot && guild.is_some() {
-            // There is nothing to read: a poll, or the bot may not read the content.
+            // The message has no text: it is a poll, or the bot may not read the content.
             return None;
         }
         let here = MessageRef {
@@ -104,8 +104,8 @@ impl Reader<'_> {
         message.mention_roles.iter().copied().filter_map(name).collect()
     }
 
-    /// Returns the person whom an answer notifies: the author of the answered message. If that is not included, it is
-    /// the mentioned account that its words do not name.
+    /// Returns the person whom a reply notifies: the author of the answered message. If the payload does not include
+    /// that message, the person is the mentioned account that the reply's text does not name.
     fn notifies(&self, message: &Message) -> Option<Person> {
         message.reply_to?;
         let is_named = |user: &Account| {
@@ -121,7 +121,7 @@ impl Reader<'_> {
     }
 
     fn mentions(&self, message: &Message) -> Vec<Person> {
-        // Discord guarantees no order, so the order of the text counts.
+        // Discord's list of mentions has no fixed order, so the order in the text is taken.
         let place = |user: &Account| {
             let id = user.id;
             [format!("<@{id}>"), format!("<@!{id}>")].iter().filter_map(|token| message.content.find(token)).min()
@@ -137,7 +137,7 @@ impl Reader<'_> {
         users.into_iter().map(|(_, user)| self.person(user, message.guild)).collect()
     }
 
-    /// Returns the words as people read them, and whether they mention the bot.
+    /// Returns the text as people read it, and whether it mentions the bot.
     fn text(&self, message: &Message) -> (String, bool) {
         let mut content = message.content.clone();
         if content.is_empty()
@@ -167,7 +167,7 @@ impl Reader<'_> {
         (plain.trim().to_owned(), mentions_bot)
     }
 
-    /// Whether a token really mentions the bot. A token in a code block does not: Discord's list of mentions decides.
+    /// Whether a token mentions the bot. Discord's list of mentions decides: a token in a code block is no mention.
     fn is_own_mention(&self, token: &Captures<'_>, message: &Message) -> bool {
         if let Some(user) = id_of::<UserId>(token, "user") {
             return user == self.me && message.names(self.me);
@@ -207,13 +207,13 @@ pub(super) fn deleted(place: &Place, channel: ChannelId, message: MessageId, now
     Event { key: DedupeKey::deletion(&message), at: now, what: EventKind::MessageDeleted { message } }
 }
 
-/// Returns when a snowflake was made.
+/// Returns the time that a snowflake (Discord's id) contains.
 pub(super) fn time_of(snowflake: u64) -> Timestamp {
     let since = i64::try_from(snowflake >> 22).unwrap_or_default();
     Timestamp::from_millisecond(DISCORD_EPOCH_MS + since).unwrap_or_default()
 }
 
-/// Returns a snowflake below all that are made from `time` on.
+/// Returns the smallest snowflake of this time: every id made from then on is at least as large.
 pub(super) fn snowflake_at(time: Timestamp) -> u64 {
     let since = time.as_millisecond() - DISCORD_EPOCH_MS;
     u64::try_from(since).unwrap_or_default() << 22
@@ -362,7 +362,7 @@ mod tests {
         assert!(live.is_some());
         assert_eq!(live, key(json!("2026-11-21T10:00:00.12Z")));
         assert_ne!(live, key(json!("2026-11-21T10:00:01+00:00")));
-        assert!(key(json!(7)).is_some(), "it was edited, whenever");
+        assert!(key(json!(7)).is_some(), "the edit counts even if its time cannot be read");
         assert_eq!(key(json!(null)), None);
     }
 

@@ -1,7 +1,7 @@
 //! Interactions: buttons, menus, forms and commands. Each is answered within Discord's three seconds, then handled.
 //!
-//! A button that opens a form is answered with the form and is no event. Every other interaction is deferred first, so
-//! that the core's answer may take its time; the answer comes as a whisper.
+//! A button that opens a form is answered with the form and is no event. Every other interaction is deferred first,
+//! which leaves time for handling it; the real answer is a whisper.
 //!
 //! Source: <https://docs.discord.com/developers/interactions/receiving-and-responding>.
 
@@ -29,9 +29,9 @@ use crate::domain::outcome::Outcome;
 use crate::intake::Intake;
 use crate::intake::{self, text};
 
-/// How long handling may take before the person is told to wait, within the three seconds.
+/// How long handling may take before the person is told to wait.
 const HANDLING: Duration = Duration::from_millis(2_500);
-/// Discord's code for an interaction that was already answered: the same event came twice.
+/// Discord's error code for an interaction that was already answered, since its event arrived twice.
 const ALREADY_ANSWERED: u64 = 40_060;
 const EPHEMERAL: u32 = 1 << 6;
 
@@ -70,18 +70,18 @@ pub(super) struct Interaction {
     token: String,
     guild: Option<GuildId>,
     channel: ChannelId,
-    /// The channel, as included in the interaction.
+    /// The channel object that the interaction includes.
     told: Option<Channel>,
     user: Account,
-    /// Whether it was begun at a message.
+    /// Whether the interaction began at a message of the bot.
     at_message: bool,
-    /// Whether only this person sees that message.
+    /// Whether only the acting person sees that message.
     in_private: bool,
     data: Value,
 }
 
 impl Interaction {
-    /// Reads an interaction; `Ok(None)` if it is of a kind that the desk does not offer.
+    /// Reads an interaction. Returns `Ok(None)` if the desk offers none of its kind.
     pub(super) fn read(interaction: &Value) -> Result<Option<Self>, Unreadable> {
         let kind = match interaction["type"].as_u64().ok_or(Unreadable)? {
             2 => match interaction["data"]["type"].as_u64() {
@@ -128,7 +128,7 @@ impl Interaction {
         })
     }
 
-    /// Returns what it says about the people and files that it names by their ids.
+    /// Returns a look-up of the people and files that the interaction names by their ids.
     const fn named<'i>(&'i self, reader: &'i Reader<'i>) -> Told<'i> {
         Told { interaction: self, reader }
     }
@@ -138,7 +138,7 @@ impl Interaction {
         MessageRef { tenant: self.place(reader).tenant, channel: self.channel.to_string(), id: message.to_string() }
     }
 
-    /// Returns it as an event; the reply handle is added later.
+    /// Returns the interaction as an event; the reply handle is added later.
     fn acted(&self, reader: &Reader<'_>, way: Way, asks: Asks) -> Acted {
         Acted {
             actor: self.actor(reader),
@@ -164,7 +164,7 @@ impl Interaction {
     }
 }
 
-/// An interaction as a source of the people and files that it names.
+/// Looks up people and files in an interaction's `resolved` data.
 struct Told<'i> {
     interaction: &'i Interaction,
     reader: &'i Reader<'i>,
@@ -184,10 +184,10 @@ impl Named for Told<'_> {
     }
 }
 
-/// Answers an interaction and hands it to the core.
+/// Answers an interaction and hands it to the intake.
 pub(super) async fn take(shared: &Shared, intake: &Intake, interaction: &Interaction) {
     if !shared.serves(interaction.guild) {
-        tracing::debug!("an interaction that the desk does not serve");
+        tracing::debug!("an interaction in a guild that is not served");
         return;
     }
     match interaction.kind {
@@ -243,7 +243,7 @@ async fn take_menu(shared: &Shared, intake: &Intake, chosen: &Interaction) {
     settle(shared, intake, what, &handle).await;
 }
 
-/// Answers with the form of the act, if it has one. Returns whether it has.
+/// Answers with the form of the act, if it has one. Returns whether a form was opened or tried to be opened.
 async fn open_form(shared: &Shared, intake: &Intake, interaction: &Interaction, what: &Acted) -> bool {
     if let Asks::Act { does, given } = &what.asks
         && let Some(spec) = intake::act(&does.act)
@@ -298,7 +298,7 @@ pub(super) fn chosen_for(reader: &Reader<'_>, chosen: &Interaction) -> Acted {
     Acted { at: message.map(|message| chosen.message(reader, message)), ..acted }
 }
 
-/// Returns the words of a message, including those of embeds (which monitoring systems use).
+/// Returns the text of a message, or if that is blank, the first text of its embeds (which monitoring systems use).
 fn words_of(message: &Value) -> String {
     let embeds = list(&message["embeds"]).iter().flat_map(|embed| [&embed["title"], &embed["description"]]);
     let all = std::iter::once(&message["content"]).chain(embeds);
@@ -320,7 +320,7 @@ pub(super) fn chosen_for_person(reader: &Reader<'_>, chosen: &Interaction) -> Ac
     chosen.acted(reader, Way::PersonMenu, asks)
 }
 
-/// Returns what the `custom_id` of a button, menu or form asks for.
+/// Returns the act that the `custom_id` of a button, menu or form names, with these values.
 pub(super) fn carried(data: &Value, given: Given) -> Asks {
     let does = data["custom_id"].as_str().and_then(|custom_id| custom_id.parse::<ActRef>().ok());
     does.map_or(Asks::Unknown, |does| Asks::Act { does, given })
@@ -345,7 +345,8 @@ pub(super) fn filled_in(reader: &Reader<'_>, sent: &Interaction) -> Acted {
     Acted { at: at.map(|message| sent.message(reader, message)), ..acted }
 }
 
-/// Sends the first answer. `false`: it came too late, and Discord told the person that nothing was done.
+/// Sends the first answer. Returns `false` if it failed: the act must not be carried out, since Discord tells the
+/// person that it failed.
 async fn first_answer(shared: &Shared, id: InteractionId, token: &str, answer: &Value) -> bool {
     const TRIES: u32 = 3;
     let route = Route::InteractionResponse { interaction_id: id, token };
@@ -353,7 +354,7 @@ async fn first_answer(shared: &Shared, id: InteractionId, token: &str, answer: &
         match shared.rest.call(LightMethod::Post, route, &[], Some(answer)).await {
             Ok(_) => return true,
             Err(error) if error.is(ALREADY_ANSWERED) => return true,
-            // The answer may have arrived; if not, the person repeats the act as another interaction.
+            // The answer may have arrived. If not, the person may repeat the act, which is another interaction.
             Err(RestError::Unknown { detail, .. }) => {
                 tracing::warn!(why = detail, "whether an interaction was answered is not known");
                 return true;
@@ -370,8 +371,8 @@ async fn first_answer(shared: &Shared, id: InteractionId, token: &str, answer: &
     false
 }
 
-/// Hands the event to the core. If that takes a while, the person is told so, and later how it ended, since nothing
-/// else may come. An act still under way must not be repeated.
+/// Hands the event to the intake. If handling takes longer than [`HANDLING`], the person is told to wait, so that the
+/// act is not repeated, and later how it ended, if no answer of the act tells it.
 async fn settle(shared: &Shared, intake: &Intake, what: EventKind, handle: &Handle) {
     let key = DedupeKey::interaction(PlatformName::Discord, &handle.id.to_string());
     let is_answered = matches!(&what, EventKind::Acted(acted) if acted.is_answered());
@@ -403,11 +404,11 @@ async fn settle(shared: &Shared, intake: &Intake, what: EventKind, handle: &Hand
     }
 }
 
-/// Sends the acting person a short notice that is not stored.
+/// Sends the acting person a short message that is not stored.
 async fn say(shared: &Shared, handle: &Handle, message: &Message, why: &str) {
     let effect = EffectId(format!("{why}-{}", handle.id));
     let rendered = render::message(message, &effect);
-    // A menu stays where it is; its own replacement comes with the real answer.
+    // A private message with a menu is not replaced by this message, but later by the act's own answer.
     let beside = Handle { in_private: false, ..handle.clone() };
     if let Err(error) = shared.answer(&beside, &rendered, &effect).await {
         tracing::warn!(%error, why, "the person could not be told");
@@ -419,7 +420,7 @@ fn reply(handle: &Handle) -> ReplyHandle {
 }
 
 fn choice(reader: &Reader<'_>, pressed: &Interaction) -> Option<Arg> {
-    // The types of select menus: texts, people.
+    // The types of select menus: 3 for texts, 5 for people.
     let first = list(&pressed.data["values"]).first()?;
     match pressed.data["component_type"].as_u64()? {
         3 => first.as_str().map(Arg::text),
@@ -428,7 +429,7 @@ fn choice(reader: &Reader<'_>, pressed: &Interaction) -> Option<Arg> {
     }
 }
 
-/// Reads a command's options, by their types and not by their text. A sub-command may be nested in a group.
+/// Reads a command's options by their types. A sub-command may be nested in a group.
 fn typed(options: &[Value], named: &impl Named) -> Asks {
     let name = |option: &Value| option["name"].as_str().unwrap_or_default().to_owned();
     let Some(first) = options.first() else {
@@ -452,7 +453,7 @@ fn typed(options: &[Value], named: &impl Named) -> Asks {
 mod tests {
     use super::*;
 
-    /// Every user is Mia, and every file is a picture.
+    /// Knows every user as Mia, and a picture by the id 7.
     struct Mia;
 
     impl Named for Mia {
@@ -465,7 +466,7 @@ mod tests {
         }
     }
 
-    /// Returns the act of a command with these options, and what is given for it.
+    /// Returns the act of a command with these options, and the values for it.
     fn read(options: Value) -> (String, Given) {
         match typed(list(&options), &Mia) {
             Asks::Act { does, given } => {

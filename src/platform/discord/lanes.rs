@@ -1,11 +1,11 @@
-//! Hands the gateway's events (`pump`) to the core, in order.
+//! Hands the gateway's events to the intake, in order. `pump` sorts them into the lanes.
 //!
 //! Each channel, together with its threads (a *family*), belongs to one of a few lanes, and the worker of a lane
-//! handles one event after another. While missed messages of a family are still to be read (`catch_up`), live events of
-//! that family wait behind them; other families of the lane go on.
+//! handles one event after another. While a family has missed messages that are not read yet (`catch_up`), its live
+//! events wait behind them; other families of the lane go on.
 //!
 //! Discord's gateway has no acknowledgement, so events wait here while the database is away. A lane keeps a limited
-//! number of events; any further messages are not kept but read again later.
+//! number of events. Further messages are not kept; they are read from Discord later.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -34,11 +34,11 @@ use crate::domain::ids::Place;
 use crate::intake::Intake;
 use crate::platform::catch_up::Handling;
 
-/// The number of lanes. A channel always belongs to the same one.
+/// The number of lanes. A family always belongs to the same lane.
 pub(super) const LANES: usize = 16;
 /// The largest number of events that a lane keeps.
 const KEPT: usize = 500;
-/// How long an event waits before the next try, at first and at most.
+/// The wait before the next try, the first and the longest.
 pub(super) const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
 
@@ -49,13 +49,13 @@ pub(super) struct Pump {
     lanes: Vec<Lane>,
     pub(super) halt: CancellationToken,
     pub(super) tracker: TaskTracker,
-    /// The guilds whose progress is being stored.
+    /// The guilds whose positions are stored by a task (`None`: the direct conversations).
     kept: Mutex<HashSet<Option<GuildId>>>,
-    /// The guilds that READY has named and that have not arrived yet.
+    /// The guilds that READY has named and whose data has not arrived yet.
     pub(super) awaited: Mutex<HashSet<GuildId>>,
-    /// When everything was last read again because of an unreadable event.
+    /// When all guilds were last read again because of an unreadable event.
     pub(super) reread_at: Mutex<Option<Instant>>,
-    /// The guilds in which the bot's rights have changed and whose channels are about to be checked.
+    /// The guilds in which the bot's rights have changed, and whose channels will be read again.
     pub(super) judging: Arc<Mutex<HashSet<GuildId>>>,
 }
 
@@ -64,11 +64,11 @@ struct Lane {
     load: Arc<Load>,
 }
 
-/// How many events wait in a lane, and which were not kept.
+/// How many events wait in a lane, and which messages were not kept.
 #[derive(Default)]
 pub(super) struct Load {
     waiting: AtomicUsize,
-    /// For each family, the first message of each channel that was not kept.
+    /// By family and channel, the first message that was not kept.
     beyond: Mutex<HashMap<ChannelId, BTreeMap<ChannelId, Beyond>>>,
 }
 
@@ -79,11 +79,11 @@ pub(super) struct Beyond {
     pub(super) handling: Handling,
 }
 
-/// Counts an event of the gateway once all its consequences have been handled.
+/// Counts an event of the gateway when it is dropped: once all consequences of the event are handled.
 pub(super) struct Dealt(pub(super) Option<Arc<Shared>>);
 
 impl Dealt {
-    /// Creates one for an event that did not come from the gateway.
+    /// Creates one that counts nothing, for work that no gateway event has caused.
     pub(super) const fn uncounted() -> Self {
         Self(None)
     }
@@ -116,7 +116,7 @@ pub(super) enum Item {
     Reacted(Box<Reaction>),
 }
 
-/// The guild of a message, if any. `Unreadable`: Discord must be asked.
+/// The guild of a message, if any. `Unreadable`: the guild is not known, and Discord must be asked.
 pub(super) type Home = Result<Option<GuildId>, Unreadable>;
 
 /// A message to a lane.
@@ -126,8 +126,8 @@ enum Told {
 }
 
 impl Pump {
-    /// Starts the lanes. They end once this is dropped and all their events are handled, or, after `halt`, cannot be
-    /// handled.
+    /// Starts the lanes. They end once the pump is dropped and all their events are handled, or after `halt`, left to
+    /// the next start.
     pub(super) fn start(shared: Arc<Shared>, intake: Intake, halt: CancellationToken, tracker: TaskTracker) -> Self {
         let pace = Arc::new(Pace::new(shared.clock.clone()));
         let lanes = (0..LANES).map(|number| {
@@ -154,7 +154,7 @@ impl Pump {
         Self { shared, intake, lanes, halt, tracker, kept, awaited, reread_at, judging: Arc::default() }
     }
 
-    /// Notes that events of a guild, or of direct conversations, may have been missed.
+    /// Notes that events of a guild, or of the direct conversations, may have been missed, and starts to read them.
     pub(super) fn missed(
         &self,
         guild: Option<GuildId>,
@@ -203,7 +203,7 @@ impl Pump {
         }
     }
 
-    /// Notes that a message has arrived. `None`: its lane is full, and it must be read later.
+    /// Notes that a message has arrived. Returns `None` if its lane is full: the message is read later.
     fn begin(&self, guild: Option<GuildId>, channel: ChannelId, message: MessageId) -> Option<Handling> {
         self.shared.directory.saw(channel, guild, message);
         let progress = self.shared.progress(guild);
@@ -229,7 +229,7 @@ impl Pump {
         let lane = &self.lanes[lane_of(family)];
         lane.load.waiting.fetch_add(1, Ordering::Relaxed);
         if lane.sender.send(Told::Event(Waiting { family, item, _dealt: dealt })).is_err() {
-            tracing::error!("an event of Discord came after the end");
+            tracing::error!("an event of Discord arrived after its lane had ended");
         }
     }
 
@@ -263,10 +263,11 @@ pub(super) struct Worker {
     load: Arc<Load>,
     backlog: VecDeque<Waiting>,
     pub(super) gaps: Vec<Gap>,
+    /// Families with an event that was not handled before the stop.
     lost: HashSet<ChannelId>,
-    /// Members asked for while reading missed messages.
+    /// Members that were asked for while missed messages were read.
     pub(super) members: HashMap<(GuildId, UserId), Option<Member>>,
-    /// Families whose history the bot may not read, during a catch-up.
+    /// Families whose messages the bot may not read, kept until the gaps are filled.
     pub(super) hidden: HashSet<ChannelId>,
 }
 
@@ -323,20 +324,20 @@ impl Worker {
             Told::Event(waiting) => self.backlog.push_back(waiting),
             Told::Missed(plan) => match self.survey(&plan).await {
                 Missed::Gaps(gaps) => gaps.into_iter().for_each(|gap| self.add(gap)),
-                // Nothing more can be done before the stop.
+                // The gaps cannot be determined before the stop, so the waiting events must not overtake them.
                 Missed::Unknown => self.lost.extend(self.backlog.iter().map(|waiting| waiting.family)),
             },
         }
     }
 
-    /// Returns the oldest event of any family that waits for no older messages.
+    /// Removes and returns the oldest event whose family has no missed messages to read first.
     fn next(&mut self) -> Option<Waiting> {
         let blocked: HashSet<ChannelId> = self.gaps.iter().filter(|gap| gap.blocks()).map(|gap| gap.family).collect();
         let at = self.backlog.iter().position(|waiting| !blocked.contains(&waiting.family))?;
         self.backlog.remove(at)
     }
 
-    /// Adds gaps for events that were not kept, once all earlier events are handled.
+    /// Adds gaps for the messages that were not kept. Called once all earlier events are handled.
     fn take_beyond(&mut self) {
         let beyond = std::mem::take(&mut *self.load.beyond.lock().unwrap_or_else(PoisonError::into_inner));
         for (family, channels) in beyond {
@@ -383,7 +384,7 @@ impl Worker {
         }
     }
 
-    /// Handles a message. Returns whether all its consequences are committed; `false` only at a stop.
+    /// Handles a message. Returns `false` if it was stopped before the event was committed.
     pub(super) async fn posted(&self, message: &Message) -> bool {
         if message.author.id == self.shared.me || !self.shared.may_concern(message, &self.intake) {
             return true;
@@ -399,7 +400,7 @@ impl Worker {
         }
     }
 
-    /// Handles a reaction. Returns whether all its consequences are committed; `false` only at a stop.
+    /// Handles a reaction. Returns `false` if it was stopped before the event was committed.
     async fn reacted(&self, reaction: &Reaction) -> bool {
         let actor = self.shared.reader().person(&reaction.user, Some(reaction.guild));
         if !self.intake.may_matter(reaction.spec, &actor) {
@@ -466,7 +467,7 @@ impl Worker {
         true
     }
 
-    /// Returns the place of a channel, asking Discord if the gateway has not said.
+    /// Returns the place of a channel. Asks Discord if the channel is not known.
     async fn place(&self, guild: Option<GuildId>, channel: ChannelId) -> Asked<Place> {
         if let Some(place) = self.shared.directory.place(guild, channel) {
             return Asked::Found(place);
@@ -488,7 +489,7 @@ impl Worker {
             match self.shared.rest.call_patiently(LightMethod::Get, route, query, None).await {
                 Ok(found) => return Asked::Found(found),
                 Err(error @ RestError::Refused { .. }) => {
-                    tracing::warn!(%error, "Discord refuses to show what an event is about; the event is dropped");
+                    tracing::warn!(%error, "Discord refuses data that an event needs; the event is dropped");
                     return Asked::Refused;
                 }
                 Err(error) => tracing::warn!(%error, "Discord does not answer: an event waits"),
@@ -499,7 +500,7 @@ impl Worker {
         }
     }
 
-    /// Hands an event to the core, as often as necessary. `false`: stopped before it could be handled.
+    /// Hands an event to the intake, until it is committed. Returns `false` if it was stopped before.
     async fn handle(&self, event: Event) -> bool {
         let mut wait = RETRY_FIRST;
         loop {
@@ -522,7 +523,7 @@ impl Worker {
         }
     }
 
-    /// Waits before another try, longer each time. `false`: there must be no other try.
+    /// Waits before another try, longer each time. Returns `false` at a stop: there must be no other try.
     pub(super) async fn pause(&self, wait: &mut Duration) -> bool {
         let this_time = *wait;
         *wait = (this_time * 2).min(RETRY_LONGEST);
@@ -532,17 +533,16 @@ impl Worker {
         }
     }
 
-    /// Marks a family with unread messages: its later events are left, too.
+    /// Marks a family whose missed messages were not read before the stop: its later events are left to the next start.
     pub(super) fn leave(&mut self, family: ChannelId) {
         self.lost.insert(family);
     }
 }
 
-/// Discord's answer to a question.
+/// Discord's answer to a request.
 pub(super) enum Asked<T> {
-    /// The answer.
     Found(T),
-    /// It does not exist, or the bot may not see it.
+    /// The requested thing does not exist, or the bot may not see it.
     Refused,
     /// There was no answer before the stop.
     Halted,

@@ -1,10 +1,10 @@
-//! One connection to Discord's gateway, from its HELLO to its end. It passes each dispatch on unread.
+//! One connection to Discord's gateway, from its HELLO to its end. It passes each dispatch on without interpreting it.
 //!
-//! No library does this: serenity returns only its own types, and drops what does not fit them. `twilight-gateway` 0.18
-//! returns the text, but it reconnects by itself, at once and without end, to whatever address READY has named, before
-//! the caller knows about it. So neither a growing wait nor "the token goes to no other host" could be ensured. It also
-//! takes sequence numbers from the first `"s":` that it finds. The rest is small: the greeting, heartbeats, and reading
-//! one object.
+//! No library does this. serenity returns only its own types, and drops events that do not fit them. `twilight-gateway`
+//! 0.18 returns the text of a frame, but it reconnects by itself, at once and without end, to any address that READY
+//! has named, before the caller can check it. So neither a growing wait between connections could be ensured, nor that
+//! the token goes to no other host. It also takes a sequence number from the first `"s":` in a frame. The protocol
+//! itself is small: the greeting, heartbeats, and reading one object.
 //!
 //! Sources: <https://docs.discord.com/developers/events/gateway>, `…/topics/opcodes-and-status-codes#gateway`.
 
@@ -28,10 +28,10 @@ use crate::platform::lenient;
 const FRAME_BYTES: usize = 64 << 20;
 /// How long closing the connection may take.
 const GOODBYE: Duration = Duration::from_secs(2);
-/// The close code after which a session can be resumed.
+/// The code for closing a connection whose session is to be resumed.
 const TO_BE_RESUMED: u16 = 4_000;
 
-/// Close codes of Discord after which the same attempt would only be refused again.
+/// Close codes of Discord after which the same attempt would be refused again.
 pub(super) mod refused {
     /// The token is not valid.
     pub(crate) const TOKEN: u16 = 4_004;
@@ -40,7 +40,7 @@ pub(super) mod refused {
     pub(crate) const TOO_FEW_SHARDS: u16 = 4_011;
     /// Another version of the API is asked for.
     pub(crate) const VERSION: u16 = 4_012;
-    /// An intent that does not exist, or one that was not granted.
+    /// An intent does not exist, or was not granted.
     pub(crate) const INTENTS_UNKNOWN: u16 = 4_013;
     pub(crate) const INTENTS_NOT_GRANTED: u16 = 4_014;
 }
@@ -52,9 +52,9 @@ const SESSION_GONE: [u16; 2] = [4_007, 4_009];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Session {
     pub(super) id: String,
-    /// The address for resuming, if the token may go there.
+    /// The address for resuming, if the token may be sent there.
     pub(super) url: Option<String>,
-    /// The number of the last dispatch that was handled.
+    /// The number of the last dispatch that was passed on.
     pub(super) seq: u64,
 }
 
@@ -70,14 +70,14 @@ pub(super) struct Dispatch {
 #[derive(Debug)]
 pub(super) enum Heard {
     Dispatch(Dispatch),
-    /// A frame that is not JSON, or that claims to be a dispatch and is none.
+    /// A frame that is not JSON, or has no opcode, or is a dispatch without a name.
     Unreadable,
 }
 
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// Closed with this code, cut off, or silent.
+    /// The connection was closed with this code; `None` if it was cut off or silent, or if Discord asked to reconnect.
     Closed(Option<u16>),
     /// Discord does not know the session, or does not allow resuming it.
     SessionGone,
@@ -93,7 +93,7 @@ impl Ended {
     }
 }
 
-/// The data for identifying.
+/// The data with which a connection identifies itself.
 #[derive(Debug)]
 pub(super) struct Identity<'t> {
     /// The token, without a leading `Bot `.
@@ -103,7 +103,7 @@ pub(super) struct Identity<'t> {
     pub(super) shards: u32,
 }
 
-/// The connection.
+/// An open connection.
 pub(super) struct Link {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     interval: Duration,
@@ -115,7 +115,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Connects, and begins or resumes a session. `None`: Discord cannot be reached or does not greet.
+    /// Connects, and begins or resumes a session. `None` if Discord cannot be reached or sends no HELLO.
     pub(super) async fn open(
         address: &str,
         identity: &Identity<'_>,
@@ -147,7 +147,7 @@ impl Link {
         timeout(patience, opened).await.ok().flatten()
     }
 
-    /// Waits for HELLO. Returns the interval of heartbeats.
+    /// Waits for HELLO. Returns the interval of the heartbeats.
     async fn greeted(&mut self) -> Option<Duration> {
         loop {
             let text = match self.socket.next().await?.ok()? {
@@ -208,12 +208,12 @@ impl Link {
         }
     }
 
-    /// Ends the session for good.
+    /// Closes the connection and ends the session for good.
     pub(super) async fn say_goodbye(self) {
         self.close(CloseCode::Normal).await;
     }
 
-    /// Ends the connection; the session can be resumed.
+    /// Closes the connection; the session can be resumed.
     pub(super) async fn break_off(self) {
         self.close(CloseCode::Library(TO_BE_RESUMED)).await;
     }

@@ -31,12 +31,12 @@ impl Shared {
             };
             reader.said(&message, look.place.clone())
         };
-        // Without the right to read a history Discord shows an empty one.
+        // Discord shows an empty history to a bot that may not read it.
         if page.is_empty() && !self.may_read_history(channel).await? {
             return Err(history_is_hidden());
         }
         let mut found = Found::default();
-        // Newest first.
+        // Discord lists the newest message first.
         for one in page.iter().rev().filter_map(said) {
             if one.message == look.message {
                 found.message = Some(one);

@@ -22,7 +22,7 @@ const USER: u8 = 6;
 const ATTACHMENT: u8 = 11;
 /// The largest number of characters of a text option.
 const OPTION_TEXT_CHARS: u32 = 4_000;
-/// The largest number of characters of a moment.
+/// The largest number of characters of a date, or of the key of an article or outage.
 const DATE_CHARS: u32 = 40;
 /// The largest number of characters of a ticket's key.
 const KEY_CHARS: u32 = 24;
@@ -47,17 +47,17 @@ pub fn manifest() -> Value {
 /// Returns the intents for the gateway.
 pub(super) fn intents() -> GatewayIntents {
     GatewayIntents::GUILDS
-        // A banned agent must not work on tickets any more.
+        // For bans: a banned agent must not work on tickets any more.
         | GatewayIntents::GUILD_MODERATION
         | GatewayIntents::GUILD_MESSAGES
-        // Some reactions are acts.
+        // Some reactions trigger acts.
         | GatewayIntents::GUILD_MESSAGE_REACTIONS
         | GatewayIntents::DIRECT_MESSAGES
         | GatewayIntents::MESSAGE_CONTENT
 }
 
-/// Returns the permissions that the bot needs. (It manages threads to unarchive them, and to make room at the guild's
-/// limit.)
+/// Returns the permissions that the bot needs. (Managing threads is needed to unarchive them, and to archive them when
+/// a guild has no room for another active thread.)
 pub(super) fn permissions() -> Permissions {
     Permissions::VIEW_CHANNEL
         | Permissions::ADD_REACTIONS
@@ -132,7 +132,7 @@ fn option(param: &Param) -> Option<Value> {
             option["type"] = json!(STRING);
             option["max_length"] = json!(DATE_CHARS);
         }
-        // Buttons and menus carry these.
+        // These values come only from buttons and menus.
         Takes::Ticket | Takes::Message => return None,
     }
     Some(option)
@@ -241,7 +241,7 @@ mod tests {
         };
         assert_eq!(names(&options[1]), ["announce", "end"]);
         let end = &options[1]["options"][1];
-        assert_eq!(names(end), ["until", "key", "why", "loud", "log"], "what must be given comes first");
+        assert_eq!(names(end), ["until", "key", "why", "loud", "log"], "required options come first");
         let types: Vec<_> =
             end["options"].as_array().expect("options").iter().map(|one| one["type"].as_u64()).collect();
         assert_eq!(types, [3, 3, 3, 5, 11].map(Some));

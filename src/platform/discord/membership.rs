@@ -1,4 +1,4 @@
-//! The guilds that the bot is in, according to the gateway, and whether a guild that it is to serve is missing.
+//! The guilds that the bot is in, according to the gateway, and the guilds that it must serve but is not in.
 
 use std::collections::HashSet;
 
@@ -6,15 +6,16 @@ use serenity::model::id::GuildId;
 
 use super::watch::shard_of;
 
-/// The guilds of the shards that this process runs. Nothing is known about other shards.
+/// The guilds of the shards that this process runs. The guilds of other shards are unknown.
 #[derive(Debug, Default)]
 pub(super) struct Membership {
     joined: HashSet<GuildId>,
+    /// The shards whose list of guilds is known.
     heard: HashSet<u32>,
 }
 
 impl Membership {
-    /// Takes the list of guilds of a shard.
+    /// Replaces the guilds of a shard.
     pub(super) fn named(&mut self, shard: u32, shards: u32, guilds: impl IntoIterator<Item = GuildId>) {
         self.joined.retain(|guild| shard_of(*guild, shards) != shard);
         self.joined.extend(guilds);
@@ -35,8 +36,8 @@ impl Membership {
         self.joined.remove(&guild);
     }
 
-    /// Returns a description of the missing guilds, if any. `wanted` are the guilds that the bot is to serve; if empty,
-    /// it serves every guild that it is in.
+    /// Returns a description of the missing guilds, if any. `wanted` are the guilds that the bot must serve. If it is
+    /// empty, the bot serves every guild that it is in, and must be in one.
     pub(super) fn missing(&self, wanted: &HashSet<GuildId>, shards: u32) -> Option<String> {
         let is_missing =
             |guild: &&GuildId| self.heard.contains(&shard_of(**guild, shards)) && !self.joined.contains(guild);
@@ -68,7 +69,7 @@ mod tests {
         let mut membership = Membership::default();
         assert_eq!(membership.missing(&wanted, 2), None, "nothing is known yet");
         membership.named(0, 2, [even]);
-        assert_eq!(membership.missing(&wanted, 2), None, "of the other shard nothing is known");
+        assert_eq!(membership.missing(&wanted, 2), None, "the guilds of the other shard are unknown");
         membership.named(1, 2, []);
         assert!(membership.missing(&wanted, 2).is_some_and(|told| told.contains("1 of the 2")));
         membership.joined(odd);

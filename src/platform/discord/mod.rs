@@ -1,11 +1,13 @@
-//! The Discord adapter: [`DiscordPlatform`].
+//! The Discord adapter.
 //!
-//! Inbound, the gateway's frames are read as they come (`gateway`, `link`), each field by itself (`payload`), and translated
-//! (`inbound`); interactions are answered within their three seconds (`interact`). Outbound, messages are rendered (`render`) and
-//! delivered (`outbound`) by REST (`rest`). Nothing here knows what a ticket is.
+//! Inbound: a connection receives the gateway's frames (`gateway`, `link`), `pump` sorts them, `lanes` handles them in
+//! order, `payload` reads each field on its own, and `inbound` translates them into events. Interactions are answered
+//! within three seconds (`interact`). Outbound: messages are rendered (`render`) and delivered (`outbound`) by REST
+//! (`rest`). Nothing here knows what a ticket is.
 //!
-//! **Roles.** Without the privileged members intent Discord does not list who has a role. What counts at an act is the
-//! roles that the act itself proves; [`Platform::members`] then answers from what events have shown, checked again.
+//! **Roles.** Without the privileged members intent Discord does not list the members of a role. Rights at an act are
+//! decided by the roles that the act's own payload proves. [`Platform::members`] then returns the accounts that events
+//! have shown with the role, each checked again.
 
 mod budget;
 mod catch_up;
@@ -66,32 +68,31 @@ pub use self::manifest::manifest;
 /// How to reach Discord.
 #[derive(Clone, Debug)]
 pub struct DiscordSettings {
-    /// The bot's token.
     pub token: SecretString,
-    /// In place of `https://discord.com`; then nothing at all goes to the real Discord.
+    /// Replaces `https://discord.com`. If it is set, nothing is sent to the real Discord.
     pub api_url: Option<Url>,
-    /// Time-out of one request, in real time.
+    /// The time limit of one request, in real time.
     pub timeout: Duration,
-    /// Ids of the guilds that are served; empty means all that the bot is in.
+    /// Ids of the guilds that the desk serves; empty means all guilds that the bot is in.
     pub guilds: Vec<String>,
-    /// Ids of bots that are listened to as if they were people.
+    /// Ids of the bots whose messages are handled like people's.
     pub listen_to_bots: Vec<String>,
-    /// How long the gateway may be silent before it is asked whether something was missed, in real time.
+    /// How long a gateway session may be silent, in real time, before REST is asked for messages that did not arrive.
     pub silence: Duration,
 }
 
-/// Discord, connected. Clones of the inner state are shared with the tasks of [`Platform::run`].
+/// A connected Discord bot with its guilds. The tasks of [`Platform::run`] share its state.
 pub struct DiscordPlatform {
     shared: Arc<Shared>,
 }
 
-/// What inbound and outbound share.
+/// The state of the adapter, shared by inbound and outbound.
 struct Shared {
     rest: Rest,
     token: SecretString,
     clock: Clock,
     timeout: Duration,
-    /// What stands in for the real Discord.
+    /// Replaces the address of the real Discord.
     api_url: Option<Url>,
     guilds: HashSet<GuildId>,
     listen_to_bots: HashSet<String>,
@@ -100,37 +101,40 @@ struct Shared {
     gateway_url: String,
     shards: u32,
     directory: Directory,
-    /// The shards that are connected here.
+    /// The shards whose sessions this process has open.
     links: Mutex<HashSet<u32>>,
-    /// Set where Discord does not give the bot the content of messages.
+    /// Whether the bot lacks the message content intent.
     without_content: AtomicBool,
-    /// Whether the gateway is asked to tell of members.
+    /// Whether new sessions ask for the members intent, and so for events about members.
     hears_members: AtomicBool,
+    /// The number of payloads that could not be read.
     unreadable: AtomicU64,
-    /// Events of the gateway that were dealt with.
+    /// The number of gateway events whose handling has ended.
     received: AtomicU64,
-    /// Whether Discord lists members to the bot.
+    /// Whether the application has the members intent, so that REST lists a guild's members.
     lists_members: bool,
     progress: Mutex<outbound::Progress>,
     silence: Duration,
-    /// When the desk first opened on Discord; known before anything is received.
+    /// The first start on Discord; set before anything is received.
     opened_at: OnceLock<Timestamp>,
-    /// How far each guild (`None`: the direct conversations) has been read.
+    /// The positions of each guild (`None`: of the direct conversations).
     reached: Mutex<HashMap<Option<GuildId>, catch_up::Reached>>,
-    /// The guilds that the bot is in, as the gateway says.
+    /// The guilds that the bot is in, according to the gateway.
     membership: Mutex<Membership>,
     health: OnceLock<Health>,
-    /// Whose turn it is to run which shard; nothing where there is one process only.
+    /// The leases of the shards; not set if this process runs all shards.
     turn: OnceLock<Arc<dyn Turn>>,
-    /// The shards of which it is known whether this process has them (or another).
+    /// Whether this process (`true`) or another one (`false`) holds the lease of a shard. A shard is missing if
+    /// unknown.
     turns: Mutex<HashMap<u32, bool>>,
 }
 
 impl DiscordPlatform {
-    /// Asks Discord who the bot is and where the gateway is, before anything else is sent anywhere.
+    /// Asks Discord who the bot is and where the gateway is. Events are received only after [`Platform::run`].
     ///
     /// # Errors
-    /// If Discord cannot be reached ([`Unreached`]), refuses the token, or names a gateway elsewhere than it should be.
+    /// If Discord cannot be reached ([`Unreached`]), refuses the token ([`TokenRefused`]), or names a gateway on a host
+    /// to which the token must not be sent; if a setting is invalid.
     pub async fn connect(settings: DiscordSettings, clock: Clock) -> anyhow::Result<Arc<Self>> {
         let DiscordSettings { token, api_url, timeout, guilds, listen_to_bots, silence } = settings;
         let rest = Rest::new(&token, api_url.as_ref(), timeout, clock.clone())?;
@@ -140,7 +144,9 @@ impl DiscordPlatform {
             rest.call(LightMethod::Get, Route::GatewayBot, &[], None).await.map_err(|error| unreachable(&error))?;
         let gateway_url = gateway["url"].as_str().unwrap_or_default().to_owned();
         if [&me["id"], &application["id"], &gateway["url"]].iter().any(|said| !said.is_string()) {
-            return Err(unreachable(&RestError::nonsense("Discord's answer names nobody")));
+            return Err(unreachable(&RestError::nonsense(
+                "Discord's answer does not name the bot, its application or the gateway",
+            )));
         }
         check_gateway(&gateway_url, api_url.as_ref())?;
         let flags = application["flags"].as_u64().unwrap_or_default();
@@ -188,16 +194,16 @@ impl DiscordPlatform {
         Ok(Arc::new(Self { shared: Arc::new(shared) }))
     }
 
-    /// Shares the shards of the gateway with other processes: each runs those that it holds, as
-    /// `discord:shard:0` and so on. To be told before [`Platform::run`]; else this process runs them all.
+    /// Shares the gateway's shards with other processes: each process runs the shards whose leases (`discord:shard:0`
+    /// and so on) it holds. Must be called before [`Platform::run`]; otherwise this process runs all shards.
     pub fn share(&self, turn: Arc<dyn Turn>) {
-        // Told twice, the first stays.
+        // A second call has no effect.
         let _ = self.shared.turn.set(turn);
     }
 
-    /// Where to tell that the bot is not in a guild that it is to serve.
+    /// Sets where the condition `guild` is raised: the bot is not in a guild that it must serve.
     pub fn tell(&self, health: Health) {
-        // Told twice, the first stays.
+        // A second call has no effect.
         let _ = self.shared.health.set(health);
     }
 }
@@ -224,8 +230,8 @@ impl Platform for DiscordPlatform {
         !self.stands_by() && self.shared.all_progress().iter().any(Progress::is_behind)
     }
 
-    /// Counts every event of the gateway, whatever its kind, once everything that follows from it has been done: at once
-    /// where that is nothing, after the commit, or (for a guild) once what was missed in it has been read.
+    /// Counts a gateway event of any kind once all its consequences are handled: at once if it has none, otherwise
+    /// after the commit, or (for a guild) after the catch-up of its missed messages.
     fn received(&self) -> u64 {
         self.shared.received.load(Ordering::Acquire)
     }
@@ -238,16 +244,17 @@ impl Platform for DiscordPlatform {
         self.shared.find(delivery).await
     }
 
-    /// Discord answers a second post with the same nonce by the first one, for some minutes: longer than a call lasts.
+    /// Returns `None`: Discord answers a second post with the same nonce with the first message, for longer than a call
+    /// lasts.
     async fn find_second(&self, _: &Delivery, _: &[MessageRef]) -> Result<Option<MessageRef>, DeliveryError> {
         Ok(None)
     }
 
-    /// None: a nonce is recognised for longer than any lag.
     fn fingerprint(&self, effect: &EffectId, act: &Act) -> Option<Sent> {
         outbound::fingerprint(effect, act)
     }
 
+    /// Returns zero: the nonce prevents a second post for longer than any lag.
     fn history_lag(&self) -> Duration {
         limits::HISTORY_LAG
     }
@@ -266,7 +273,7 @@ impl Platform for DiscordPlatform {
 }
 
 impl Shared {
-    /// Whether the desk serves this guild (direct messages are always served).
+    /// Whether the desk serves this guild. Direct messages (`None`) are always served.
     fn serves(&self, guild: Option<GuildId>) -> bool {
         guild.is_none_or(|guild| self.guilds.is_empty() || self.guilds.contains(&guild))
     }
@@ -275,7 +282,7 @@ impl Shared {
         may_concern(&self.directory, self.me, message) || pings_staff(message, intake)
     }
 
-    /// How far a guild, or the direct conversations, has been read.
+    /// Returns the positions of a guild, or of the direct conversations.
     fn progress(&self, guild: Option<GuildId>) -> Progress {
         let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
         reached.entry(guild).or_insert_with(|| catch_up::Reached::new(guild)).progress.clone()
@@ -286,7 +293,7 @@ impl Shared {
         reached.values().map(|reached| reached.progress.clone()).collect()
     }
 
-    /// The guilds that the bot is in have changed: if it is to serve one that it is not in, somebody should know.
+    /// Changes the guilds that the bot is in, and raises or clears the condition `guild`.
     fn note_guilds(&self, change: impl FnOnce(&mut Membership)) {
         let mut membership = self.membership.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut membership);
@@ -297,7 +304,7 @@ impl Shared {
         }
     }
 
-    /// Counts an event of the gateway that has been dealt with.
+    /// Counts a gateway event whose handling has ended.
     fn count_received(&self) {
         self.received.fetch_add(1, Ordering::Release);
     }
@@ -307,7 +314,8 @@ impl Shared {
     }
 }
 
-/// Whether a new message may concern the desk: one in a channel that neither names the bot nor answers anything never does.
+/// Whether a new message may concern the desk. A message in a channel (not in a thread) that mentions neither the bot
+/// nor a role, and is no reply, never does.
 fn may_concern(directory: &Directory, me: UserId, message: &payload::Message) -> bool {
     let is_in_channel = directory.knows(message.channel) && directory.lane(message.channel) == message.channel;
     message.guild.is_none()
@@ -317,7 +325,8 @@ fn may_concern(directory: &Directory, me: UserId, message: &payload::Message) ->
         || message.names(me)
 }
 
-/// Whether a message pings somebody whom the guard protects. Most name nobody, and are not looked at any further.
+/// Whether a message pings a person or role that the guard protects. Most messages mention nobody and need no further
+/// check.
 fn pings_staff(message: &payload::Message, intake: &Intake) -> bool {
     if message.mention_roles.is_empty() && message.mentions.iter().flatten().next().is_none() {
         return false;
@@ -335,7 +344,7 @@ fn pings_staff(message: &payload::Message, intake: &Intake) -> bool {
     intake.pings_staff(&person(&message.author), &place, &people, &groups)
 }
 
-/// Reads an id of Discord.
+/// Reads an id of Discord, which is a number above zero.
 fn id<T: From<std::num::NonZeroU64>>(text: &str) -> Option<T> {
     text.parse::<std::num::NonZeroU64>().ok().map(T::from)
 }
@@ -350,8 +359,8 @@ fn unreachable(error: &RestError) -> anyhow::Error {
     }
 }
 
-/// The library sends the token to whatever gateway it is given, so it is given none that is not Discord's, or, with
-/// another base URL, none on another host.
+/// Fails if the token must not be sent to this gateway: it must be Discord's own, or with another base URL, be on the
+/// same host.
 fn check_gateway(gateway: &str, api_url: Option<&Url>) -> anyhow::Result<()> {
     let url = Url::parse(gateway).ok().context("Discord named no gateway")?;
     let host = url.host_str().unwrap_or_default();

@@ -1,8 +1,8 @@
 //! Carries out deliveries by REST.
 //!
 //! Posts carry a nonce that Discord recognises for some minutes, and their controls carry the effect's mark. So a post
-//! whose answer was lost can be found again. A long text becomes several messages. The parts that stand are remembered,
-//! so that a repeated delivery continues where it stopped.
+//! whose answer was lost can be found again. A long text becomes several messages. The posted parts are remembered, so
+//! that a repeated delivery continues after them.
 //!
 //! Sources: <https://docs.discord.com/developers/resources/message#create-message>, `…/topics/threads`,
 //! `…/interactions/receiving-and-responding`, `…/topics/opcodes-and-status-codes#json`.
@@ -35,35 +35,31 @@ use crate::domain::message::Message;
 use crate::metrics;
 use crate::platform::{Absence, Act, Delivery, DeliveryError, Receipt};
 
-/// How long a public hint stays.
+/// How long a public hint stays before it is removed.
 const HINT_STANDS: Duration = Duration::from_secs(60);
 /// How far this machine's clock may run ahead of Discord's.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(2);
-/// Messages per page of a channel's history, and the number of pages to search for a message of the bot.
+/// The number of messages per page of a history, and the largest number of pages to search for a post.
 const PAGE: usize = 100;
 const PAGES: usize = 10;
-/// The minutes after which Discord archives an idle thread.
+/// The minutes after which Discord archives an idle thread of the bot.
 const ARCHIVE_MINUTES: u32 = 60;
 /// The flag of a message that only one person sees.
 const EPHEMERAL: u32 = 1 << 6;
-/// How to answer an interaction, as stored with a whisper: a secret.
+/// The data for answering an interaction, stored with a whisper. It contains a secret: never print it.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Handle {
-    /// The application.
     #[serde(rename = "app")]
     pub(super) application: ApplicationId,
-    /// The interaction.
     pub(super) id: InteractionId,
-    /// The token of the answer.
+    /// The interaction's own token, valid for 15 minutes.
     pub(super) token: String,
-    /// How it was deferred.
     pub(super) deferred: Deferred,
-    /// Whether the person acted on a message that only this person sees. The answer replaces that message.
+    /// Whether the act was done on a message that only its person sees. The answer replaces that message.
     #[serde(default)]
     pub(super) in_private: bool,
     /// The acting person.
     pub(super) user: UserId,
-    /// The channel of the interaction.
     pub(super) channel: ChannelId,
 }
 
@@ -122,7 +118,7 @@ impl Shared {
         }
     }
 
-    /// Finds out whether a delivery was carried out.
+    /// Looks for the result of an earlier try of a delivery.
     pub(super) async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
         let effect = &delivery.effect;
         let found = match &delivery.act {
@@ -178,7 +174,8 @@ impl Shared {
         references(sent)
     }
 
-    /// Starts the thread under a message. `false`: the guild has no room for another thread, even after making some.
+    /// Starts the thread under a message. Returns `false` if the guild has no room for another active thread, even
+    /// after the bot has archived one.
     async fn start_thread(
         &self,
         tenant: &Tenant,
@@ -210,7 +207,7 @@ impl Shared {
         }
     }
 
-    /// Archives the bot's thread that has been idle for the longest time.
+    /// Archives the bot's thread that has been idle for the longest time. Returns whether one was archived.
     async fn archive_idlest(&self, guild: Option<GuildId>) -> bool {
         let Some(guild) = guild else { return false };
         let route = Route::GuildThreadsActive { guild_id: guild };
@@ -231,7 +228,7 @@ impl Shared {
         self.rest.call(LightMethod::Patch, route, &[], Some(&json!({ "archived": archived }))).await.map(drop)
     }
 
-    /// Posts the parts of a message that do not stand yet. Returns all parts, with those that stood already.
+    /// Posts the parts of a message that are not posted yet. Returns all parts, including those of earlier tries.
     async fn send(
         &self,
         channel: ChannelId,
@@ -291,7 +288,8 @@ impl Shared {
         }
     }
 
-    /// Sets or removes a sign. A failure (a missing right, a blocked bot, a deleted message) does not matter.
+    /// Sets or removes a reaction. If Discord refuses it (a missing right, a blocked bot, a deleted message), the
+    /// delivery still succeeds: nothing depends on a reaction.
     async fn react(&self, message: &MessageRef, sign: Sign, is_on: bool) -> Result<(), RestError> {
         // The emoji in URL encoding.
         let reaction = match sign {
@@ -310,7 +308,7 @@ impl Shared {
         }
     }
 
-    /// Makes a change in a thread that may be archived, by unarchiving it for a moment.
+    /// Makes a change in a channel or thread. An archived thread is unarchived for the change.
     async fn in_archive_too(
         &self,
         channel: ChannelId,
@@ -328,7 +326,7 @@ impl Shared {
         let changed = self.rest.call(method, route, &[], body).await;
         if let Err(error) = self.set_archived(channel, true).await {
             // Discord archives the thread again after a while.
-            tracing::debug!(%error, "a thread stays awake");
+            tracing::debug!(%error, "a thread could not be archived again");
         }
         changed.map(drop)
     }
@@ -391,7 +389,7 @@ impl Shared {
                 let route = Route::WebhookOriginalInteractionResponse { application_id: handle.application, token };
                 match self.rest.call(LightMethod::Patch, route, &[], Some(&body)).await {
                     Ok(_) => is_said = true,
-                    // The person dismissed the private message meanwhile: a new one takes its place.
+                    // The person has dismissed the private message: a new one takes its place.
                     Err(error) if handle.in_private && error.is(code::UNKNOWN_MESSAGE) => {}
                     Err(error) => return Err(error),
                 }
@@ -415,7 +413,7 @@ impl Shared {
         }
         let body = json!({ "recipient_id": to.id });
         let opened = self.rest.call(LightMethod::Post, Route::UserMeDmChannels, &[], Some(&body)).await;
-        // Opening the conversation posts nothing, whatever the result.
+        // Opening a conversation posts nothing, so after a lost answer nothing must be looked for.
         let opened = opened.map_err(|error| match error {
             RestError::Unknown { cause, detail } => RestError::Away { cause, detail },
             other => other,
@@ -497,13 +495,13 @@ impl Shared {
         Ok(may.contains(Permissions::READ_MESSAGE_HISTORY))
     }
 
-    /// Counts an unreadable payload whose content is then asked for.
+    /// Counts and logs an unreadable payload whose content is then requested by REST.
     pub(super) fn asks_for(&self, what: &str) {
         metrics::unreadable(PlatformName::Discord);
-        tracing::warn!(what, "Discord sent something that cannot be read: it is asked for");
+        tracing::warn!(what, "Discord sent something that cannot be read; it is requested by REST");
     }
 
-    /// Counts an unreadable payload, and logs it.
+    /// Counts and logs an unreadable payload. Its content is not logged.
     pub(super) fn count_unreadable(&self, what: &str) {
         let count = self.unreadable.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
         metrics::unreadable(PlatformName::Discord);
@@ -550,12 +548,12 @@ fn reference(tenant: &Tenant, sent: &Value) -> Result<MessageRef, RestError> {
     }
 }
 
-/// Accepts only an answer that names the created object. Any other does not show whether it was created.
+/// Accepts only an answer with the id of the created object. Any other answer does not show whether it was created.
 fn named(made: Value) -> Result<Value, RestError> {
-    if made["id"].is_string() { Ok(made) } else { Err(RestError::nonsense("the answer names nothing")) }
+    if made["id"].is_string() { Ok(made) } else { Err(RestError::nonsense("the answer names no created object")) }
 }
 
-/// Returns the error for a history that hides whether a post stands, until an operator lets the bot read it.
+/// Returns the error for a history that the bot may not read, so that a post can neither be found nor ruled out.
 pub(super) fn history_is_hidden() -> RestError {
     let message = "the bot may not read the channel's history (Read Message History)".to_owned();
     RestError::Refused { status: 403, code: code::MISSING_PERMISSIONS, message }

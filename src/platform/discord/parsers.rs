@@ -1,7 +1,7 @@
 //! Entry points for the fuzz targets (`fuzz/`): the parsers of Discord's payloads and the renderer, without a
 //! connection.
 //!
-//! Nothing is parsed or rendered here. These functions call the adapter's own ones, with an empty memory at first.
+//! Nothing is parsed or rendered here. These functions call the adapter's own, with a directory that is empty at first.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -23,13 +23,13 @@ use crate::platform::lenient;
 /// A message in Discord's form.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rendered {
-    /// Its texts, one message each.
+    /// The texts of the messages that are posted.
     pub parts: Vec<String>,
-    /// The same as one text, cut to Discord's limit.
+    /// The whole as one text for an edit, cut to Discord's limit.
     pub one: String,
     /// Rows of buttons and menus.
     pub components: Vec<Value>,
-    /// The accounts that it may ping.
+    /// The `allowed_mentions`: the accounts that the message may ping.
     pub allowed_mentions: Value,
 }
 
@@ -43,7 +43,7 @@ pub fn gateway(frames: &[u8]) -> Vec<Event> {
     dispatches.flat_map(|frame| translated(&reader, frame["t"].as_str().unwrap_or_default(), &frame["d"])).collect()
 }
 
-/// Whether a frame of the gateway may concern the desk, if only channel 20 is known. `None` if it is no new message.
+/// Whether a frame of the gateway may concern the desk; only channel 20 is known. `None` if it is no new message.
 #[must_use]
 pub fn may_concern(frame: &[u8]) -> Option<bool> {
     static DIRECTORY: LazyLock<Directory> = LazyLock::new(|| {

@@ -1,8 +1,8 @@
 //! Readers of Discord's payloads. Each field is read on its own.
 //!
-//! A message to the desk must not depend on what a library expects. A field that is unknown, null, of another type or
-//! of a new kind costs only itself. Only the indispensable fields must be there: the id, channel and author of a
-//! message.
+//! A message to the desk must not be lost because a field has an unexpected form. A field that is unknown, null, of
+//! another type or of a new kind is ignored, and the other fields are read. Only the indispensable fields must be
+//! there: the id, channel and author of a message.
 //!
 //! Sources: <https://docs.discord.com/developers/resources/message>, `…/resources/channel`, `…/resources/guild`,
 //! `…/topics/permissions`.
@@ -43,7 +43,7 @@ pub(super) fn ids<T: From<NonZeroU64>>(value: &Value) -> Vec<T> {
     list(value).iter().filter_map(id).collect()
 }
 
-/// Returns a list; empty if the value is none.
+/// Returns the items of a list; none if the value is no list.
 pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
@@ -66,11 +66,11 @@ pub(super) struct Unreadable;
 pub(super) struct Account {
     pub(super) id: UserId,
     pub(super) is_bot: bool,
-    /// Whether it speaks for Discord itself.
+    /// Whether the account speaks for Discord itself.
     pub(super) is_system: bool,
-    /// The name that it shows: its chosen name or its unique name.
+    /// The display name, or if there is none, the unique name.
     name: String,
-    /// Its membership in the guild of the payload, if included.
+    /// The membership in the guild of the payload, if included.
     pub(super) member: Option<Member>,
 }
 
@@ -88,7 +88,7 @@ impl Account {
         })
     }
 
-    /// Returns the name that a guild's members see.
+    /// Returns the name that the guild's members see.
     pub(super) fn name(&self) -> &str {
         self.name_as(self.member.as_ref())
     }
@@ -129,20 +129,20 @@ pub(super) struct Message {
     pub(super) channel: ChannelId,
     pub(super) guild: Option<GuildId>,
     pub(super) author: Account,
-    /// Whether it was posted by a webhook, without an account.
+    /// Whether a webhook posted the message, without an account.
     pub(super) is_webhook: bool,
-    /// Whether somebody says something; otherwise Discord reports something that happened.
+    /// Whether somebody wrote the message. Otherwise Discord itself reports an occurrence, such as a new member.
     pub(super) is_said: bool,
     pub(super) content: String,
-    /// Accounts that it names; `None`: not included.
+    /// The mentioned accounts; `None` if they are not included.
     pub(super) mentions: Option<Vec<Account>>,
     pub(super) mention_roles: Vec<RoleId>,
     pub(super) files: Vec<File>,
-    /// The message that it answers.
+    /// The message to which this one replies.
     pub(super) reply_to: Option<(ChannelId, MessageId)>,
     /// The author of the answered message, if included.
     pub(super) answers: Option<UserId>,
-    /// Forwarded words.
+    /// The text of the forwarded message.
     pub(super) forwarded: Option<String>,
     pub(super) stickers: Vec<String>,
     /// When it was last edited, as Discord writes it.
@@ -150,7 +150,7 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// Reads a message, of the gateway or the REST API.
+    /// Reads a message of the gateway or of the REST API.
     pub(super) fn read(message: &Value) -> Result<Self, Unreadable> {
         let mut author = Account::read(&message["author"]).ok_or(Unreadable)?;
         author.member = Member::read(&message["member"]);
@@ -188,7 +188,7 @@ impl Message {
         Ok(message)
     }
 
-    /// Whether it mentions this account.
+    /// Whether the message mentions this account.
     pub(super) fn names(&self, account: UserId) -> bool {
         match &self.mentions {
             Some(mentions) => mentions.iter().any(|user| user.id == account),
@@ -196,7 +196,7 @@ impl Message {
         }
     }
 
-    /// When it was last edited.
+    /// Returns when the message was last edited. `None` if it never was, or if the time cannot be read.
     pub(super) fn edited(&self) -> Option<Timestamp> {
         self.edited_at.as_ref()?.parse().ok()
     }
@@ -206,7 +206,7 @@ impl Message {
 pub(super) struct Role {
     pub(super) id: RoleId,
     pub(super) name: String,
-    /// The bot for which Discord made it.
+    /// The bot for which Discord created the role.
     pub(super) bot: Option<UserId>,
 }
 
@@ -223,7 +223,7 @@ pub(super) struct Channel {
     pub(super) id: ChannelId,
     pub(super) name: String,
     pub(super) is_thread: bool,
-    /// Whether it holds messages.
+    /// Whether the channel can hold messages.
     pub(super) holds_messages: bool,
     /// The parent channel of a thread.
     pub(super) parent: Option<ChannelId>,
@@ -240,7 +240,7 @@ impl Channel {
             id: id(&channel["id"])?,
             name: text(&channel["name"]),
             is_thread,
-            // A channel without a type is assumed to hold messages.
+            // A channel without a type counts as one with messages.
             holds_messages: is_thread || kind.is_none_or(|kind| WITH_MESSAGES.contains(&kind)),
             parent: if is_thread { id(&channel["parent_id"]) } else { None },
             last: id(&channel["last_message_id"]),
@@ -249,8 +249,8 @@ impl Channel {
     }
 }
 
-/// Returns the channels of a guild that hold messages of everybody, and whether the bot may write there. If that cannot
-/// be found out, it is assumed.
+/// Returns the text and announcement channels of a guild, each with whether the bot may write there. If the bot's roles
+/// are unknown, it counts as allowed.
 pub(super) fn channels_of(told: &Value, guild: GuildId, me: UserId) -> Vec<channel::Channel> {
     let mine = list(&told["members"]).iter().find(|member| id(&member["user"]["id"]) == Some(me));
     let mine: Option<Vec<RoleId>> = mine.map(|me| ids(&me["roles"]));
@@ -267,7 +267,7 @@ pub(super) fn channels_of(told: &Value, guild: GuildId, me: UserId) -> Vec<chann
     list(&told["channels"]).iter().filter(is_text).filter_map(read).collect()
 }
 
-/// Returns the permissions in a channel: of a member with these roles, or (`None`) of anybody.
+/// Returns the permissions in a channel: those of a member with these roles, or with `None`, those of everybody.
 ///
 /// Source: <https://docs.discord.com/developers/topics/permissions#permission-overwrites>.
 pub(super) fn permissions(
@@ -327,7 +327,7 @@ pub(super) fn file(attachment: &Value) -> File {
     }
 }
 
-/// Returns a text; empty if the value is none.
+/// Returns a text; empty if the value is no text.
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }

@@ -1,5 +1,5 @@
-//! Sorts the gateway's events: some are handled at once, some go into a lane, and missing or unreadable data is asked
-//! for.
+//! Sorts the gateway's events: some are handled at once, others are put into a lane. Missing or unreadable data is
+//! requested by REST.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
@@ -23,18 +23,18 @@ use crate::domain::ids::{PlatformName, Tenant};
 use crate::intake::StoreError;
 use crate::metrics::{self, Gap};
 
-/// How long to wait before asking for a missing guild again, at first and at most.
+/// The wait before asking for a missing guild again, the first and the longest.
 const ASK_FIRST: Duration = Duration::from_secs(1);
 const ASK_LONGEST: Duration = Duration::from_secs(60);
-/// How often everything may be read again because of an unreadable event.
+/// The shortest time between two readings of all guilds because of unreadable events.
 const REREAD_EVERY: Duration = Duration::from_secs(60);
-/// How long after a change of the bot's rights its channels are checked, in the clock's time: changes often come
-/// together.
+/// How long after a change of the bot's rights a guild's channels are read again, in the clock's time. Changes often
+/// come together.
 const JUDGE_AFTER: Duration = Duration::from_secs(5);
-/// How many times storing channels is tried, with one more second of wait each time.
+/// How many times storing channels is tried. The wait grows by one second each time.
 const STORED_TRIES: u32 = 60;
 
-/// Stores what is known about a guild's channels, with repeated tries.
+/// Stores the state of a guild's channels, with repeated tries.
 async fn persist<F: Future<Output = Result<(), StoreError>>>(guild: GuildId, store: impl Fn() -> F) {
     for tried in 1..=STORED_TRIES {
         match store().await {
@@ -46,7 +46,7 @@ async fn persist<F: Future<Output = Result<(), StoreError>>>(guild: GuildId, sto
 }
 
 impl Pump {
-    /// Handles a frame of a shard, in order. It must not take long.
+    /// Handles a frame of a shard. It must return soon, since the shard's frames are handled one after another.
     pub(super) fn take(self: &Arc<Self>, heard: &Heard, shard: u32) {
         let dealt = Dealt(Some(Arc::clone(&self.shared)));
         match heard {
@@ -63,7 +63,7 @@ impl Pump {
         }
     }
 
-    /// Handles a frame. It is an error if the frame cannot be read and its subject is unknown.
+    /// Handles a dispatch. Fails if it cannot be read and does not name the message or guild that could be asked for.
     fn take_in(
         self: &Arc<Self>,
         Dispatch { name, data, .. }: &Dispatch,
@@ -100,7 +100,7 @@ impl Pump {
             "GUILD_DELETE" => {
                 let guild = id(&data["id"]).ok_or(Unreadable)?;
                 self.has_come(guild);
-                // A guild with an outage at Discord comes back.
+                // An unavailable guild is still the bot's: Discord has an outage.
                 if data["unavailable"] != true {
                     shared.hear_of_members(name, data, &self.intake);
                     shared.directory.forget_guild(guild);
@@ -116,7 +116,7 @@ impl Pump {
                     self.unread(home, channel, message, dealt);
                 }
             },
-            // Without an edit time it is an added preview, or a pin.
+            // An update without an edit time is an added preview, or a pin.
             "MESSAGE_UPDATE" if !data["edited_timestamp"].is_null() => {
                 let (home, channel, message) = self.whereabouts(data)?;
                 if home.is_ok_and(|guild| !self.shared.serves(guild)) {
@@ -139,7 +139,7 @@ impl Pump {
                 }
             }
             "MESSAGE_REACTION_ADD" => {
-                // In a full lane, requests come first.
+                // A full lane keeps its room for messages.
                 if let Some(reaction) = Reaction::read(data, shared.clock.now())
                     && shared.serves(Some(reaction.guild))
                     && reaction.user.id != shared.me
@@ -151,8 +151,8 @@ impl Pump {
             "INTERACTION_CREATE" => {
                 let read = interact::Interaction::read(data);
                 let Ok(interaction) = read else {
-                    // An interaction cannot be asked for and does not come again: Discord tells the person that it
-                    // failed.
+                    // Discord neither shows an interaction again nor sends it again. It tells the person that the
+                    // interaction failed.
                     shared.count_unreadable("a click, command or form");
                     return Ok(());
                 };
@@ -173,7 +173,7 @@ impl Pump {
         Ok(())
     }
 
-    /// Returns the message that a payload is about.
+    /// Returns the guild, channel and id of the message that a payload is about.
     fn whereabouts(&self, data: &Value) -> Result<(Home, ChannelId, MessageId), Unreadable> {
         let (channel, message) = (id(&data["channel_id"]).ok_or(Unreadable)?, id(&data["id"]).ok_or(Unreadable)?);
         Ok((self.home(data, channel), channel, message))
@@ -209,7 +209,7 @@ impl Pump {
         });
     }
 
-    /// Stores which channels of a guild the bot can write to, with repeated tries.
+    /// Stores the channels of a guild, and whether the bot can write there, with repeated tries.
     fn note_channels(&self, guild: GuildId, channels: Vec<Channel>) {
         let (intake, since) = (self.intake.clone(), self.shared.clock.now());
         self.beside(async move {
@@ -244,7 +244,7 @@ impl Pump {
         }
     }
 
-    /// Notes that the bot's rights in a guild have changed. Its channels are then read anew, once for changes that come
+    /// Reads a guild's channels again if this event may have changed the bot's rights there; once for changes that come
     /// together.
     fn note_rights(&self, event: &str, told: &Value) {
         let is_role = matches!(event, "GUILD_ROLE_CREATE" | "GUILD_ROLE_UPDATE" | "GUILD_ROLE_DELETE");
@@ -267,12 +267,12 @@ impl Pump {
                     let tenant = directory::tenant(Some(guild));
                     persist(guild, || intake.channels_are(&tenant, channels.clone(), since)).await;
                 }
-                Err(error) => tracing::warn!(%guild, %error, "where the bot may write cannot be asked for"),
+                Err(error) => tracing::warn!(%guild, %error, "the bot's rights in a guild cannot be read"),
             }
         });
     }
 
-    /// Stores the guilds of a shard: nothing is announced in any others from now on.
+    /// Stores the guilds of a shard. From now on, nothing is announced in other guilds of that shard.
     fn note_guilds_of(&self, shard: u32, guilds: &[GuildId]) {
         let served: Vec<Tenant> = guilds
             .iter()
@@ -305,14 +305,14 @@ impl Pump {
             awaited.extract_if(|guild| shard_of(*guild, shards) == shard).collect()
         };
         for guild in missing {
-            tracing::warn!(%guild, "a guild that Discord has named did not come; it is asked for");
+            tracing::warn!(%guild, "a guild that Discord has named did not arrive; it is requested by REST");
             metrics::gap(Gap::Guild);
             self.ask_for(guild);
         }
     }
 
-    /// Reads everything of a shard again, at most once a minute, because an event could not be read and its subject is
-    /// unknown.
+    /// Reads all guilds of a shard again, at most once a minute, because an event could not be read and it is unknown
+    /// which message it was about.
     fn reread(self: &Arc<Self>, shard: u32) {
         {
             let mut reread_at = self.reread_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -342,7 +342,7 @@ impl Pump {
                         tracing::error!(%guild, %error, "Discord does not show a guild to the bot: its events are not handled");
                         return;
                     }
-                    Err(error) => tracing::warn!(%guild, %error, "a guild cannot be asked for yet"),
+                    Err(error) => tracing::warn!(%guild, %error, "a guild cannot be read yet; trying again"),
                 }
                 tokio::select! {
                     () = real::sleep(wait) => wait = (wait * 2).min(ASK_LONGEST),

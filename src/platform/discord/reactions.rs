@@ -10,7 +10,8 @@ use crate::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle
 use crate::domain::ids::{MessageRef, Person, Place};
 use crate::intake;
 
-/// A reaction that triggers an act. (In direct conversations Discord names the reacting account only by its id.)
+/// A reaction that triggers an act. Only reactions in guilds do: in direct conversations Discord names the reacting
+/// account only by its id.
 #[derive(Clone, Debug)]
 pub(super) struct Reaction {
     pub(super) guild: GuildId,
@@ -18,7 +19,7 @@ pub(super) struct Reaction {
     pub(super) user: Account,
     pub(super) spec: &'static Spec,
     message: MessageId,
-    /// When it was received: Discord does not say when it was made.
+    /// When the reaction was received; Discord does not say when it was made.
     at: Timestamp,
 }
 
@@ -34,14 +35,15 @@ impl Reaction {
         Some(Self { guild, channel, user, spec, message: id(&data["message_id"])?, at: now })
     }
 
-    /// Returns it as an event.
+    /// Returns the reaction as an event.
     pub(super) fn event(&self, actor: Person, place: Place) -> Event {
         let message = MessageRef {
             tenant: place.tenant.clone(),
             channel: self.channel.to_string(),
             id: self.message.to_string(),
         };
-        // A resumed session may deliver it twice within a moment.
+        // Discord gives a reaction no id. The minute tells a new reaction from a repeated delivery by a resumed
+        // session.
         let minute = self.at.as_second().div_euclid(60).to_string();
         let key = DedupeKey::reaction(&message, &actor.who, self.spec.name, &minute);
         let does = ActRef::at_message(self.spec.act(), message.id.as_str());

@@ -1,7 +1,8 @@
 //! Renders the bot's messages as Discord's markdown and components.
 //!
-//! People's words are neutralised by zero-width spaces alone, so that they read and copy as written. They ping nobody,
-//! they disguise no link, and they cannot reach into the bot's own words.
+//! People's words are neutralised so that they ping nobody, disguise no link, and do not change how the bot's own words
+//! look. This takes zero-width spaces, angle brackets around addresses, and characters that close what was left open;
+//! the words themselves read as they were written.
 //!
 //! Sources: <https://docs.discord.com/developers/reference#message-formatting>,
 //! <https://docs.discord.com/developers/components/reference>.
@@ -16,7 +17,7 @@ use crate::domain::limits::discord as limits;
 use crate::domain::message::{Control, Message, Quotation, Span, Style, Tone};
 use crate::domain::plain::is_bidi_control;
 
-/// Breaks syntax that Discord would interpret.
+/// A zero-width space: breaks syntax that Discord would interpret.
 const ZERO_WIDTH: char = '\u{200b}';
 const FENCE: &str = "```";
 /// Begins each line of a quotation.
@@ -34,13 +35,11 @@ pub(super) struct Rendered {
     /// Rows of buttons and menus.
     pub(super) components: Vec<Value>,
     pings: Vec<String>,
-    /// Whether it mentions everybody.
     pings_everybody: bool,
-    /// The tone in which it is posted.
     pub(super) tone: Tone,
 }
 
-/// The flag for no link previews: a preview would use up a link that works only once.
+/// The flag for no link previews. A preview would use up a link that works only once.
 pub(super) const WITHOUT_PREVIEWS: u32 = 1 << 2;
 /// The flag for no notification.
 const SILENT: u32 = 1 << 12;
@@ -52,17 +51,17 @@ impl Rendered {
         json!({ "parse": parse, "users": self.pings, "replied_user": false })
     }
 
-    /// Returns the flags with which it is posted.
+    /// Returns the flags with which the message is posted.
     pub(super) fn flags(&self) -> u32 {
         if self.tone == Tone::Silent { WITHOUT_PREVIEWS | SILENT } else { WITHOUT_PREVIEWS }
     }
 
-    /// Returns the message that it answers, if it is posted anew.
+    /// Returns the id of the message to which this one is posted as a reply, if its tone is [`Tone::Anew`].
     pub(super) fn answers(&self) -> Option<&str> {
         if let Tone::Anew(message) = &self.tone { Some(&message.id) } else { None }
     }
 
-    /// Returns the whole as one text, cut if it is too long: for editing a message that stands.
+    /// Returns the whole as one text, cut if it is too long. An edit cannot turn one message into several.
     pub(super) fn cut_to_one(&self) -> String {
         match self.parts.as_slice() {
             [only] => only.clone(),
@@ -95,7 +94,7 @@ pub(super) fn message(message: &Message, effect: &EffectId) -> Rendered {
     }
     let mut parts = split(text.trim());
     if parts.is_empty() {
-        // Discord accepts no message without text.
+        // Discord accepts no message that is empty.
         parts.push(ZERO_WIDTH.to_string());
     }
     let pings_everybody = message.lines.iter().any(|line| line.0.contains(&Span::Everybody));
@@ -116,8 +115,8 @@ pub(super) fn thread_name(title: &str) -> String {
     if name.trim().is_empty() { "request".to_owned() } else { name }
 }
 
-/// Neutralises people's words. Without its zero-width spaces the result begins with the words as they are; after them
-/// comes only what closes a code block or a change of text direction that they left open.
+/// Neutralises people's words. Without its zero-width spaces, the result consists of the words (with addresses in angle
+/// brackets), followed by the characters that close a code block or change of text direction that was left open.
 pub(super) fn quoted(words: &str) -> String {
     let shielded = shielded(words);
     let words = shielded.as_str();
@@ -133,7 +132,7 @@ pub(super) fn quoted(words: &str) -> String {
     if text.matches(FENCE).count() % 2 == 1 {
         text.push_str("\n```");
     }
-    // An open pair would reach into the bot's own words, and into other people's.
+    // A marker without a partner would change how the words after it look, the bot's and other people's.
     for pair in ["||", "~~", "**", "__"] {
         if text.matches(pair).count() % 2 == 1
             && let Some(last) = text.rfind(pair)
@@ -186,8 +185,8 @@ static ADDRESS: LazyLock<Regex> =
 static MASS_MENTION: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("(?i)@(everyone|here)").expect("the pattern is valid"));
 
-/// Whether Discord would interpret a character with the text after it. (`>>>` would take the rest of the message into
-/// the quotation.)
+/// Whether Discord would interpret a character together with the text after it. (`>>>` would make the rest of the
+/// message a quotation.)
 fn wakes(c: char, rest: &str, line_start: bool) -> bool {
     let goes_on = |word: &str| rest.get(..word.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(word));
     match c {
@@ -324,15 +323,15 @@ fn missing_closers(words: &str) -> impl Iterator<Item = char> {
 }
 
 /// Cuts a text into parts that Discord accepts, at ends of lines or words where possible. A code block that is cut is
-/// closed and opened again, and the rest of a cut line is marked; otherwise the parts together equal the text. Blank
-/// parts are left out.
+/// closed and opened again. The rest of a cut line is marked as a quotation. Apart from that, the parts together equal
+/// the text. Blank parts are left out.
 fn split(text: &str) -> Vec<String> {
     const REPAIR: usize = 6;
     let mut parts = Vec::new();
     let mut rest = text;
     let (mut in_code, mut goes_on) = (false, false);
     while !rest.is_empty() {
-        // The rest of any cut line is marked, so that it does not begin a line of its own.
+        // The rest of a cut line is marked, so that it cannot pass for a line of the bot.
         let mark = if goes_on { MARK } else { "" };
         let opening = match (in_code, goes_on || rest.starts_with(MARK)) {
             (true, true) => format!("{MARK}```\n{mark}"),
@@ -357,7 +356,7 @@ fn split(text: &str) -> Vec<String> {
     parts
 }
 
-/// Returns where to cut a text that is longer than `most`: after a line, after a word, or anywhere.
+/// Returns the byte at which to cut a text that is longer than `most`: after a line, after a word, or anywhere.
 fn cut_at(text: &str, most: usize) -> usize {
     let hard = prefix(text, most);
     let head = &text[..hard];
@@ -411,7 +410,7 @@ fn rows(controls: &[Control], effect: &EffectId) -> Vec<Value> {
 fn component(control: &Control, index: usize, effect: &EffectId) -> Option<Value> {
     let custom_id = format!("{}~{index}{effect}", control.does());
     match control {
-        // The message was simplified.
+        // Simplifying the message has replaced such controls.
         Control::Feedback { .. } => None,
         Control::Button { label, style, .. } => {
             let style = match style {
@@ -441,7 +440,7 @@ fn component(control: &Control, index: usize, effect: &EffectId) -> Option<Value
     }
 }
 
-/// Returns a label that is not blank, since Discord accepts no blank one.
+/// Returns a label of at most `most` characters. A blank one is replaced, since Discord accepts none.
 fn filled(label: &str, most: usize) -> String {
     if label.trim().is_empty() { "…".to_owned() } else { shortened(label, most) }
 }

@@ -1,13 +1,15 @@
 //! Calls to Discord's REST API.
 //!
-//! The paths come from the library ([`serenity::http::Route`]). The requests are made by a separate client, because:
+//! The paths come from the library ([`serenity::http::Route`]). The requests are made by a client of this project,
+//! because:
 //! - the library's rate limiter ignores its `proxy` setting, so that requests (and the token) would reach the real
-//!   Discord although another base URL is set, while without the limiter a 429 loses its `retry_after`;
-//! - the limiter retries a 429 for ever inside the call, beyond any lease, where the dispatcher should decide;
+//!   Discord although another base URL is set; without the limiter, the `retry_after` of a 429 is lost;
+//! - the limiter retries a 429 for ever inside the call, beyond any lease, but the dispatcher must decide on retries;
 //! - `Request::build` writes the whole request, with an interaction's token and people's words, into a tracing span.
 //!
-//! Nothing is retried here. A rate-limit bucket that is known to be empty is not used before its reset. When refusals
-//! come near the number at which Discord bans an address, no calls are made for a while.
+//! Only [`Rest::call_patiently`] retries, after a rate limit. A rate-limit bucket that is known to be empty is not used
+//! before its reset. When refusals come near the number at which Discord bans an address, no calls are made for a
+//! while.
 //!
 //! Sources: <https://docs.discord.com/developers/topics/rate-limits>, <https://docs.discord.com/developers/reference>.
 
@@ -34,26 +36,26 @@ use crate::platform::{ANSWER_BYTES, Absence, lenient};
 
 /// The address of the real Discord, with which the library's routes begin.
 const DISCORD: &str = "https://discord.com";
-/// The number of refusals after which calls stop: a part of the number after which Discord bans.
+/// The number of refusals from which on no calls are made: four fifths of the number at which Discord bans.
 const REFUSALS_STOP: usize = limits::REFUSALS.count as usize / 5 * 4;
-/// The wait if Discord names no time.
+/// The wait if Discord names none.
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(5);
-/// The number of buckets in memory before those that were reset are forgotten.
+/// The number of known buckets from which on those past their reset are forgotten.
 const BUCKETS_KEPT: usize = 1_024;
 
 /// Why a call did not succeed. No text in it holds a token or an address.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(super) enum RestError {
-    /// Nothing was done: Discord, or its remembered answer, asks to wait.
+    /// Nothing was done: Discord asks to wait, or a limit is known to be used up.
     #[error("rate limited for {retry_after:?}")]
     RateLimited { retry_after: Duration, global: bool },
-    /// Nothing was done: Discord as a whole does not take calls now.
+    /// Nothing was done: Discord as a whole accepts no calls at the moment.
     #[error("{detail}")]
     Away { cause: Absence, detail: String },
     /// The request was sent, and the answer is missing or not Discord's own.
     #[error("{detail}")]
     Unknown { cause: Absence, detail: String },
-    /// Nothing was done: the token is not valid until an operator fixes it.
+    /// Nothing was done: Discord refuses the token, and an operator must renew it.
     #[error("401: Discord refuses the bot's token")]
     Unauthorized,
     /// Discord refused the call.
@@ -62,7 +64,7 @@ pub(super) enum RestError {
 }
 
 impl RestError {
-    /// Returns the error for an answer that makes no sense.
+    /// Returns the error for an answer that is not in Discord's form or lacks a required field.
     pub(super) fn nonsense(detail: impl Into<String>) -> Self {
         Self::Unknown { cause: Absence::Between, detail: detail.into() }
     }
@@ -151,7 +153,7 @@ impl Rest {
         self.request(LightMethod::Get, path, None, &[], None).await
     }
 
-    /// Calls a route, waiting for limits up to a minute in total.
+    /// Calls a route. Waits for rate limits, up to a minute in total, and then repeats the call.
     pub(super) async fn call_patiently(
         &self,
         method: LightMethod,
@@ -212,7 +214,7 @@ impl Rest {
         Err(self.failed(status, bucket, &headers, serde_json::from_slice(&answer).ok().filter(is_discords)))
     }
 
-    /// Refuses a call that Discord would certainly refuse; counts any other.
+    /// Fails if a limit is known to be used up, or after too many refusals. Otherwise takes one call from the bucket.
     fn may_call(&self, bucket: Option<BucketKey>) -> Result<(), RestError> {
         let now = self.clock.now();
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
@@ -250,7 +252,7 @@ impl Rest {
         memory.buckets.insert(key, Bucket { remaining, reset: after(now, reset_after) });
     }
 
-    /// Translates an answer with this status. `own` is its body, if that is Discord's own.
+    /// Translates an answer with this status. `own` is the answer's body, if it is in Discord's form.
     fn failed(&self, status: u16, bucket: Option<BucketKey>, headers: &HeaderMap, own: Option<Value>) -> RestError {
         let now = self.clock.now();
         if status == 429 {
@@ -259,7 +261,7 @@ impl Rest {
             let told = body["retry_after"].as_f64().and_then(|secs| Duration::try_from_secs_f64(secs).ok());
             let retry_after =
                 told.or_else(|| header(headers, "retry-after").and_then(seconds)).unwrap_or(RETRY_AFTER_DEFAULT);
-            // An answer without Discord's own words comes from Cloudflare, which counts all calls.
+            // An answer that is not in Discord's form comes from Cloudflare, which counts all calls.
             let global = body["global"] == true || header(headers, "x-ratelimit-global").is_some() || own.is_none();
             let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
             // A limit shared by all bots of a channel does not count towards a ban.
@@ -277,7 +279,7 @@ impl Rest {
         if status >= 500 || status == 408 {
             return RestError::Away { cause: Absence::Failing, detail: format!("Discord answers {status}") };
         }
-        let detail = format!("the answer is a {status} without Discord's own words: somebody between has answered");
+        let detail = format!("the answer is a {status} without Discord's own words: a proxy or firewall has answered");
         let Some(body) = own else {
             return if status < 400 {
                 RestError::nonsense(detail)
@@ -310,7 +312,7 @@ pub(super) fn bare(token: &str) -> &str {
     token.trim().trim_start_matches("Bot ").trim()
 }
 
-/// Whether a body is one of Discord's refusals: <https://docs.discord.com/developers/reference#error-messages>.
+/// Whether a body is an error of Discord's: <https://docs.discord.com/developers/reference#error-messages>.
 fn is_discords(body: &Value) -> bool {
     body["message"].is_string() && (body["code"].is_u64() || body["retry_after"].is_number())
 }
@@ -416,7 +418,7 @@ mod tests {
         let refused = rest.failed(401, None, &HeaderMap::new(), own(r#"{"message":"401: Unauthorized","code":0}"#));
         assert_eq!(refused, RestError::Unauthorized);
         let expired = own(r#"{"message":"Invalid Webhook Token","code":50027}"#);
-        assert!(rest.failed(401, None, &HeaderMap::new(), expired).is(50_027), "the bot's own token is well");
+        assert!(rest.failed(401, None, &HeaderMap::new(), expired).is(50_027), "the bot's own token is valid");
     }
 
     #[test]

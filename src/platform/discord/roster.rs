@@ -14,12 +14,12 @@ use crate::intake::Intake;
 use crate::platform::{DeliveryError, Listed};
 
 impl Shared {
-    /// Returns the accounts with a role. Without a list from Discord: the accounts that events have shown with the role
-    /// and that still have it.
+    /// Returns the accounts with a role. If Discord does not list members, returns the accounts that events have shown
+    /// with the role and that still have it.
     pub(super) async fn members(&self, group: &str) -> Result<Listed, DeliveryError> {
         let role = role_of(group)?;
         let asked = async {
-            // A role outside the served guilds has no members here.
+            // A role of a guild that is not served has no members here.
             let Some(guild) = self.guild_of(role).await? else {
                 return Ok(Listed { is_whole: true, ..Listed::default() });
             };
@@ -55,18 +55,18 @@ impl Shared {
     /// Returns the served guild that a role belongs to.
     async fn guild_of(&self, role: RoleId) -> Result<Option<GuildId>, RestError> {
         let guilds = self.served_guilds().await?;
-        // The role of everybody has the id of its guild.
+        // The role `@everyone` has the id of its guild.
         let is_there = |guild: &&GuildId| self.directory.has_role(**guild, role) || guild.get() == role.get();
         if let Some(guild) = guilds.iter().find(is_there) {
             return Ok(Some(*guild));
         }
-        // The gateway may not have named all guilds yet.
+        // The gateway may not have reported all guilds yet.
         let all = if self.guilds.is_empty() { self.all_guilds().await? } else { guilds };
         for guild in all {
             let route = Route::GuildRoles { guild_id: guild };
             let roles = match self.rest.call_patiently(LightMethod::Get, route, &[], None).await {
                 Ok(roles) => roles,
-                // The bot is not in it.
+                // The bot is not in this guild.
                 Err(error) if error.is_status(403) || error.is_status(404) => continue,
                 Err(error) => return Err(error),
             };
@@ -77,7 +77,7 @@ impl Shared {
         Ok(None)
     }
 
-    /// Returns the served guilds, even before the gateway has named them.
+    /// Returns the served guilds. Asks Discord if the gateway has not reported any yet.
     pub(super) async fn served_guilds(&self) -> Result<Vec<GuildId>, RestError> {
         if !self.guilds.is_empty() {
             return Ok(self.guilds.iter().copied().collect());
@@ -96,7 +96,7 @@ impl Shared {
         Ok(listed.iter().filter_map(|guild| id(&guild["id"])).collect())
     }
 
-    /// Returns a guild in the form that the gateway uses.
+    /// Reads a guild by REST. Returns it in the form of the gateway's `GUILD_CREATE`.
     pub(super) async fn whole_guild(&self, guild: GuildId) -> Result<Value, RestError> {
         let get = async |route| self.rest.call_patiently(LightMethod::Get, route, &[], None).await;
         let roles = get(Route::GuildRoles { guild_id: guild }).await?;
@@ -135,13 +135,13 @@ impl Shared {
         let route = Route::GuildMember { guild_id: guild, user_id: user };
         match self.rest.call(LightMethod::Get, route, &[], None).await {
             Ok(member) => Ok(has_role(&member, guild, role)),
-            // The account is no longer there, or the bot itself is not.
+            // The account or the bot is no longer in the guild.
             Err(error) if error.is_status(404) || error.is_status(403) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Passes on what the gateway says about members of a guild and their roles.
+    /// Updates the roster from a gateway event about a guild's members or roles.
     pub(super) fn hear_of_members(&self, event: &str, told: &Value, intake: &Intake) {
         let named = if event == "GUILD_DELETE" { id(&told["id"]) } else { guild_of(told).ok().flatten() };
         let Some(guild) = named.filter(|guild| self.serves(Some(*guild))) else { return };
@@ -155,7 +155,7 @@ impl Shared {
             ("GUILD_MEMBER_UPDATE" | "GUILD_MEMBER_ADD", Some(user)) if told["roles"].is_array() => {
                 for group in of_guild {
                     let has = role_of(&group.id).is_ok_and(|role| has_role(told, guild, role));
-                    // An account without the role matters only if it was known to have it.
+                    // The lack of a role is news only if the account was believed to have the role.
                     let account = directory::account(user);
                     if has || roster.members.get(&group).is_some_and(|known| known.is_believed(&account).is_some()) {
                         intake.learn_member(&group, &account, has, now);
@@ -168,12 +168,15 @@ impl Shared {
             ("GUILD_ROLE_DELETE", _) => {
                 let gone = told["role_id"].as_str().unwrap_or_default();
                 of_guild.filter(|group| group.id == gone).for_each(|group| {
-                    tracing::warn!(role = gone, "a role of the desk was deleted: nobody is on the desk by it any more");
+                    tracing::warn!(
+                        role = gone,
+                        "a role of the desk was deleted: nobody is on the desk through it any more"
+                    );
                     intake.change_members(&group, |members| members.end(now));
                 });
             }
             ("GUILD_DELETE", _) if told["unavailable"] != true => {
-                tracing::warn!(%guild, "the bot is not in a guild any more: nobody is on the desk by its roles");
+                tracing::warn!(%guild, "the bot is no longer in a guild: nobody is on the desk through its roles any more");
                 of_guild.for_each(|group| intake.change_members(&group, |members| members.end(now)));
             }
             _ => {}

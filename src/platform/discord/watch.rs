@@ -15,12 +15,12 @@ use tokio::time::Instant;
 use super::{Shared, id};
 use crate::clock::real;
 
-/// How many direct conversations are checked, the most recent first.
+/// The largest number of direct conversations to check, the most recent first.
 const DIRECTS: usize = 10;
-/// A message that is younger than this may still be on its way.
+/// How long a message may take to arrive through the gateway.
 const ON_ITS_WAY: Duration = Duration::from_secs(2);
 
-/// Returns once a session has been silent for the configured time although there were messages.
+/// Returns once a session was silent for the configured time although there were messages for it.
 pub(super) async fn until_deaf(shared: &Shared, shard: ShardInfo, hearing: watch::Receiver<Instant>) {
     let mut looked = *hearing.borrow();
     loop {
@@ -40,7 +40,7 @@ pub(super) async fn until_deaf(shared: &Shared, shard: ShardInfo, hearing: watch
     }
 }
 
-/// Whether Discord has a message that did not arrive. A failed question counts as no.
+/// Whether Discord has a message that did not arrive. If Discord does not answer, it counts as having none.
 async fn is_ahead(shared: &Shared, shard: ShardInfo) -> bool {
     let served = |guild: &GuildId| shared.serves(Some(*guild)) && shard_of(*guild, shard.total) == shard.id.0;
     for guild in shared.directory.guilds().into_iter().filter(served) {
@@ -74,7 +74,7 @@ async fn newest(shared: &Shared, guild: GuildId) -> Vec<(ChannelId, MessageId)> 
     all.filter_map(|it| Some((id(it["id"].as_str()?)?, id(it["last_message_id"].as_str()?)?))).collect()
 }
 
-/// Whether a channel has a message after this one; its newest one may have been deleted.
+/// Whether a channel has a message after this one. The newest message that Discord names may be deleted.
 async fn is_there(shared: &Shared, channel: ChannelId, after: MessageId) -> bool {
     let query = [("after", after.to_string()), ("limit", "1".to_owned())];
     let found = ask(shared, Route::ChannelMessages { channel_id: channel }, &query).await;
@@ -85,7 +85,7 @@ async fn ask(shared: &Shared, route: Route<'_>, query: &[(&str, String)]) -> Val
     match shared.rest.call_patiently(LightMethod::Get, route, query, None).await {
         Ok(found) => found,
         Err(error) => {
-            tracing::debug!(%error, "Discord does not say what was said last");
+            tracing::debug!(%error, "the newest messages on Discord cannot be read");
             Value::Null
         }
     }

@@ -56,8 +56,8 @@ pub(super) enum CallError {
     /// Slack fails, with an HTTP status of 500 or more, or 408.
     #[error("HTTP status {0}")]
     Status(u16),
-    /// Another HTTP status than 200 and 429, without Slack's own answer: it comes from somebody in between.
-    #[error("HTTP status {0}, and no answer of Slack's: somebody between has answered")]
+    /// Another HTTP status than 200 and 429, without Slack's own answer: a proxy or firewall has answered.
+    #[error("HTTP status {0} without an answer of Slack's: a proxy or firewall has answered")]
     Foreign(u16),
     /// The request was not sent.
     #[error("no connection")]
@@ -65,12 +65,12 @@ pub(super) enum CallError {
     /// The request was sent, and no answer came (in time).
     #[error("no answer")]
     Lost,
-    /// The answer is not Slack's: it is not JSON, or makes no sense.
+    /// The answer is not in Slack's form: it is not JSON, or lacks a required field.
     #[error("the answer cannot be read")]
     Unreadable,
 }
 
-/// What an unknown outcome means for a call.
+/// Whether a call may be repeated after an unknown outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeat {
     /// The call can be repeated without harm.
@@ -82,7 +82,7 @@ pub(super) enum Repeat {
 }
 
 impl Api {
-    /// Creates the API at `base`, or Slack's own.
+    /// Creates a client for the API at `base`, or for Slack's own.
     ///
     /// # Errors
     /// If the address cannot be used.
@@ -153,15 +153,15 @@ impl Api {
             .and_then(succeeded)
     }
 
-    /// Answers through a `response_url`, which is a secret and gets no token. It only writes to Slack's own host for
-    /// these, or to the host of the other base address.
+    /// Answers through a `response_url`, which is a secret and gets no token. Only Slack's own host for such addresses
+    /// is called, or the host of another base address.
     pub(super) async fn respond(&self, url: &str, body: &Value, deadline: Instant) -> Result<(), CallError> {
         let url = Url::parse(url).map_err(|_| CallError::Refused("invalid_response_url".to_owned()))?;
         if !self.may_respond_to(&url) {
             return Err(CallError::Refused("foreign_response_url".to_owned()));
         }
-        // Not through the SDK, which turns any text that is not JSON into an empty answer: a login page would pass for
-        // Slack's `ok`.
+        // Not through the SDK, which turns any text that is not JSON into an empty answer. A login page would then pass
+        // for Slack's `ok`.
         let call = async {
             let answer = self.hooks()?.post(url).json(body).send().await.map_err(|error| {
                 if error.is_connect() || error.is_builder() { CallError::NotSent } else { CallError::Lost }
@@ -186,14 +186,14 @@ impl Api {
         if let Some(hooks) = self.hooks.get() {
             return Ok(hooks);
         }
-        // Without a proxy of the environment, since the address is a secret.
+        // Proxies from the environment are not used, since the address is a secret.
         let plain =
             reqwest::Client::builder().timeout(self.timeout).redirect(reqwest::redirect::Policy::none()).no_proxy();
         let made = plain.build().map_err(|_| CallError::NotSent)?;
         Ok(self.hooks.get_or_init(|| made))
     }
 
-    /// Whether this is Slack itself, not a substitute.
+    /// Whether the base address is Slack's own.
     pub(super) const fn is_slack(&self) -> bool {
         self.is_slack
     }
@@ -226,7 +226,7 @@ impl CallError {
         }
     }
 
-    /// Whether the token is not valid, so that an operator must fix it.
+    /// Whether Slack refused the token, so that an operator must renew it.
     pub(super) fn is_about_the_token(&self) -> bool {
         const CODES: &[&str] = &[
             "invalid_auth",
@@ -239,7 +239,7 @@ impl CallError {
         self.code().is_some_and(|code| CODES.contains(&code))
     }
 
-    /// Returns how long to wait before asking again, if that may help; zero if Slack names no time.
+    /// Returns the wait before another try; zero if Slack names none. `None` if another try is pointless.
     pub(super) fn passes_after(&self) -> Option<Duration> {
         const CODES: &[&str] =
             &["fatal_error", "internal_error", "request_timeout", "service_unavailable", "ratelimited", "rate_limited"];
@@ -255,7 +255,8 @@ impl CallError {
         let detail = self.to_string();
         let away = |cause| DeliveryError::Away { cause, detail: detail.clone() };
         let unsure = |cause| match (repeat, cause) {
-            // Somebody in between who answers has not passed the request on. A post is looked for all the same.
+            // A proxy that answers itself has not passed the request on, so nothing was done. A post is looked for all
+            // the same.
             (Repeat::Harmless, _) | (Repeat::Unfindable, Absence::Between) => away(cause),
             (Repeat::Doubles | Repeat::Unfindable, _) => DeliveryError::Unknown { cause, detail: detail.clone() },
         };
@@ -263,7 +264,7 @@ impl CallError {
         match self {
             Self::RateLimited(retry_after) => DeliveryError::RateLimited { retry_after, global: false },
             Self::NotSent => away(Absence::Unreachable),
-            // A gateway that got no answer does not know the outcome.
+            // A gateway that got no answer does not know whether the post was made.
             Self::Status(502 | 504) if repeat == Repeat::Doubles => unsure(Absence::Failing),
             Self::Status(_) => away(Absence::Failing),
             Self::Lost => unsure(Absence::Failing),
@@ -287,7 +288,7 @@ impl CallError {
     }
 }
 
-/// Returns why an error code is final. `None`: it may pass, an operator can fix it, or it is unknown.
+/// Returns the reason if an error code is final for a delivery. `None` if the cause may pass or the code is unknown.
 fn reason(code: &str) -> Option<Undeliverable> {
     let reason = match code {
         "is_archived" | "not_in_channel" | "channel_not_found" | "channel_is_archived" => Undeliverable::ChannelClosed,
@@ -349,7 +350,7 @@ async fn within(
     }
     match tokio::time::timeout_at(deadline, call).await {
         Ok(Ok(answer)) => Ok(answer),
-        // People's words in it may contain something that the parser refuses.
+        // The SDK's parser may refuse people's words that the lenient parser can read.
         Ok(Err(SlackClientError::ProtocolError(failure))) => {
             failure.json_body.and_then(|body| lenient::json(body.as_bytes())).ok_or(CallError::Unreadable)
         }
@@ -358,7 +359,7 @@ async fn within(
     }
 }
 
-/// Returns the SDK's error without bodies and addresses.
+/// Translates the SDK's error, leaving out bodies and addresses.
 fn plain(error: SlackClientError) -> CallError {
     match error {
         SlackClientError::ApiError(refusal) => match own_word(refusal.http_response_body.as_deref()) {
@@ -393,7 +394,7 @@ fn plain(error: SlackClientError) -> CallError {
     }
 }
 
-/// Returns Slack's error code in a refusal. `None` if the refusal is not Slack's: those contain `"ok": false`.
+/// Returns Slack's error code in a refusal. `None` if the refusal is not Slack's, which contains `"ok": false`.
 fn own_word(body: Option<&str>) -> Option<String> {
     let said = serde_json::from_str::<Value>(body?).ok()?;
     (said["ok"] == false).then(|| said["error"].as_str().map(str::to_owned)).flatten()
@@ -417,7 +418,7 @@ fn responded(status: u16, wait_s: Option<u64>, said: &str) -> Result<(), CallErr
             Err(CallError::RateLimited(wait_s.map_or(UNSAID_RETRY_AFTER, Duration::from_secs)))
         }
         _ if is_failing(status) => Err(CallError::Status(status)),
-        // Some errors come as a bare word, too.
+        // Some of Slack's errors come as a bare word, too.
         _ if ["used_url", "expired_url", "no_text", "invalid_payload"].contains(&said) => {
             Err(CallError::Refused(said.to_owned()))
         }

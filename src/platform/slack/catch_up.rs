@@ -1,13 +1,15 @@
-//! Reads messages that were posted while no process listened from Slack's history, and hands them in like live events.
+//! Catch-up: reads messages from Slack's history that were posted while no process listened, and hands them to the
+//! intake like live events.
 //!
-//! Places of tickets come first and are read completely, since any message there may have been edited or deleted. Then
-//! come channels and direct conversations, from their positions on. Live events go on meanwhile; both may report the
-//! same message, with the same key.
+//! Places of tickets come first and are read as far back as [`SPAN`], since any message there may have been edited or
+//! deleted. Then come channels and direct conversations, from their positions on. Live events are handled meanwhile;
+//! both ways may report the same message, with the same dedupe key.
 //!
-//! Without a second reading, messages could be lost: a request is posted while no process listens, and somebody answers
-//! in its thread before it is read. That answer belongs to no ticket yet, so it leaves no trace. Live events cannot be
-//! held back: Slack gives up after three tries. So the thread of every message that led to something is read once more
-//! *after* that is committed. It then contains all earlier answers, and a later answer finds the ticket.
+//! The thread of a message that opened a ticket, or was answered otherwise, is read once more *after* the commit.
+//! Otherwise an answer could be lost: a request is posted while no process listens, and an answer in its thread arrives
+//! live before the catch-up has read the request. The answer belongs to no ticket yet, so it is dropped. Live events
+//! cannot be held back meanwhile, since Slack gives them up after three tries. The second reading finds every earlier
+//! answer; every later answer finds the ticket.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::PoisonError;
@@ -34,9 +36,9 @@ use crate::platform::catch_up::{COMPARED, OVERLAP, Opened, SPAN};
 pub(super) const PAGE: usize = 200;
 /// More pages than any conversation has in two weeks: a guard against endless answers.
 const PAGES: usize = 1_000;
-/// The calls per minute of each method in a catch-up: half of the limit, so that threads can be read for new requests.
+/// The calls per minute of each method in a catch-up: half of the limit, so that other work can still read threads.
 const CALLS: usize = limits::HISTORY.count as usize / 2;
-/// The wait after a failure, at first and at most, in real time.
+/// The wait after a failure, the first and the longest, in real time.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
@@ -76,9 +78,9 @@ async fn catch_up(desk: &Workspace, intake: &Intake, opened: Opened) {
                     return reading.note_channels().await;
                 }
                 Ok(()) => continue,
-                Err(error) => tracing::warn!(%error, "catching up: a conversation cannot be read yet"),
+                Err(error) => tracing::warn!(%error, "catching up: the first start cannot be stored yet"),
             },
-            Err(error) => tracing::warn!(%error, "catching up: a conversation cannot be read yet"),
+            Err(error) => tracing::warn!(%error, "catching up: the positions cannot be read yet"),
         }
         real::sleep(RETRY_AFTER).await;
     };
@@ -89,10 +91,10 @@ async fn catch_up(desk: &Workspace, intake: &Intake, opened: Opened) {
         match reading.carry_out(&waiting.job).await {
             Ok(()) => {}
             Err(trouble) if reading.is_lasting(&trouble) => {
-                tracing::warn!(job = ?waiting.job, %trouble, "this cannot be read");
+                tracing::warn!(job = ?waiting.job, %trouble, "catching up: a conversation cannot be read; it is left out");
             }
             Err(trouble) => {
-                tracing::warn!(job = ?waiting.job, %trouble, "this cannot be read yet");
+                tracing::warn!(job = ?waiting.job, %trouble, "catching up: a conversation cannot be read yet; trying again");
                 waiting.tries += 1;
                 let wait = RETRY_AFTER.saturating_mul(1 << waiting.tries.min(6)).min(RETRY_AFTER_MAX);
                 waiting.not_before = real::now() + wait;
@@ -121,7 +123,7 @@ enum Job {
     Thread { channel: String, root: String },
     /// A ticket's direct conversation.
     Direct(String),
-    /// Checks whether the messages on record of this channel that were not seen still stand.
+    /// Looks up the messages on record of this channel that the other jobs have not seen: they may be deleted.
     Compare(String),
     /// New messages of a channel or a direct conversation since its position.
     Channel(String),
@@ -142,8 +144,9 @@ impl Job {
         }
     }
 
-    /// Whether it must come after this one. Messages in a channel may lead to requests, and missing messages are known
-    /// only once all of the channel was read.
+    /// Whether this job must wait for `other`, a job of the same channel. A comparison comes after the places of
+    /// tickets, since only then the unseen messages are known. New messages come last, since they may open further
+    /// tickets.
     fn comes_after(&self, other: &Self) -> bool {
         let rank = |job: &Self| match job {
             Self::Thread { .. } | Self::Direct(_) => 0,
@@ -154,7 +157,7 @@ impl Job {
     }
 }
 
-/// Returns the first job that can be done now, otherwise the one with the shortest wait.
+/// Removes and returns the first job that can be done now, otherwise the one with the shortest wait.
 fn next(jobs: &mut VecDeque<Waiting>) -> Option<Waiting> {
     let now = real::now();
     let is_free = |at: &usize| !jobs.iter().any(|other| jobs[*at].job.comes_after(&other.job));
@@ -178,7 +181,7 @@ pub(super) struct Reading<'a> {
     pub(super) intake: &'a Intake,
     /// The time stamp of the oldest message to read.
     cutoff: String,
-    /// The recent calls of each method.
+    /// The times of the recent calls, by method.
     made: HashMap<&'static str, VecDeque<Timestamp>>,
     /// The comparison with the record, by channel.
     compared: HashMap<String, Compared>,
@@ -187,7 +190,7 @@ pub(super) struct Reading<'a> {
     handed_in: u64,
 }
 
-/// The messages on record of a channel, read before the channel was, and those seen since.
+/// The messages on record of a channel, loaded before the channel was read, and the time stamps seen on Slack since.
 struct Compared {
     known: HashMap<String, OnRecord>,
     seen: HashSet<String>,
@@ -200,7 +203,7 @@ impl Reading<'_> {
         let (live, channels) = loop {
             match self.places().await {
                 Ok(places) => break places,
-                Err(trouble) => tracing::warn!(%trouble, "catching up: the list of conversations cannot be read yet"),
+                Err(trouble) => tracing::warn!(%trouble, "catching up: the conversations cannot be listed yet"),
             }
             real::sleep(wait).await;
             wait = (wait * 2).min(RETRY_AFTER_MAX);
@@ -220,7 +223,7 @@ impl Reading<'_> {
                 compared.push(Job::Compare(job.channel().to_owned()));
             }
         }
-        // A ticket's direct conversation is read whole.
+        // The direct conversation of a ticket already has a job.
         let others = channels.into_iter().filter(|channel| !direct.contains(channel)).map(Job::Channel);
         let jobs = live.iter().cloned().chain(compared).chain(others);
         jobs.map(|job| Waiting { job, tries: 0, not_before: real::now() }).collect()
@@ -236,7 +239,7 @@ impl Reading<'_> {
         });
         let mut channels = match self.channels().await {
             Err(trouble) if self.is_lasting(&trouble) => {
-                tracing::error!(%trouble, "which channels the bot is in cannot be read: only tickets' threads are");
+                tracing::error!(%trouble, "the bot's channels cannot be listed: only the places of tickets are read");
                 Vec::new()
             }
             read => read?,
@@ -266,7 +269,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Reads a direct conversation, with its threads.
+    /// Reads a direct conversation and its threads.
     async fn direct(&mut self, channel: &str, oldest: &str) -> Result<(), Trouble> {
         let mut messages = self.history(channel, oldest, |_| true).await?;
         let roots: Vec<String> = with_replies_after(&messages, oldest).collect();
@@ -307,7 +310,7 @@ impl Reading<'_> {
         if is_direct(channel, &Value::Null) { Ok(()) } else { self.follow(channel, threads).await }
     }
 
-    /// Reads threads from these messages on, and further threads whose messages led to something.
+    /// Reads each thread after the given message. Then reads the threads that [`Self::offer`] asks for.
     async fn follow(&mut self, channel: &str, mut threads: VecDeque<(String, String)>) -> Result<(), Trouble> {
         while let Some((root, after)) = threads.pop_front() {
             let replies = self.replies(channel, &root, &after).await?;
@@ -319,7 +322,7 @@ impl Reading<'_> {
     }
 
     /// Hands in a message as it is now: as a post if it may be new, as an edit if it is on record and was edited.
-    /// Returns the thread to read again, and from where, if this led to something that answers can belong to.
+    /// Returns a thread to read again, and the message after which to read: answers in it may concern the desk now.
     async fn offer(&mut self, channel: &str, message: &Value) -> Result<Option<(String, String)>, Trouble> {
         let Some(ts) = text_of(&message["ts"]).map(str::to_owned) else { return Ok(None) };
         let floor = self.floor(channel);
@@ -339,7 +342,7 @@ impl Reading<'_> {
         };
         let mut opened = None;
         if let Some(record) = known {
-            // A deleted file has no time of deletion; the present moment is the best known.
+            // Slack does not say when a file was deleted, so the present time is taken.
             if has_tombstone(message) && record.files > heard.files.len() {
                 let now = slack_time(self.desk.clock.now());
                 self.hand_in(News::Edited(heard, now)).await?;
@@ -385,7 +388,8 @@ impl Reading<'_> {
         self.hand_in(News::Deleted { channel: channel.to_owned(), ts: ts.to_owned(), at }).await.map(drop)
     }
 
-    /// Reads the record before the channel, so that a message recorded meanwhile cannot seem to be missing.
+    /// Loads the messages on record of a channel, before the channel itself is read for the first time. A message that
+    /// is recorded later can then not seem to be missing on Slack.
     async fn compare_with_record(&mut self, channel: &str) -> Result<(), StoreError> {
         if !self.compared.contains_key(channel) {
             let records = self.intake.said_in(&self.desk.me.tenant, channel, &self.cutoff, COMPARED).await?;
@@ -395,7 +399,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Asks for each message on record that was not seen. It counts as deleted only if Slack says that it does not
+    /// Looks up each message on record that was not seen. It counts as deleted only if Slack says that it does not
     /// exist.
     async fn look_for_missing(&mut self, channel: &str) -> Result<(), Trouble> {
         let Some(compared) = self.compared.get(channel) else { return Ok(()) };
@@ -413,8 +417,8 @@ impl Reading<'_> {
             };
             let is_gone = match shown {
                 Some(is_tombstone) => is_tombstone,
-                // A history lags, and ends where the plan or the workspace's retention does. So a message missing in it
-                // proves nothing.
+                // A history shows posts late, and shows no message from before the retention of the plan or workspace.
+                // So a message that is missing in it may still exist.
                 None => {
                     let params = [("channel", channel.to_owned()), ("message_ts", ts.clone())];
                     match self.call("chat.getPermalink", &params).await {
@@ -430,7 +434,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Repeats deletions: a message deleted during the reading may have been handed in after its deletion.
+    /// Hands in deletions again: a message that was deleted during the catch-up may have been handed in after its
+    /// deletion.
     async fn delete_again(&mut self, channel: &str) -> Result<(), StoreError> {
         let deletions: Vec<Event> = {
             let mut all = self.desk.deletions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -443,7 +448,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Returns from where on messages of a channel count as new.
+    /// Returns the time stamp after which messages of a channel count as new.
     fn floor(&self, channel: &str) -> String {
         let progress = &self.desk.progress;
         let since = time(&progress.since(channel)).map(|at| slack_time(before(at, OVERLAP))).unwrap_or_default();
@@ -516,7 +521,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Makes one call when the pace allows it, and waits if Slack asks to.
+    /// Makes one call, within [`CALLS`]. If Slack asks to wait, it waits and repeats the call.
     async fn call(&mut self, method: &'static str, params: &[(&str, String)]) -> Result<Value, Trouble> {
         loop {
             self.wait_for_turn(method).await;
@@ -539,7 +544,8 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether the bot can read nothing there. All other troubles pass some day, and until then positions stay.
+    /// Whether another try is pointless, since the bot cannot read the conversation. After any other failure the job is
+    /// tried again, and until then positions stand still.
     pub(super) fn is_lasting(&self, trouble: &Trouble) -> bool {
         const CODES: &[&str] = &[
             "channel_not_found",

@@ -1,7 +1,7 @@
 //! The channels that the bot is in, and which of them people of another organisation read (Slack Connect).
 //!
-//! Each catch-up reads the list. Changes in between come as events. Besides, each event says whether its channel is
-//! shared, which counts at once. Source: <https://docs.slack.dev/apis/events-api#event-type-structure>.
+//! Each catch-up reads the list. Changes in between arrive as events. Besides, each event says whether its channel is
+//! shared; that is stored at once. Source: <https://docs.slack.dev/apis/events-api#event-type-structure>.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::intake::{Intake, StoreError};
 /// How long looking up a channel may take, in real time.
 const LOOK_UP: Duration = Duration::from_secs(2);
 
-/// Reads a channel from Slack's description; `None` for a direct conversation.
+/// Reads a channel object of Slack. Returns `None` for a direct conversation.
 pub(super) fn told_of(channel: &Value) -> Option<Channel> {
     let id = text_of(&channel["id"])?;
     if is_direct(id, &Value::Null) || channel["is_im"] == true || channel["is_mpim"] == true {
@@ -51,17 +51,18 @@ impl Reading<'_> {
         });
         read.await?;
         self.intake.channels_are(&self.desk.me.tenant, told, since).await?;
-        // The token of another workspace may have been used before.
+        // The settings may have named the token of another workspace before: the channels of that workspace are closed.
         let ours = std::slice::from_ref(&self.desk.me.tenant);
         self.intake.only_served(PlatformName::Slack, |_| true, ours).await?;
         Ok(ids)
     }
 
-    /// Stores the channels that the bot is in, if there is nothing else to read.
+    /// Lists and stores the channels that the bot is in, with repeated tries. For a first start, which reads nothing
+    /// else.
     pub(super) async fn note_channels(&mut self) {
         let mut wait = RETRY_AFTER;
         while let Err(trouble) = self.channels().await {
-            tracing::warn!(%trouble, "which channels the bot is in cannot be read now");
+            tracing::warn!(%trouble, "the bot's channels cannot be listed now");
             if self.is_lasting(&trouble) {
                 return;
             }
@@ -84,7 +85,7 @@ impl Workspace {
             let name = self.directory.channel_name(channel).await.unwrap_or_default();
             let shared = Channel { id: channel.to_owned(), name, access: Access::Shared };
             intake.channel_is(&self.me.tenant, shared, self.clock.now()).await?;
-            // Only after storing: if that fails, the next event stores it.
+            // Remembered only after it was stored, so that the next event tries again if storing fails.
             self.directory.learn_shared(channel);
         }
         Ok(())
@@ -93,7 +94,7 @@ impl Workspace {
     /// Handles an event about a channel as a whole. Returns whether it was such an event.
     pub(super) async fn hear_of_channel(&self, event: &Value, intake: &Intake) -> Result<bool, StoreError> {
         let (kind, now) = (event["type"].as_str().unwrap_or_default(), self.clock.now());
-        // An event about a new name contains the whole channel.
+        // A rename event holds a channel object in place of the channel's id.
         let channel = text_of(&event["channel"]).or_else(|| text_of(&event["channel"]["id"]));
         let Some(channel) = channel else { return Ok(false) };
         match kind {
@@ -111,7 +112,7 @@ impl Workspace {
             | "group_rename" => {
                 self.directory.forget_shared(channel);
                 let query = [("channel", channel.to_owned())];
-                // Slack waits three seconds for its acknowledgement.
+                // Slack waits three seconds for the acknowledgement.
                 let soon = self.api.deadline().min(real::now() + LOOK_UP);
                 match self.api.get("conversations.info", &query, soon).await {
                     Ok(answer) => {

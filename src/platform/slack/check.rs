@@ -109,7 +109,7 @@ impl Workspace {
         }
     }
 
-    /// Reads the scopes from a header, which the SDK does not show.
+    /// Reads the token's scopes from a response header, which the SDK does not pass on.
     async fn scopes(&self) -> anyhow::Result<HashSet<String>> {
         let client = reqwest::Client::builder()
             .no_proxy()
@@ -119,7 +119,7 @@ impl Workspace {
             .map_err(reqwest::Error::without_url)?;
         let request = client.post(self.api.method_url("auth.test")).bearer_auth(self.bot_token.expose_secret());
         let answer = request.send().await.map_err(reqwest::Error::without_url)?;
-        let scopes = answer.headers().get("x-oauth-scopes").context("Slack does not say them")?.to_str()?;
+        let scopes = answer.headers().get("x-oauth-scopes").context("Slack's answer names no scopes")?.to_str()?;
         Ok(scopes.split(',').map(|scope| scope.trim().to_owned()).filter(|scope| !scope.is_empty()).collect())
     }
 
@@ -161,8 +161,8 @@ impl Workspace {
         }
     }
 
-    /// Checks that the bot can write into the channels to which outages are announced, by its list of channels and not
-    /// by a call for each.
+    /// Checks that the bot can write into the channels to which outages are announced. Reads the list of the bot's
+    /// channels, which takes fewer calls than one for each channel.
     async fn check_followers(&self, followers: &[Place], allowed: &[Place]) -> Vec<Finding> {
         let mut told = HashMap::new();
         let mut cursor = String::new();

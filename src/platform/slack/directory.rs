@@ -1,8 +1,9 @@
 //! A cache of names: people, channels and groups, direct conversations, and threads with replies.
 //!
-//! All of it can be asked for again. A name is worth a wait, but only a short one: Slack waits three seconds for an
-//! acknowledgement, and later events wait, too. So names are asked for beside the event, by one call for each, at most
-//! twenty per message and a limited number per minute. Once names come slowly, events do not wait for them for a while.
+//! Everything in it can be looked up again. An event waits for names only for a moment: Slack waits three seconds for
+//! the acknowledgement, and later events wait, too. So each name is looked up by a task beside the event (user groups
+//! by one call for all), at most twenty names per message and a limited number per minute. If names do not arrive in
+//! time, events do not wait for names for a while.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
@@ -20,18 +21,19 @@ use crate::domain::words::is_blank;
 
 /// How long an event waits for names.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How long events do not wait for names after names did not come in time.
+/// How long events do not wait for names after names did not arrive in time.
 const IMPATIENT_FOR: Duration = Duration::from_secs(60);
-/// The largest number of names to ask for per message.
+/// The largest number of names to look up per message.
 const ASKED_AT_ONCE: usize = 20;
-/// The largest number of names of one kind to ask for per minute: Slack allows at least fifty calls a minute.
+/// The largest number of look-ups of one kind (people, channels, groups) per minute. Slack allows at least fifty calls
+/// of a method.
 const ASKED_A_MINUTE: usize = 40;
 const MINUTE: Duration = Duration::from_secs(60);
-/// How long a name counts as right.
+/// How long a known name is used before it is looked up again.
 const FRESH: Duration = Duration::from_secs(3600);
-/// How long not to ask again for a name that was not found.
+/// How long a name that was not found is not looked up again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(60);
-/// How many threads with replies are remembered.
+/// How many threads with replies are remembered before all are forgotten.
 const THREADS: usize = 20_000;
 /// The number of pages of people to read at the start, of a thousand each.
 const PAGES: usize = 10;
@@ -40,7 +42,7 @@ const PAGES: usize = 10;
 pub(super) struct Directory {
     api: Arc<Api>,
     people: Arc<Cache>,
-    /// Time zones of people, as their profiles have them.
+    /// The time zones in people's profiles, by account.
     zones: Arc<Mutex<HashMap<String, String>>>,
     channels: Arc<Cache>,
     groups: Arc<Cache>,
@@ -60,7 +62,7 @@ pub(super) struct Names {
     pub groups: HashMap<String, String>,
 }
 
-/// The ids whose names are wanted.
+/// The ids whose names are to be looked up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Asked {
     pub people: Vec<String>,
@@ -106,8 +108,7 @@ impl Directory {
         }
     }
 
-    /// Returns the names that are known or can be had soon. If a message contains very many, only the first are asked
-    /// for.
+    /// Returns the names that are known or arrive within [`PATIENCE`]. At most [`ASKED_AT_ONCE`] of them are looked up.
     pub(super) async fn names(&self, asked: &Asked) -> Names {
         let mut left = ASKED_AT_ONCE;
         let mut first = |cache: &Cache, ids: &[String]| -> Vec<String> {
@@ -135,7 +136,7 @@ impl Directory {
         }
     }
 
-    /// Returns one person's name, if it is known or can be had soon.
+    /// Returns one person's name, if it is known or arrives within [`PATIENCE`].
     pub(super) async fn name(&self, id: &str) -> Option<String> {
         if self.people.wants(id) {
             self.wait_for(self.person(id).into_iter().collect()).await;
@@ -148,7 +149,7 @@ impl Directory {
         lock(&self.zones).get(id).cloned()
     }
 
-    /// Returns one channel's name, if it is known or can be had soon.
+    /// Returns one channel's name, if it is known or arrives within [`PATIENCE`].
     pub(super) async fn channel_name(&self, id: &str) -> Option<String> {
         let asked = Asked { channels: vec![id.to_owned()], ..Asked::default() };
         self.names(&asked).await.channels.remove(id)
@@ -164,19 +165,19 @@ impl Directory {
         lock(&self.shared).insert(channel.to_owned());
     }
 
-    /// Forgets that a channel is shared: it may not be any more.
+    /// Forgets that a channel is shared, since it may not be shared any more.
     pub(super) fn forget_shared(&self, channel: &str) {
         lock(&self.shared).remove(channel);
     }
 
-    /// Waits for the answers to these questions, but not for long.
+    /// Waits for these look-ups, for [`PATIENCE`] at most, and not at all while names arrive slowly.
     async fn wait_for(&self, flights: Vec<Flight>) {
         let is_impatient = lock(&self.impatient_until).is_some_and(|until| until > real::now());
         if flights.is_empty() || is_impatient {
             return;
         }
         if timeout(PATIENCE, join_all(flights)).await.is_err() {
-            tracing::warn!("Slack answers slowly who people are: for a minute names are left out");
+            tracing::warn!("Slack is slow to look up names: for a minute, events do not wait for unknown names");
             *lock(&self.impatient_until) = Some(real::now() + IMPATIENT_FOR);
         }
     }
@@ -206,7 +207,7 @@ impl Directory {
         threads.insert((channel.to_owned(), root.to_owned()));
     }
 
-    /// Whether a thread has replies. A message for one person in a thread without replies is not visible to anybody.
+    /// Whether a thread has replies. An ephemeral message in a thread without replies is visible to nobody.
     pub(super) async fn has_replies(&self, channel: &str, root: &str, deadline: Instant) -> bool {
         if lock(&self.threads).contains(&(channel.to_owned(), root.to_owned())) {
             return true;
@@ -238,7 +239,7 @@ impl Directory {
         })
     }
 
-    /// Asks for all groups at once: Slack has no call for one.
+    /// Looks up all user groups at once, since Slack has no call for a single one.
     fn all_groups(&self, wanted: Vec<String>) -> Option<Flight> {
         const ALL: &str = "";
         let (api, groups) = (Arc::clone(&self.api), Arc::clone(&self.groups));
@@ -270,14 +271,14 @@ pub(super) fn display_name(user: &Value) -> Option<String> {
     names.into_iter().filter_map(Value::as_str).map(str::trim).find(|name| !is_blank(name)).map(str::to_owned)
 }
 
-/// A running question for a name.
+/// A look-up that is under way. All its clones end with it.
 type Flight = Shared<BoxFuture<'static, ()>>;
 
 #[derive(Default)]
 struct Cache {
     entries: Mutex<HashMap<String, Entry>>,
     flights: Mutex<HashMap<String, Flight>>,
-    /// The moments of the questions of the last minute.
+    /// The times of the look-ups in the last minute.
     asked: Mutex<VecDeque<Instant>>,
 }
 
@@ -299,15 +300,15 @@ impl Cache {
         ids.iter().filter_map(|id| Some((id.clone(), self.name(id)?))).collect()
     }
 
-    /// Whether a name is unknown, or was asked for long ago.
+    /// Whether a name must be looked up: it is unknown, or was looked up too long ago.
     fn wants(&self, id: &str) -> bool {
         let entries = lock(&self.entries);
         let Some(entry) = entries.get(id) else { return true };
         entry.asked.elapsed() >= if entry.name.is_some() { FRESH } else { UNKNOWN_FOR }
     }
 
-    /// Asks for a name, once for all that want it. If the question fails, the old name is kept. `None`: too many
-    /// questions already.
+    /// Looks up a name, with one call for all callers that want it. If the call fails, the old name is kept. Returns
+    /// `None` if there were too many look-ups in the last minute.
     fn ask(
         self: &Arc<Self>,
         id: &str,

@@ -1,4 +1,4 @@
-//! Forms: how Slack shows them, and reading what was filled in.
+//! Forms: building Slack's modals, and reading the submitted values.
 //!
 //! Source: <https://docs.slack.dev/reference/block-kit/block-elements>.
 
@@ -18,14 +18,16 @@ const LABEL_CHARS: usize = 2_000;
 const HINT_CHARS: usize = 150;
 /// The largest number of characters of a choice.
 const OPTION_CHARS: usize = 75;
-/// The value of a ticked box.
+/// The value of a ticked checkbox.
 const SET: &str = "yes";
-/// Marks the forms of this program.
+/// The `callback_id` of this program's forms.
 const CALLBACK_ID: &str = "deskbell";
 
-/// Where a form was opened; it travels with the form. It contains a secret: never print it.
+/// The place where a form was opened, and its act. Slack keeps it in the form's `private_metadata`. It contains a
+/// secret: never print it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Origin {
+    /// The form's act.
     pub form: String,
     /// The `response_url` of the private message in which it was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,7 +111,7 @@ fn element(field: &Field) -> Value {
     element
 }
 
-/// Returns where a submitted form was opened; empty if the form is not this program's.
+/// Returns the origin of a submitted form; an empty one if the form is not this program's.
 pub(super) fn origin(view: &Value) -> Origin {
     match text_of(&view["private_metadata"]).map(serde_json::from_str) {
         Some(Ok(origin)) if view["callback_id"] == CALLBACK_ID => origin,
@@ -117,7 +119,7 @@ pub(super) fn origin(view: &Value) -> Origin {
     }
 }
 
-/// Returns the values by field. `named` turns an id into a person.
+/// Returns the submitted values by field. `named` turns an account's id into a person.
 pub(super) fn given(view: &Value, named: impl Fn(&str) -> Person) -> Given {
     let mut given = Given::new();
     for block in view["state"]["values"].as_object().into_iter().flat_map(Map::values) {
@@ -138,14 +140,15 @@ pub(super) fn given(view: &Value, named: impl Fn(&str) -> Person) -> Given {
     given
 }
 
-/// Returns the ids of the people whom a form names.
+/// Returns the ids of the people who are selected in a submitted form.
 pub(super) fn people_in(view: &Value) -> Vec<String> {
     let blocks = view["state"]["values"].as_object().into_iter().flat_map(Map::values);
     let fields = blocks.filter_map(Value::as_object).flat_map(Map::values);
     fields.filter_map(|entered| text_of(&entered["selected_user"])).map(str::to_owned).collect()
 }
 
-/// Returns the faults of the fields, as Slack shows them beside the fields. (Slack itself only requires one character.)
+/// Returns, by field, the texts that Slack shows beside faulty fields. (Slack's own check of a required field demands
+/// only one character.)
 pub(super) fn at_fields(faults: &[Fault]) -> Map<String, Value> {
     faults.iter().map(|fault| (fault.param.to_owned(), json!(plain(&text::faulty_field(fault))))).collect()
 }

@@ -31,16 +31,16 @@ use crate::intake::{Intake, StoreError};
 use crate::metrics;
 use crate::platform::lenient;
 
-/// The longest body: more than Slack ever sends.
+/// The longest body that is read: more than Slack ever sends.
 const BODY_BYTES: usize = 1024 * 1024;
-/// The largest number of bytes of all bodies under way at once.
+/// The largest number of bytes of all bodies that are held at once.
 const UNDER_WAY_BYTES: usize = 16 * BODY_BYTES;
-/// How long to wait for room from requests that were told to end.
+/// How long a cancelled request may take to give back the bytes that it reserved.
 const ROOM_WITHIN: Duration = Duration::from_millis(50);
-/// How long a body may take.
+/// How long reading a body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The routes that Slack calls.
+/// Returns the routes that Slack calls.
 pub(super) fn routes(desk: Arc<Workspace>, intake: Intake, health: Health) -> axum::Router {
     axum::Router::new()
         .route("/slack/events", post(events))
@@ -59,7 +59,7 @@ pub(super) fn routes(desk: Arc<Workspace>, intake: Intake, health: Health) -> ax
 
 #[derive(Clone)]
 struct Door {
-    /// How many more bytes of bodies may arrive.
+    /// A permit for each byte of a body that may still be held.
     under_way: Arc<Semaphore>,
     reading: Reading,
     desk: Arc<Workspace>,
@@ -68,7 +68,7 @@ struct Door {
     refused: Arc<Refused>,
 }
 
-/// Counts a request for which there is no room.
+/// Counts and logs a request whose body exceeds [`UNDER_WAY_BYTES`]. Returns its status.
 fn full() -> StatusCode {
     metrics::door_refusal(PlatformName::Slack, "full");
     tracing::warn!("a request at the port is refused: too much is under way at once; Slack sends it again");
@@ -82,10 +82,11 @@ struct Reading(Arc<Mutex<Bodies>>);
 #[derive(Default)]
 struct Bodies {
     next: u64,
+    /// The tokens that cancel the reading, by a number that grows.
     leave: BTreeMap<u64, CancellationToken>,
 }
 
-/// Registers one body as being read, until it is dropped.
+/// Keeps one body registered as being read until it is dropped.
 struct Reader {
     all: Reading,
     number: u64,
@@ -100,7 +101,7 @@ impl Reading {
         Reader { all: self.clone(), number }
     }
 
-    /// Removes and returns the oldest.
+    /// Removes and returns the token of the body that has been read for the longest time.
     fn pop(&self) -> Option<CancellationToken> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).leave.pop_first().map(|(_, leave)| leave)
     }
@@ -123,15 +124,16 @@ struct Refused {
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unproven {
-    /// It has no signature, or no time.
+    /// The request names no signature or no time.
     Unsigned,
-    /// It was signed with another secret, or altered.
+    /// The request was signed with another secret or altered, or its signature or time is malformed.
     Forged,
-    /// It is Slack's, but this many seconds old; negative if it is from the future.
+    /// The time of the request is this many seconds ago; negative if it is in the future. The signature was not
+    /// verified.
     Stale(i64),
 }
 
-/// How many refusals in a row raise a condition.
+/// The number of refusals in a row that raises the condition `door`.
 const REFUSALS: u32 = 3;
 /// How often refusals are logged, in seconds.
 const LOG_EVERY_S: i64 = 60;
@@ -177,8 +179,8 @@ async fn commands(State(door): State<Door>, request: Request) -> Response {
 }
 
 impl Door {
-    /// Returns the body of a request that is from Slack and recent, with the room that it occupies. A request without a
-    /// signature or with another time is not read, and no more is read at once than there is room for.
+    /// Returns the body of a request that is from Slack and recent, with the permit for its bytes. The body is read
+    /// only if the headers name a signature and a recent time, and if its bytes can be reserved.
     async fn admit(&self, request: Request) -> Result<(Bytes, OwnedSemaphorePermit), StatusCode> {
         let (head, body) = request.into_parts();
         if let Err(why) = proof(&head.headers, &self.desk.clock) {
@@ -206,8 +208,8 @@ impl Door {
         if self.is_signed(&head.headers, &body) { Ok((body, room)) } else { Err(StatusCode::UNAUTHORIZED) }
     }
 
-    /// Returns room for a body. If there is none, the bodies that have been arriving longest are ended, since Slack's
-    /// own arrive at once.
+    /// Reserves bytes for a body. If too few are left, cancels the requests whose bodies have been arriving for the
+    /// longest time, since Slack sends a body at once. Returns `None` if that frees too few.
     async fn room(&self, bytes: u32) -> Option<OwnedSemaphorePermit> {
         loop {
             if let Ok(room) = Arc::clone(&self.under_way).try_acquire_many_owned(bytes) {
@@ -215,7 +217,7 @@ impl Door {
             }
             let left = self.reading.pop()?;
             left.cancel();
-            // An ended request gives its room back in a moment.
+            // A cancelled request gives its bytes back in a moment.
             let next = Arc::clone(&self.under_way).acquire_many_owned(bytes);
             if let Ok(room) = tokio::time::timeout(ROOM_WITHIN, next).await {
                 return room.ok();
@@ -240,7 +242,7 @@ impl Door {
     fn refuse(&self, why: Unproven) {
         let now = self.desk.clock.now();
         let (name, told) = match why {
-            Unproven::Unsigned => ("unsigned", "it is not signed: somebody else knocks".to_owned()),
+            Unproven::Unsigned => ("unsigned", "it is not signed, so it is not from Slack".to_owned()),
             Unproven::Forged => ("forged", "the signature is wrong: see slack.signing_secret".to_owned()),
             Unproven::Stale(by_s) => {
                 ("stale", format!("its time is {by_s} s from this machine's: see this machine's clock"))
@@ -252,7 +254,7 @@ impl Door {
             self.refused.logged_s.store(now.as_second(), Ordering::Relaxed);
             tracing::warn!(why = name, told, refused = count, "a request at the port is refused");
         }
-        // Unsigned requests come from anybody who finds the port.
+        // Anybody who finds the port can send unsigned requests, so these raise no condition.
         if count >= REFUSALS && why != Unproven::Unsigned {
             self.health.raise(PlatformName::Slack, Kind::Door, told, now);
         }
@@ -264,7 +266,7 @@ pub(super) fn is_signed(secret: &SecretString, headers: &HeaderMap, body: &[u8],
     prove(secret, headers, body, clock).is_ok()
 }
 
-/// Returns the signature and the time that a request names, if it is recent.
+/// Returns the time and the signature that a request names, if the time is recent. The signature is not verified.
 fn proof<'h>(headers: &'h HeaderMap, clock: &Clock) -> Result<(&'h str, Vec<u8>), Unproven> {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let (Some(stamp), Some(signature)) = (header("x-slack-request-timestamp"), header("x-slack-signature")) else {
@@ -281,7 +283,7 @@ fn proof<'h>(headers: &'h HeaderMap, clock: &Clock) -> Result<(&'h str, Vec<u8>)
     }
 }
 
-/// Verifies that the request is from Slack and recent.
+/// Verifies that the request is signed by Slack and recent.
 pub(super) fn prove(secret: &SecretString, headers: &HeaderMap, body: &[u8], clock: &Clock) -> Result<(), Unproven> {
     let (stamp, signature) = proof(headers, clock)?;
     let secret = secret.expose_secret().as_bytes();
@@ -292,7 +294,7 @@ pub(super) fn prove(secret: &SecretString, headers: &HeaderMap, body: &[u8], clo
     for part in [b"v0:", stamp.as_bytes(), b":", body] {
         mac.update(part);
     }
-    // `verify_slice` takes the same time wherever the difference is.
+    // `verify_slice` takes constant time, so that its duration does not reveal a part of the right signature.
     mac.verify_slice(&signature).map_err(|_| Unproven::Forged)
 }
 
@@ -303,8 +305,8 @@ pub(super) fn form(body: &[u8]) -> Map<String, Value> {
         .collect()
 }
 
-/// Turns a result into a response. An event that was not committed is not acknowledged: Slack sends it again, or tells
-/// the person that a click failed.
+/// Turns a result into a response. An event that was not committed is not acknowledged: Slack sends it again, or (for
+/// an interaction) tells the person that it failed.
 fn answer(handled: Result<Option<Value>, StoreError>) -> Response {
     match handled {
         Ok(Some(body)) => Json(body).into_response(),

@@ -1,4 +1,4 @@
-//! Translates Slack's payloads about messages and groups: one payload becomes one event, or none.
+//! Translates Slack's payloads about messages and user groups. One payload becomes one event, or none.
 //!
 //! Payloads are read as raw JSON, from the socket and over HTTP alike, so that a field unknown to the SDK's types
 //! cannot make a text disappear. `app_mention` is not subscribed to: the same post comes as a `message`.
@@ -25,14 +25,14 @@ use crate::platform::catch_up::{Handling, OVERLAP};
 /// The account of Slack's own bot.
 const SLACKBOT: &str = "USLACKBOT";
 
-/// The bot's identity, and the bots whose messages count.
+/// The bot's identity, and the bots whose messages are handled like people's.
 #[derive(Clone, Debug)]
 pub(super) struct Me {
     pub tenant: Tenant,
     pub team_url: String,
     pub user: String,
     pub bot: String,
-    /// Bots whose messages count, by their user or bot ids.
+    /// User or bot ids of the bots whose messages are handled like people's.
     pub heeded: HashSet<String>,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Me {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Heard {
     pub author: String,
-    /// The author's name, if the payload says it.
+    /// The author's name, if the payload contains it.
     pub author_name: Option<String>,
     pub channel: String,
     pub is_direct: bool,
@@ -83,7 +83,7 @@ impl Me {
     }
 
     /// Whether news may concern the desk. A new message that neither mentions the bot nor stands in a thread or a
-    /// direct conversation never does. (For an old message only the record can tell.)
+    /// direct conversation never does. Whether an edit or deletion does is known only from the record.
     pub(super) fn may_concern(&self, news: &News) -> bool {
         match news {
             News::Posted(heard) => {
@@ -100,7 +100,7 @@ impl Me {
         asked
     }
 
-    /// Returns a message in plain words, with these names.
+    /// Returns a message as plain text, with these names. `None` if its time stamp is invalid.
     pub(super) fn said(&self, heard: &Heard, names: &Names) -> Option<Said> {
         let words = words::read(&heard.raw, &self.user, names);
         let name = names.people.get(&heard.author).cloned().or_else(|| heard.author_name.clone());
@@ -124,7 +124,7 @@ impl Me {
         })
     }
 
-    /// Returns news about a message as an event, with these names.
+    /// Returns news about a message as an event, with these names. `None` if a time stamp is invalid.
     pub(super) fn event(&self, news: &News, names: &Names) -> Option<Event> {
         match news {
             News::Posted(heard) => {
@@ -150,7 +150,7 @@ impl Me {
 }
 
 impl Workspace {
-    /// Handles one payload of the Events API. `Ok` means that Slack may be told that it was received.
+    /// Handles one payload of the Events API. After `Ok` the payload may be acknowledged.
     pub(super) async fn hear(&self, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
         if payload["type"] == "app_rate_limited" {
             tracing::warn!("Slack holds back events: more than 30,000 came within an hour; they are read afterwards");
@@ -188,7 +188,10 @@ impl Workspace {
                 if let Some(id) = subteam["id"].as_str().filter(|id| is_wanted(id, intake)) {
                     let is_deleted = subteam["date_delete"].as_i64().unwrap_or_default() != 0;
                     if is_deleted && is_newest(id, subteam, intake) {
-                        tracing::warn!(group = id, "the group was deleted: nobody is on the desk by it any more");
+                        tracing::warn!(
+                            group = id,
+                            "a user group of the desk was deleted: nobody is on the desk through it any more"
+                        );
                         let now = intake.clock().now();
                         intake.change_members(&group(id), |members| members.end(now));
                     } else {
@@ -212,8 +215,8 @@ impl Workspace {
         Ok(())
     }
 
-    /// Whether a payload is about the workspace that the desk serves. In a shared channel it may name the author's
-    /// workspace, but then this one is among those that have installed the app.
+    /// Whether a payload is about the workspace that the desk serves. The payload of a shared channel may name the
+    /// author's workspace; its `authorizations` then name ours. A payload that names no workspace counts as ours.
     pub(super) fn is_ours(&self, payload: &Value) -> bool {
         let installed = payload["authorizations"].as_array().map_or(&[][..], Vec::as_slice);
         let teams = installed.iter().map(|it| &it["team_id"]);
@@ -222,14 +225,13 @@ impl Workspace {
         let is_ours = named.clone().all(|team| !team.is_string()) || named.any(|team| team == ours);
         if !is_ours {
             metrics::door_refusal(PlatformName::Slack, "foreign");
-            tracing::warn!(
-                "Slack sent something of another workspace; it is refused: the app is to be installed in one"
-            );
+            tracing::warn!("a payload of another workspace is dropped: install the app in one workspace only");
         }
         is_ours
     }
 
-    /// Notes that an event is being handled. An invalid time stamp moves no position.
+    /// Begins the handling of an event for its position. Returns `None` if the time stamp is invalid or lies in the
+    /// future: such an event moves no position.
     fn handling(&self, event: &Value) -> Option<Handling> {
         let stamp = text_of(&event["event_ts"]).or_else(|| text_of(&event["ts"]))?;
         let at = time(stamp)?;
@@ -237,7 +239,8 @@ impl Workspace {
         is_sane.then(|| self.progress.begin(event["channel"].as_str().unwrap_or_default(), &slack_time(at)))
     }
 
-    /// Remembers a deletion during a catch-up, which may be holding the deleted message.
+    /// Remembers a deletion while the workspace is behind: a catch-up may have read the message before its deletion,
+    /// and may hand it in afterwards.
     fn remember_deletion(&self, event: &Event) {
         let mut deletions = self.deletions.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.progress.is_behind() {
@@ -247,7 +250,7 @@ impl Workspace {
         }
     }
 
-    /// Returns a message in plain words, with names.
+    /// Looks up the names in a message, and returns it as plain text.
     pub(super) async fn said(&self, heard: &Heard) -> Option<Said> {
         let names = self.directory.names(&self.me.asked(heard)).await;
         self.me.said(heard, &names)
@@ -263,7 +266,7 @@ impl Workspace {
         self.me.place(channel, thread, is_direct)
     }
 
-    /// Returns the event for the news, in plain words and with names.
+    /// Looks up the names in news about a message, and returns the event.
     pub(super) async fn tell(&self, news: News) -> Option<Event> {
         if let News::Posted(heard) = &news {
             if heard.is_direct {
@@ -279,7 +282,7 @@ impl Workspace {
         self.me.event(&news, &names)
     }
 
-    /// Reads a group as it is now. A deleted one has no members.
+    /// Reads the present members of a group, in a task. A deleted group has none.
     fn reread_group(&self, id: &str, intake: &Intake) {
         if !is_wanted(id, intake) {
             return;
@@ -290,7 +293,10 @@ impl Workspace {
             match group_members(&api, &group.id).await {
                 Ok(members) => intake.learn_members(&group, Listed { guild: None, members, is_whole: true }, at),
                 Err(error) if error.code().is_some_and(is_no_group) => {
-                    tracing::warn!(group = group.id, "the group is gone: nobody is on the desk by it any more");
+                    tracing::warn!(
+                        group = group.id,
+                        "a user group of the desk is gone: nobody is on the desk through it any more"
+                    );
                     intake.change_members(&group, |members| members.end(at));
                 }
                 Err(error) => tracing::warn!(group = group.id, %error, "the members of a group could not be read"),
@@ -299,8 +305,8 @@ impl Workspace {
     }
 }
 
-/// Whether a new message pings somebody whom the guard protects. Most messages mention nobody and need no further
-/// check.
+/// Whether a new message pings a person or group whom the guard protects. Most messages mention nobody and need no
+/// further check.
 fn pings_staff(me: &Me, news: &News, intake: &Intake) -> bool {
     let News::Posted(heard) = news else { return false };
     if !heard.raw.contains("<@") && !heard.raw.contains("<!subteam^") {
@@ -312,7 +318,7 @@ fn pings_staff(me: &Me, news: &News, intake: &Intake) -> bool {
     intake.pings_staff(&author, &place, &people, &groups)
 }
 
-/// Applies a change of a group to its known members. `false`: the group must be read again instead.
+/// Applies a change of a group to its known members. Returns `false` if the group must be read again instead.
 fn change_group(id: &str, event: &Value, intake: &Intake) -> bool {
     let accounts = |field: &str| -> Vec<PersonRef> {
         event[field].as_array().map(|users| ids(users)).unwrap_or_default().into_iter().map(slack_person).collect()
@@ -324,7 +330,7 @@ fn change_group(id: &str, event: &Value, intake: &Intake) -> bool {
         .change_members(&group(id), |members| members.change(&accounts("added_users"), &accounts("removed_users"), at))
 }
 
-/// Whether this information about a group is newer than everything known about it.
+/// Whether this information about a group is at least as new as everything known about it.
 fn is_newest(id: &str, subteam: &Value, intake: &Intake) -> bool {
     let told = subteam["date_update"].as_i64().and_then(|secs| Timestamp::from_second(secs).ok());
     let known = intake.roster().members.get(&group(id)).and_then(Members::changed_at);
@@ -345,14 +351,14 @@ pub(super) fn news(event: &Value, me: &Me) -> Option<News> {
         Some("message_changed") => {
             let (now, before) = (&event["message"], &event["previous_message"]);
             if now["subtype"] == "tombstone" {
-                // A deleted first message of a thread leaves a tombstone.
+                // A deleted root of a thread leaves a tombstone.
                 return is_heeded(before, me).then(|| deleted(now["ts"].as_str().unwrap_or_default()));
             }
             let is_a_file_gone = files(&now["files"]).len() < files(&before["files"]).len();
             if !before.is_null() && now["text"] == before["text"] && !is_a_file_gone {
                 return None;
             }
-            // A deleted file is no edit of its message, whose own edit time stays.
+            // Deleting a file does not change the message's own edit time, so the time of the event is taken.
             let edited = now["edited"]["ts"].as_str().filter(|_| !is_a_file_gone).unwrap_or(stamp).to_owned();
             Some(News::Edited(heard(now, channel, is_direct, me)?, edited))
         }
@@ -365,7 +371,7 @@ pub(super) fn news(event: &Value, me: &Me) -> Option<News> {
     }
 }
 
-/// Reads a message, if its author counts.
+/// Reads a message. `None` if it was not written by a person or by a bot that is handled like one.
 pub(super) fn heard(message: &Value, channel: &str, is_direct: bool, me: &Me) -> Option<Heard> {
     if !is_heeded(message, me) {
         return None;
@@ -403,7 +409,7 @@ pub(super) fn person(id: &str, name: Option<String>) -> Person {
     Person::new(slack_person(id.to_owned()), name.unwrap_or_else(|| SOMEONE.to_owned()))
 }
 
-/// Whether a conversation is a direct one.
+/// Whether a conversation is a direct conversation.
 pub(super) fn is_direct(channel: &str, channel_type: &Value) -> bool {
     channel_type == "im" || channel.starts_with('D')
 }
@@ -427,7 +433,7 @@ fn is_heeded(message: &Value, me: &Me) -> bool {
     !is_bot || [user, bot].into_iter().flatten().any(|id| me.heeded.contains(id))
 }
 
-/// Returns the text; for a message forwarded without a comment, the forwarded words.
+/// Returns the text of a message; if it was forwarded without a comment, the forwarded text.
 fn raw_text(message: &Value) -> String {
     if let Some(text) = text_of(&message["text"]) {
         return text.to_owned();
@@ -439,7 +445,7 @@ fn raw_text(message: &Value) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-/// Returns the files of a message. A deleted one leaves only a tombstone.
+/// Returns the files of a message, without the tombstones of deleted ones.
 pub(super) fn files(files: &Value) -> Vec<File> {
     let files = files.as_array().into_iter().flatten();
     files

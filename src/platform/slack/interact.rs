@@ -1,4 +1,4 @@
-//! Buttons, menus, forms and the command.
+//! Interactions: buttons, menus, forms, reactions and the slash command.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,12 +25,12 @@ use crate::intake::Intake;
 use crate::intake::StoreError;
 use crate::intake::{self, text};
 
-/// How long opening a form may take: a `trigger_id` lives three seconds.
+/// How long opening a form may take: a `trigger_id` is valid for three seconds.
 const OPENING: Duration = Duration::from_millis(2_500);
-/// How long handling a click or command may take before it is acknowledged: Slack waits three seconds.
+/// How long the acknowledgement of a click or command waits for its handling. Slack waits three seconds for it.
 const HANDLING: Duration = Duration::from_millis(2_200);
 
-/// How to answer somebody who used a button, form or command. It contains a secret: never print it.
+/// The data for answering a person who used a button, form or command. It contains a secret: never print it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Handle {
     /// The `response_url`.
@@ -41,10 +41,10 @@ pub(super) struct Handle {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
     pub user: String,
-    /// Whether it was a command, which can be answered only by the `response_url`.
+    /// Whether the act was a slash command, which is answered by the `response_url`.
     #[serde(default)]
     pub command: bool,
-    /// Whether the person acted on a message that only this person sees. The answer replaces that message.
+    /// Whether the act was done on a message that only its person sees. The answer replaces that message.
     #[serde(default)]
     pub in_private: bool,
 }
@@ -61,7 +61,7 @@ impl Handle {
 }
 
 impl Workspace {
-    /// Handles one interaction. Returns the body of the answer, if any.
+    /// Handles one interaction. Returns the body of the acknowledgement, if it needs one.
     pub(super) async fn act(self: &Arc<Self>, payload: &Value, intake: &Intake) -> Result<Option<Value>, StoreError> {
         match payload["type"].as_str().unwrap_or_default() {
             "block_actions" => {
@@ -125,9 +125,10 @@ impl Workspace {
         self.take_act(event, reply, payload, intake).await
     }
 
-    /// Hands in an event that Slack does not send again. If that takes too long for Slack, which would report a
-    /// failure, the person is first told that it takes a while, and later how it ended. An act still under way must not
-    /// be repeated.
+    /// Hands in the event of an interaction, which Slack does not send again. If handling takes longer than
+    /// [`HANDLING`], this returns, so that the interaction is acknowledged. Otherwise Slack would report a failure, and
+    /// the person would repeat an act that is still being handled. The person is told to wait, and later how the act
+    /// ended.
     async fn settle(self: &Arc<Self>, event: Event, reply: Handle, intake: &Intake) -> Result<(), StoreError> {
         let (key, door) = (event.key.clone(), intake.clone());
         let is_answered = matches!(&event.what, EventKind::Acted(acted) if acted.is_answered());
@@ -135,7 +136,7 @@ impl Workspace {
         match timeout(HANDLING, &mut handling).await {
             Ok(Ok(end)) => return end.map(drop),
             Ok(Err(error)) => {
-                tracing::error!(key = key.as_str(), %error, "an interaction has failed");
+                tracing::error!(key = key.as_str(), %error, "handling an interaction failed by a fault of the program");
                 self.say(&reply, &text::our_fault()).await;
                 return Ok(());
             }
@@ -160,7 +161,7 @@ impl Workspace {
         Ok(())
     }
 
-    /// Sends the acting person a short notice that is not stored.
+    /// Sends the acting person a short message that is not stored.
     async fn say(&self, reply: &Handle, said: &Message) {
         let answer = json!({"response_type": "ephemeral", "replace_original": false, "text": plain(said)});
         if let Some(url) = &reply.url
@@ -237,7 +238,7 @@ impl Workspace {
                 let raw = words_of(&payload["message"]);
                 let names = self.directory.names(&words::asked(&raw, &self.me.user)).await;
                 let said = (SAID.to_owned(), Arg::Text(words::read(&raw, &self.me.user, &names).text));
-                // A bot's message has no user.
+                // A message of a bot is taken as one without an author.
                 let author = match field(&payload["message"]["user"]) {
                     Some(author) if payload["message"]["bot_id"].is_null() => {
                         Some((AUTHOR.to_owned(), Arg::Person(person(&author, self.directory.name(&author).await))))
@@ -287,7 +288,7 @@ impl Workspace {
             self.acts.spawn(async move {
                 let deadline = real::now() + OPENING;
                 match intake.form(spec, &does, &given, &actor).await {
-                    // Everything fits on one page.
+                    // Slack shows all fields on one page.
                     Some((form, _)) => desk.open_form(&form, &place, &trigger, &reply, deadline).await,
                     None => {
                         if desk.settle(event, reply.clone(), &intake).await.is_err() {
@@ -301,12 +302,13 @@ impl Workspace {
         self.settle(event, reply, intake).await
     }
 
-    /// Returns the act of a reaction as an event; `None` if it triggers none, or is not a person's.
+    /// Returns the event of a reaction. `None` if the reaction triggers no act, is the bot's own, or its person has no
+    /// right to the act.
     pub(super) async fn reacted(&self, event: &Value, intake: &Intake) -> Option<Event> {
         let item = &event["item"];
         let (user, emoji) = (text_of(&event["user"])?, text_of(&event["reaction"])?);
         let (channel, message) = (text_of(&item["channel"])?, text_of(&item["ts"])?);
-        // A skin tone changes nothing.
+        // A skin tone follows the name of the emoji after `::`.
         let emoji = emoji.split("::").next()?;
         let spec = intake::acts().find(|spec| spec.sign.is_some_and(|sign| sign.slack == emoji))?;
         if item["type"] != "message" || user == self.me.user {
@@ -415,7 +417,8 @@ impl Workspace {
     }
 }
 
-/// Returns the words of a message, including those of attachments (which monitoring systems use).
+/// Returns the text of a message, or if that is blank, the first text of its attachments (which monitoring systems
+/// use).
 fn words_of(message: &Value) -> String {
     let attached = message["attachments"].as_array().into_iter().flatten();
     let words = attached.flat_map(|one| ["title", "text", "fallback"].map(|field| &one[field]));
@@ -434,11 +437,11 @@ pub(super) struct Click {
     pub action_ts: String,
     pub chosen_value: Option<String>,
     pub chosen_user: Option<String>,
-    /// Whether the message is one that only this person sees.
+    /// Whether only this person sees the message.
     pub in_private: bool,
 }
 
-/// Reads a use of a button or menu; `None` for a link, and outside of messages.
+/// Reads a use of a button or menu. `None` if it is a link, or was not used in a channel.
 pub(super) fn click(payload: &Value) -> Option<Click> {
     let action = payload["actions"].as_array()?.first()?;
     if text_of(&action["url"]).is_some() {
@@ -454,7 +457,7 @@ pub(super) fn click(payload: &Value) -> Option<Click> {
         channel: channel.to_owned(),
         message: message.to_owned(),
         thread: thread.filter(|root| *root != message).map(str::to_owned),
-        // One element is two buttons; its value says which was pressed.
+        // A feedback element has two buttons, and its value says which of them was pressed.
         action_id: match action["type"].as_str() {
             Some("feedback_buttons") => owned(&action["value"])?,
             _ => owned(&action["action_id"])?,

@@ -23,7 +23,7 @@ impl Workspace {
         let found = match look.place.root() {
             Some(root) => {
                 let params = [params, vec![("ts", root.to_owned())]].concat();
-                // A thread is read from its beginning; the last messages are kept.
+                // Slack returns a thread from its beginning, so only the last messages are kept.
                 let keep = |one: &serde_json::Value| {
                     read.extend(heard(one, channel, is_direct, &self.me));
                     if read.len() > limit {
@@ -40,7 +40,7 @@ impl Workspace {
                 let page = [params, vec![("channel", channel.to_owned()), ("limit", limit.to_string())]].concat();
                 let page = self.api.get("conversations.history", &page, self.api.deadline()).await;
                 page.and_then(|page| {
-                    // Newest first.
+                    // Slack lists the newest message first.
                     let messages = page["messages"].as_array().ok_or(CallError::Unreadable)?;
                     read.extend(messages.iter().rev().filter_map(|one| heard(one, channel, is_direct, &self.me)));
                     Ok(())
@@ -53,7 +53,7 @@ impl Workspace {
             if one.ts == message.id {
                 all.message = self.said(one).await;
             } else {
-                // Only the authors and mentions of these count, not their names.
+                // Of earlier messages only the ids of authors and mentions matter, so no names are looked up.
                 all.before.extend(self.me.said(one, &Names::default()));
             }
         }

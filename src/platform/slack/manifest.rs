@@ -22,7 +22,7 @@ pub const SCOPES: &[&str] = &[
     "users:read",
 ];
 
-/// The events that Slack is to send.
+/// The events to which the app subscribes.
 pub const EVENTS: &[&str] = &[
     "channel_archive",
     "channel_deleted",
@@ -48,7 +48,7 @@ pub const EVENTS: &[&str] = &[
 /// The largest number of characters of a command's hint (<https://docs.slack.dev/reference/app-manifest>).
 const USAGE_HINT_CHARS: usize = 1_000;
 
-/// Returns the hint that Slack shows while the command is typed: the words of as many commands as there is room for.
+/// Returns the hint that Slack shows while `/desk` is typed: the names of the commands, cut to Slack's limit.
 fn usage_hint() -> String {
     let words: Vec<&str> = intake::acts().filter(|spec| spec.command.is_some()).map(|spec| spec.name).collect();
     let mut hint = words.join(" | ");

@@ -1,10 +1,10 @@
 //! The Slack adapter, on the unmodified SDK (slack-morphism).
 //!
-//! Inbound (`inbound`, `interact`) turns a payload from `socket` or `http` into one event; outbound carries out
+//! Inbound (`inbound`, `interact`) turns a payload from `socket` or `http` into one event; `outbound` carries out
 //! deliveries. Nothing here knows what a ticket is.
 //!
-//! The SDK logs addresses that are secrets (a socket's ticket). So the logging setup must leave out the target
-//! `slack_morphism` altogether.
+//! The SDK logs addresses that contain secrets (the key in a socket's address). So the logging setup must leave out the
+//! target `slack_morphism` altogether.
 
 mod api;
 mod bounded;
@@ -65,23 +65,22 @@ pub struct SlackSettings {
     pub bot_token: SecretString,
     /// The app-level token, `xapp-…`; needed for Socket Mode.
     pub app_token: Option<SecretString>,
-    /// Verifies HTTP requests; needed for them.
+    /// Verifies HTTP requests; needed for events by HTTP.
     pub signing_secret: Option<SecretString>,
-    /// Replaces `https://slack.com/api`: then nothing is sent to Slack itself.
+    /// Replaces `https://slack.com/api`. If it is set, nothing is sent to Slack itself.
     pub api_url: Option<Url>,
-    /// How events arrive.
     pub mode: SlackMode,
     /// The time limit of a delivery (T), in real time.
     pub timeout: Duration,
-    /// Ids of the bots whose messages count as people's.
+    /// User or bot ids of the bots whose messages are handled like people's.
     pub listen_to_bots: Vec<String>,
-    /// How long to wait before connecting again after a connection could not be made.
+    /// The shortest time from the start of one connection to the next one, and the wait after a failed one.
     pub reconnect_wait: Duration,
     /// How long a connection may be silent, in real time, before it counts as dead.
     pub silence: Duration,
 }
 
-/// How events arrive.
+/// The way in which events arrive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SlackMode {
@@ -98,7 +97,7 @@ pub struct SlackPlatform {
 }
 
 impl SlackPlatform {
-    /// Asks Slack who the bot is.
+    /// Asks Slack who the bot is. Events are received only after [`Platform::run`].
     ///
     /// # Errors
     /// If settings are missing, Slack cannot be reached ([`Unreached`]) or refuses the token, or the workspace is part
@@ -172,7 +171,7 @@ impl SlackPlatform {
         http::routes(self.desk.clone(), intake, health)
     }
 
-    /// Returns the workspace.
+    /// Returns the tenant of the workspace that the bot's token belongs to.
     #[must_use]
     pub fn tenant(&self) -> Tenant {
         self.desk.me.tenant.clone()
@@ -211,12 +210,12 @@ impl Platform for SlackPlatform {
         let catch_up = catch_up::run(desk, &intake, opened, &halt);
         let (end, (), ()) = tokio::join!(receive, catch_up, desk.progress.keep(&intake, &halt));
         if let Err(error) = desk.progress.store(&intake).await {
-            tracing::debug!(%error, "positions could not be stored; more is read again");
+            tracing::debug!(%error, "positions could not be stored; more messages are read again at the next start");
         }
         warm_up.abort();
         desk.acts.close();
         if tokio::time::timeout(ACTS_END_WITHIN, desk.acts.wait()).await.is_err() {
-            tracing::warn!("stopped while acts of people were carried out; they are not told the result");
+            tracing::warn!("stopped before all acts were handled; their people are not told the result");
         }
         desk.acts.reopen();
         end
@@ -265,7 +264,7 @@ impl Platform for SlackPlatform {
                 return self.desk.failed(error, Repeat::Harmless);
             }
             let is_gone = error.code().is_some_and(outbound::is_no_group);
-            // Any other error code is final for such a question (for example a plan without user groups).
+            // Any other error code is final for this call (for example a plan without user groups).
             let reason = if is_gone { Undeliverable::Gone } else { Undeliverable::NotPermitted };
             DeliveryError::Permanent { reason, detail: error.to_string() }
         })
@@ -281,10 +280,10 @@ impl Platform for SlackPlatform {
     }
 }
 
-/// How long a stop waits for acts that are being carried out, in real time.
+/// How long a stop waits for acts that are being handled, in real time.
 const ACTS_END_WITHIN: Duration = Duration::from_secs(5);
 
-/// The state that inbound and outbound share.
+/// The state of the adapter, shared by inbound and outbound.
 struct Workspace {
     api: Arc<Api>,
     me: Me,
@@ -301,10 +300,10 @@ struct Workspace {
     told_about_token: AtomicBool,
     received: AtomicU64,
     progress: Progress,
-    /// Deletions that arrived during a catch-up.
+    /// Deletions that arrived while the workspace was behind. A catch-up hands them in again.
     deletions: Mutex<Vec<Event>>,
-    /// People's acts that are being carried out; a stop waits for them.
+    /// People's acts that are being handled; a stop waits for them.
     acts: TaskTracker,
-    /// For direct conversations: whether somebody reads there, and when that was asked.
+    /// Direct conversations, each with the time of the last check and whether its person's account was active.
     readers: Mutex<HashMap<String, (Timestamp, bool)>>,
 }

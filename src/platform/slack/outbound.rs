@@ -1,7 +1,7 @@
 //! Carries out deliveries on Slack.
 //!
-//! Posts carry the effect's id in their metadata, so they can be found again. A message for one person cannot be found,
-//! and is sent at most once. A private message goes out as an ephemeral message or a direct one, and nowhere else.
+//! Posts carry the effect's id in their metadata, so they can be found again. A whisper cannot be found, so it is sent
+//! at most once. It goes out as an ephemeral message or as a direct message, and nowhere else.
 
 use std::collections::VecDeque;
 use std::sync::PoisonError;
@@ -23,15 +23,15 @@ use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName};
 use crate::domain::message::{Message, Tone};
 use crate::platform::{Act, Delivery, DeliveryError, Receipt};
 
-/// The name of the bot's metadata.
+/// The event type in the metadata of the bot's posts.
 const EVENT_TYPE: &str = "deskbell";
-/// The number of messages in a read-back.
+/// The largest number of messages that are returned from a thread.
 const READ_BACK: usize = 100;
 /// The number of messages per page of history.
 const PAGE: usize = 200;
-/// The largest number of history pages to search.
+/// The largest number of history pages to read.
 const PAGES: usize = 15;
-/// How long the answer whether somebody reads a direct conversation is kept.
+/// How long the result of [`Workspace::is_read`] is kept.
 const READER_KNOWN_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// How far Slack's clock and this machine's may differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(300);
@@ -40,10 +40,10 @@ impl Workspace {
     pub(super) async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
         let delivered = self.carry_out(&delivery.act, delivery).await;
         match (&delivered, simplified(&delivery.act)) {
-            // Slack does not accept tables and similar blocks everywhere: a message refused for its blocks is sent
-            // without them.
+            // Slack does not accept tables and similar blocks everywhere. So a message with such blocks that is refused
+            // as invalid is sent once more without them.
             (Err(DeliveryError::Permanent { reason: Undeliverable::Invalid, detail }), Some(simple)) => {
-                tracing::warn!(detail, "Slack does not take a table or the like there: it is said without");
+                tracing::warn!(detail, "Slack refuses a message with a table or similar block; it is sent without");
                 self.carry_out(&simple, delivery).await
             }
             _ => delivered,
@@ -111,7 +111,7 @@ impl Workspace {
                     found => found,
                 };
                 let found = match found {
-                    // If the thread is gone, the post stands in the channel.
+                    // Slack puts a reply to a deleted root into the channel, so the channel is searched, too.
                     Ok(None) if to.root().is_some() => self.look_for(&to.open_channel(), delivery, &[]).await,
                     found => found,
                 };
@@ -125,8 +125,8 @@ impl Workspace {
         }
     }
 
-    /// Checks that somebody reads a direct conversation. Slack accepts messages to a deactivated account, and nobody
-    /// reads them: that is an error. If it is unknown, the message is sent.
+    /// Fails if the account of a direct conversation is deactivated: Slack accepts messages to such an account, and
+    /// nobody reads them. If Slack does not tell the account's state, the account counts as active.
     async fn is_read(&self, direct: &str) -> Result<(), DeliveryError> {
         let now = self.clock.now();
         let known = {
@@ -150,7 +150,7 @@ impl Workspace {
         if reads { Ok(()) } else { Err(DeliveryError::Permanent { reason: Undeliverable::Deactivated, detail }) }
     }
 
-    /// Sets or removes a sign. It may already be there or be gone; and if a sign is impossible, it does not matter.
+    /// Sets or removes a reaction. If Slack refuses it, the delivery still succeeds: nothing depends on a reaction.
     async fn react(&self, message: &MessageRef, sign: Sign, is_on: bool) -> Result<Receipt, DeliveryError> {
         let name = match sign {
             Sign::Joined => "paperclip",
@@ -165,7 +165,7 @@ impl Workspace {
                 DeliveryError::Permanent { detail, .. } => {
                     tracing::warn!(channel = message.channel, why = detail, "a reaction on a message cannot be set");
                 }
-                // An unknown error may pass, but a sign is not worth the wait.
+                // The cause of an unknown error may pass, but a reaction is not worth another try.
                 DeliveryError::Temporary(detail) => {
                     tracing::warn!(why = detail, "a reaction on a message cannot be set")
                 }
@@ -185,11 +185,12 @@ impl Workspace {
         second.map(|second| second.map(|second| second.message)).map_err(|error| self.failed(error, Repeat::Harmless))
     }
 
-    /// Compares the place of a post with the intended one. A reply to a deleted root becomes a message of the channel,
-    /// which everybody there reads (slack-go issue 1571): it is removed at once.
+    /// Returns the receipt of a post in its intended place. Slack makes a reply to a deleted root a message of the
+    /// channel, which everybody there reads (slack-go issue 1571). Such a message is removed at once, and the result is
+    /// [`DeliveryError::Astray`].
     async fn receipt(&self, to: &Place, posted: Posted) -> Result<Receipt, DeliveryError> {
         let Posted { message, root } = posted;
-        // A root message has no thread, or names itself.
+        // A root message has no `thread_ts`, or its own time stamp as `thread_ts`.
         let root = root.filter(|root| *root != message.id);
         if message.channel == to.channel() && root.as_deref() == to.root() {
             return Ok(Receipt::Posted(message));
@@ -200,7 +201,8 @@ impl Workspace {
         Err(DeliveryError::Astray { message, is_removed })
     }
 
-    /// Translates a failure for the dispatcher. Logs, once, an error that an operator must fix.
+    /// Translates a failure for the dispatcher. Logs errors that an operator must fix: a refused token (once) and a
+    /// missing scope.
     pub(super) fn failed(&self, error: CallError, repeat: Repeat) -> DeliveryError {
         if error.is_about_the_token() && !self.told_about_token.swap(true, Ordering::Relaxed) {
             tracing::error!(%error, "Slack does not accept the bot's token: renew it in the app's settings (OAuth & Permissions)");
@@ -235,7 +237,7 @@ impl Workspace {
         }
         let answer = self.api.post("chat.postMessage", &body, deadline).await?;
         let ts = answer["ts"].as_str().ok_or(CallError::Unreadable)?;
-        // Slack always returns the message; without it, the place of the post is unknown.
+        // Slack returns the message with the thread that it stands in. An answer without the message is trusted.
         let root = match &answer["message"] {
             Value::Object(stands) => stands.get("thread_ts").and_then(Value::as_str),
             _ => thread,
@@ -247,8 +249,8 @@ impl Workspace {
         Ok(Posted { message: self.message_ref(answer["channel"].as_str().unwrap_or(channel), ts), root })
     }
 
-    /// Sends a message to one person: through the `response_url` of the person's act, otherwise near the place,
-    /// otherwise in the direct conversation.
+    /// Sends a message to one person: through the `response_url` of the person's act, otherwise as an ephemeral message
+    /// near the place, otherwise in the direct conversation.
     async fn whisper(
         &self,
         to: &PersonRef,
@@ -270,7 +272,7 @@ impl Workspace {
         {
             match self.respond(url, handle, message, deadline).await {
                 Ok(()) => return Ok(Receipt::Whispered),
-                // The address is used up or expired; other ways remain.
+                // The `response_url` is used up or expired; other private ways remain.
                 Err(CallError::Refused(_)) => {}
                 Err(error) => return Err(self.failed(error, Repeat::Unfindable)),
             }
@@ -286,7 +288,7 @@ impl Workspace {
             match self.show_to_one(to, place, message, deadline).await {
                 Ok(()) => return Ok(Receipt::Whispered),
                 Err(error) if not_there(&error) => {
-                    // Without the bot in the channel, the `response_url` of the act is the way.
+                    // Where the bot is not in the channel, the act's `response_url` may still reach the person.
                     if let Some((handle, url)) = handle.as_ref().and_then(|handle| Some((handle, handle.url.as_ref()?)))
                         && self.respond(url, handle, message, deadline).await.is_ok()
                     {
@@ -296,7 +298,7 @@ impl Workspace {
                 Err(error) => return Err(self.failed(error, Repeat::Unfindable)),
             }
         }
-        // Always the person's own direct conversation, whatever the place.
+        // The direct conversation is always the person's own, even if `near` is another one.
         let direct = self.directory.direct(&to.id, deadline).await;
         let direct = direct.map_err(|error| closed_to_us(self.failed(error, Repeat::Harmless)))?;
         let posted = self.post(&direct, None, message, effect, deadline).await;
@@ -341,7 +343,7 @@ impl Workspace {
         let mut root_read = false;
         let unread = self
             .pages("conversations.replies", place.channel(), &params, |message| {
-                // Every page begins with the first message of the thread.
+                // Every page begins with the thread's root.
                 if message["ts"] == root && std::mem::replace(&mut root_read, true) {
                     return None::<()>;
                 }
@@ -397,7 +399,7 @@ impl Workspace {
         }
     }
 
-    /// Reads a history page by page until `wanted` returns something.
+    /// Reads a history page by page until `wanted` returns a value.
     pub(super) async fn pages<T>(
         &self,
         method: &str,
@@ -431,7 +433,7 @@ impl Workspace {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Posted {
     message: MessageRef,
-    /// The root of its thread.
+    /// The root of the thread that Slack reports.
     root: Option<String>,
 }
 
@@ -461,7 +463,7 @@ pub(super) fn is_no_group(code: &str) -> bool {
     matches!(code, "no_such_subteam" | "subteam_not_found")
 }
 
-/// Whether a message for one person failed because the bot or the person is not in the place.
+/// Whether an ephemeral message failed because the bot or the person cannot be reached in the place.
 fn not_there(error: &CallError) -> bool {
     const CODES: &[&str] = &[
         "user_not_in_channel",
@@ -475,7 +477,8 @@ fn not_there(error: &CallError) -> bool {
     error.code().is_some_and(|code| CODES.contains(&code))
 }
 
-/// Translates an error in a direct conversation: a closed channel there means that the person does not want messages.
+/// Translates an error in a direct conversation: a closed channel there means that the person accepts no direct
+/// messages.
 fn closed_to_us(error: DeliveryError) -> DeliveryError {
     match error {
         DeliveryError::Permanent { reason, detail }
@@ -493,7 +496,7 @@ pub(super) fn slack_time(at: Timestamp) -> String {
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
-/// Returns the same act with only blocks that Slack accepts everywhere; `None` if it has no others.
+/// Returns the act with only the blocks that Slack accepts everywhere; `None` if it has no other blocks.
 fn simplified(act: &Act) -> Option<Act> {
     let mut simple = act.clone();
     let (Act::Post { message, .. }

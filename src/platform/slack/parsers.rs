@@ -1,6 +1,6 @@
 //! Entry points for the fuzz targets (`fuzz/`): the parsers of Slack's payloads, without a workspace.
 //!
-//! Nothing is parsed here. These functions call the adapter's own ones, with known names and a bot without a token.
+//! Nothing is parsed here. These functions call the adapter's own parsers, with fixed names and a fixed bot account.
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,25 +25,24 @@ use crate::platform::lenient;
 pub enum Interaction {
     /// A button or menu was used.
     Click {
-        /// Its act, if it is the bot's own.
+        /// The act, if the button or menu is the bot's own.
         does: Option<ActRef>,
-        /// When it was used, if Slack's time stamp is valid.
+        /// The time of the use, if Slack's time stamp is valid.
         at: Option<Timestamp>,
         /// The chosen value or account.
         choice: Option<String>,
     },
     /// A form was sent.
     Form {
-        /// Its act, if it is the bot's own.
+        /// The act, if the form is the bot's own.
         form: Option<ActRef>,
-        /// The values of its fields.
         given: Given,
-        /// The fields with faults.
+        /// The names of the fields with faults.
         faulty: Vec<String>,
     },
 }
 
-/// Reads a body of the Events API, or a Socket Mode frame with one. `None` if it is not a person's message.
+/// Reads a body of the Events API, or a Socket Mode frame with one. `None` if it is not about a person's message.
 #[must_use]
 pub fn event(body: &[u8]) -> Option<Event> {
     let body = payload(lenient::json(body)?);
@@ -91,7 +90,7 @@ pub fn interaction(body: &[u8]) -> Option<Interaction> {
     }
 }
 
-/// Reads the body of a slash command: the words after it, and who is mentioned in them.
+/// Reads the body of a slash command. Returns its words and the people mentioned in them.
 #[must_use]
 pub fn command(body: &[u8]) -> (String, Vec<Person>) {
     let form = http::form(body);
@@ -100,7 +99,7 @@ pub fn command(body: &[u8]) -> (String, Vec<Person>) {
     (words.text, words.mentions)
 }
 
-/// Whether an HTTP request is from Slack and recent.
+/// Whether an HTTP request is signed by Slack and recent.
 #[must_use]
 pub fn is_signed(secret: &str, headers: &HeaderMap, body: &[u8], now: Timestamp) -> bool {
     http::is_signed(&SecretString::from(secret), headers, body, &Clock::starting_at(now, 0.0))

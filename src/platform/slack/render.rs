@@ -1,10 +1,11 @@
-//! Renders the bot's messages for Slack: pure.
+//! Renders the bot's messages for Slack. Pure.
 //!
-//! Slack's text has a syntax of its own (`<@U…>`, `<!channel>`, `<https://…|label>`), which nobody's words may use:
-//! `&`, `<` and `>` are escaped in all text, so that only tokens made here are tokens. Sections are `verbatim`: Slack
-//! does not look for mentions or addresses in them.
+//! Slack's text has a syntax of its own (`<@U…>`, `<!channel>`, `<https://…|label>`), which people's words must not
+//! use. So `&`, `<` and `>` are escaped in all text, and only the tokens made here are tokens. Sections are `verbatim`:
+//! Slack does not turn names or addresses in them into mentions or links.
 //!
-//! Sources: <https://docs.slack.dev/messaging/formatting-message-text>, <https://docs.slack.dev/reference/block-kit/blocks>.
+//! Sources: <https://docs.slack.dev/messaging/formatting-message-text>,
+//! <https://docs.slack.dev/reference/block-kit/blocks>.
 
 use std::borrow::Cow;
 
@@ -21,7 +22,7 @@ use crate::domain::message::{Cell, Control, Message, Quotation, Span, Style, Tab
 const SHORTENED: &str = "… (shortened)";
 /// Replaces a blank text.
 const BLANK: &str = "…";
-/// Stands in an empty cell of a table.
+/// The text of an empty cell of a table.
 const EMPTY_CELL: &str = "–";
 /// Begins and ends a block of code.
 const FENCE: &str = "```";
@@ -42,18 +43,18 @@ const VALUE_CHARS: usize = 150;
 /// The context of a rendering.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenderContext {
-    /// The workspace that it is rendered for.
+    /// The workspace for which messages are rendered.
     pub tenant: Tenant,
-    /// Its address, such as `https://acme.slack.com/`.
+    /// The workspace's address, such as `https://acme.slack.com/`.
     pub team_url: String,
 }
 
 /// A message in Slack's form.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rendered {
-    /// What notifications show.
+    /// The text for notifications.
     pub text: String,
-    /// What the message shows.
+    /// The blocks that the message shows.
     pub blocks: Value,
 }
 
@@ -65,7 +66,7 @@ pub fn render(message: &Message, ctx: &RenderContext) -> Rendered {
     let controls: Vec<Value> = table.into_iter().chain(controls(&message.controls)).collect();
     let mut sections = split(&atoms, limits::BLOCK_TEXT_CHARS);
     shorten(&mut sections, limits::BLOCKS - controls.len(), ALL_BLOCKS_CHARS.saturating_sub(chars(&controls)));
-    // Notifications, and clients that do not show tables, get its rows as lines.
+    // Notifications, and clients that do not show tables, get the table's rows as lines.
     let atoms = if message.table.is_some() { atoms_of(&message.simplified(), ctx) } else { atoms };
     let text = match shortened(&atoms, limits::TEXT_CHARS) {
         text if text.trim().is_empty() => labels(&message.controls),
@@ -80,7 +81,7 @@ pub fn render(message: &Message, ctx: &RenderContext) -> Rendered {
     Rendered { text, blocks: sections.chain(controls).collect() }
 }
 
-/// Returns the lines of a message, as atoms.
+/// Returns the lines of a message as atoms: pieces of text that must not be split.
 fn atoms_of(message: &Message, ctx: &RenderContext) -> Vec<String> {
     let mut atoms = Vec::new();
     for (i, line) in message.lines.iter().enumerate() {
@@ -95,7 +96,7 @@ fn atoms_of(message: &Message, ctx: &RenderContext) -> Vec<String> {
     atoms
 }
 
-/// Returns the words alone, where Slack accepts nothing else.
+/// Returns the message as text without any syntax, for places where Slack accepts nothing else.
 #[must_use]
 pub fn plain(message: &Message) -> String {
     let line = |spans: &[Span]| -> String {
@@ -134,7 +135,7 @@ pub fn cut(text: &str, most: usize) -> String {
     kept.chain(std::iter::once("…")).collect()
 }
 
-/// Keeps as many sections as are allowed. If it cannot keep all, the last one says so.
+/// Keeps at most `most` sections with `most_chars` characters in all. If some are removed, a last section says so.
 fn shorten(sections: &mut Vec<String>, most: usize, most_chars: usize) {
     let total: usize = sections.iter().map(|section| width(section)).sum();
     if sections.len() <= most && total <= most_chars {
@@ -168,7 +169,7 @@ fn chars(blocks: &[Value]) -> usize {
     blocks.iter().map(of).sum()
 }
 
-/// Adds a span as atoms: pieces that must not be split.
+/// Adds a span as atoms.
 fn push_span(atoms: &mut Vec<String>, span: &Span, ctx: &RenderContext) {
     match span {
         Span::Said(text) => push_text(atoms, text),
@@ -178,7 +179,7 @@ fn push_span(atoms: &mut Vec<String>, span: &Span, ctx: &RenderContext) {
         Span::Strong(text) => atoms.push(format!("*{}*", escape(text.trim()))),
         Span::Quoted(text) => push_quoted(atoms, text),
         Span::Written(text) => push_text(atoms, &inert(text)),
-        // Slack strikes through only within one line, and not around the sign itself.
+        // Slack strikes through only within one line, and not around a `~`.
         Span::Struck(text) if text.trim().is_empty() || text.contains(['~', '\n']) || width(text) > 200 => {
             push_text(atoms, &inert(text));
         }
@@ -203,7 +204,7 @@ fn push_span(atoms: &mut Vec<String>, span: &Span, ctx: &RenderContext) {
     }
 }
 
-/// Whether the line that `atoms` end in is a quoted one.
+/// Whether the last line of `atoms` is quoted.
 fn is_quoted(atoms: &[String]) -> bool {
     let begins = atoms.iter().rposition(|atom| atom == "\n").map_or(0, |at| at + 1);
     atoms.get(begins).is_some_and(|atom| atom == MARK)
@@ -262,8 +263,8 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Makes people's words harmless beyond themselves: no `@channel`, no code block left open, no change of direction left
-/// open. (Escaping takes care of tokens.)
+/// Neutralises people's words outside of tokens, which escaping neutralises: breaks `@channel` and the like, breaks a
+/// code fence without a partner, and closes changes of text direction that are left open.
 fn inert(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for (i, c) in text.char_indices() {
@@ -358,7 +359,7 @@ fn in_utc(moment: Timestamp) -> String {
 }
 
 /// Cuts text into pieces of at most `most` characters, at line ends or spaces where possible, never inside an atom. A
-/// code block that is cut is closed and opened again, and the rest of a cut line is marked.
+/// code block that is cut is closed and opened again. The rest of a cut line is marked as a quotation.
 fn split(atoms: &[String], most: usize) -> Vec<String> {
     let most = most - 2 * (FENCE.len() + 1) - 3 * MARK.len();
     let mut pieces = Vec::new();
@@ -372,7 +373,8 @@ fn split(atoms: &[String], most: usize) -> Vec<String> {
             end += 1;
         }
         if end == from {
-            // No token or grapheme is longer than a whole piece, so nothing is lost by leaving this out.
+            // This atom is longer than a whole piece and is left out. Only a link with a very long address can be so
+            // long.
             from += 1;
             continue;
         }
@@ -387,7 +389,7 @@ fn split(atoms: &[String], most: usize) -> Vec<String> {
         let body: String = piece.concat();
         if !body.trim().is_empty() {
             let body = body.trim_matches('\n');
-            // The rest of any cut line is marked, so that it does not begin a line of its own.
+            // The rest of a cut line is marked, so that it cannot pass for a line of the bot.
             let goes_on = from > 0 && atoms[from - 1] != "\n" && piece[0] != "\n";
             let mark = if goes_on { MARK } else { "" };
             let fence_mark = if !mark.is_empty() || body.starts_with(MARK) { MARK } else { "" };
@@ -428,7 +430,7 @@ fn controls(controls: &[Control]) -> Vec<Value> {
 }
 
 fn element(index: usize, control: &Control) -> Option<Value> {
-    // An action id must be unique in its message.
+    // Slack requires action ids to be unique in a message.
     let action_id = format!("{}~{index}", control.does());
     let element = match control {
         Control::Button { label, style, .. } => {
@@ -459,7 +461,7 @@ fn element(index: usize, control: &Control) -> Option<Value> {
         Control::People { label, .. } => {
             json!({"type": "users_select", "action_id": action_id, "placeholder": plain_text(label, VALUE_CHARS)})
         }
-        // The value says which of the two was pressed.
+        // The value says which of the two buttons was pressed.
         Control::Feedback { praise, does, blame, else_does } => {
             let half = |label: &str, does: &ActRef| {
                 json!({
@@ -476,7 +478,7 @@ fn element(index: usize, control: &Control) -> Option<Value> {
     Some(element)
 }
 
-/// Renders a table, with as many rows as Slack accepts; the last one says if there are more. Cells have no syntax.
+/// Renders a table, with as many rows as Slack accepts. If there are more, the last row says so. Cells have no syntax.
 /// (Source: <https://docs.slack.dev/reference/block-kit/blocks/data-table-block>.)
 fn table(table: &Table) -> Option<Value> {
     if table.rows.is_empty() || table.columns.is_empty() {
@@ -518,7 +520,7 @@ fn shown_label(text: &str) -> &str {
     if text.trim().is_empty() { BLANK } else { text }
 }
 
-/// Returns the notification text of a message without words of its own: its labels, with blank ones shown as dots.
+/// Returns the notification text of a message without text of its own: the labels of its controls.
 fn labels(controls: &[Control]) -> String {
     let labels: Vec<String> = controls
         .iter()

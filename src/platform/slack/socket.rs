@@ -1,9 +1,10 @@
-//! Socket Mode, with the SDK's connections and a separate listener.
+//! Socket Mode, with the SDK's connections and a listener of its own.
 //!
 //! The SDK opens the WebSocket, pings it, sends the answers, and passes each frame on as text. The answer is the
-//! acknowledgement, so it is sent only after the event is committed. If the event could not be committed there is none,
-//! and Slack sends it again. One connection serves at a time, which keeps the order. When Slack announces that it will
-//! close a connection, the next one is opened first (<https://docs.slack.dev/apis/events-api/using-socket-mode>).
+//! acknowledgement, so it is sent only after the event is committed. An event that could not be committed gets no
+//! answer, and Slack sends it again. One connection serves at a time, which keeps the order. When Slack announces that
+//! it will close a connection, the next one is opened first
+//! (<https://docs.slack.dev/apis/events-api/using-socket-mode>).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,12 +30,12 @@ use crate::intake::StoreError;
 use crate::metrics;
 use crate::platform::lenient;
 
-/// The interval of the SDK's pings, and the number of pongs that may be missing.
+/// The interval of the SDK's pings in seconds, and the number of pongs that may be missing.
 const PING_SECS: u64 = 10;
 const PONGS_MISSED: u64 = 3;
-/// How often the patience with a silent connection may double.
+/// How often in a row the allowed silence of a connection may double.
 const SILENCES: u32 = 5;
-/// How often the wait may double while Slack refuses connections.
+/// How often in a row the wait may double while Slack refuses connections.
 const REFUSALS: u32 = 5;
 
 /// Receives until `stop`.
@@ -51,7 +52,7 @@ pub(super) async fn run(
     let mut lines: Vec<Line> = Vec::new();
     let mut next_id = 0;
     let mut not_before = real::now();
-    // Messages from before the start are unknown.
+    // Messages may have been posted before the start, so the first connection makes a catch-up due.
     let mut missed = true;
     let mut silences = 0;
     let mut refusals = 0;
@@ -113,16 +114,16 @@ pub(super) async fn run(
                     News::Closed => {
                         let line = lines.remove(at);
                         if !lines.iter().any(|line| line.state == State::Open) {
-                            // From now on events may be lost.
+                            // From now on events may be missed.
                             missed = true;
                             desk.progress.stand_still();
                         }
                         line.manager.shutdown().await;
-                        // The next one follows at once if this one has served for a while.
+                        // The next connection follows at once if this one has been open for a while.
                         let since = if line.state == State::Opening { real::now() } else { line.since };
                         not_before = since + desk.reconnect_wait;
                         if line.state != State::Leaving {
-                            tracing::warn!("the connection to Slack broke; it is made again");
+                            tracing::warn!("the connection to Slack is lost; connecting again");
                         }
                     }
                 }
@@ -136,9 +137,9 @@ pub(super) async fn run(
                 }
                 let now = real::now();
                 for line in lines.iter_mut().filter(|line| line.state == State::Open && line.heard + patience <= now) {
-                    // The connection may be dead although pings are answered. Or there are no messages; then the next
-                    // one gets more time. The old one is closed once the new one is open.
-                    tracing::warn!(silent_secs = patience.as_secs(), "nothing comes from Slack; a new connection is made");
+                    // The connection may be dead although its pings are answered. Or there may just be no events, so
+                    // the next connection may be silent for longer. The old one is closed once the new one is open.
+                    tracing::warn!(silent_secs = patience.as_secs(), "no events arrive from Slack; the connection is replaced");
                     line.state = State::Leaving;
                     silences += 1;
                     missed = true;
@@ -165,7 +166,7 @@ fn hint(reason: &str) -> &'static str {
 }
 
 impl Workspace {
-    /// Returns how long a connection may take until Slack's hello.
+    /// Returns how long a connection may take until Slack's `hello` arrives.
     fn opening(&self) -> Duration {
         self.reconnect_wait + self.timeout * 2
     }
@@ -177,22 +178,23 @@ struct Line {
     manager: Arc<dyn SlackSocketModeClientsManager + Send + Sync>,
     state: State,
     since: Instant,
-    /// When something last arrived.
+    /// When the `hello` or an envelope last arrived.
     heard: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Slack's hello has not arrived.
+    /// Slack's `hello` has not arrived yet.
     Opening,
     Open,
-    /// Slack will close it; until then it may still deliver events.
+    /// The connection will be closed or replaced; until then it may still deliver events.
     Leaving,
 }
 
 /// A listener's report about its connection.
 enum News {
     Hello,
+    /// Slack will close the connection, for this reason.
     Leaving(String),
     /// An envelope arrived.
     Envelope,
@@ -212,7 +214,7 @@ impl Line {
             .with_ping_failure_threshold_times(PONGS_MISSED);
         let id = ear.id;
         manager.register_new_token(&config, token.clone(), Arc::new(ear)).await.map_err(|_| {
-            // The SDK's error may contain addresses, and there is only one cause.
+            // The SDK's error is not shown, since it may contain addresses. It has only one cause.
             anyhow::anyhow!("the Socket Mode client did not take the app-level token")
         })?;
         manager.start().await;
@@ -233,7 +235,7 @@ struct Ear {
 #[async_trait]
 impl SlackSocketModeClientListener for Ear {
     async fn on_message(&self, _client: &SlackSocketModeWssClientId, body: String) -> Option<String> {
-        // Its content is not logged: it may be anything.
+        // The frame's content is never logged, since it may hold people's words or secrets.
         let Some(frame) = lenient::json(body.as_bytes()).filter(Value::is_object) else {
             metrics::unreadable(PlatformName::Slack);
             tracing::warn!(bytes = body.len(), "Slack sent a frame that makes no sense; it is dropped");
@@ -252,7 +254,7 @@ impl SlackSocketModeClientListener for Ear {
                 self.tell(News::Leaving(reason));
                 None
             }
-            // Events during a stop are left to the next process.
+            // Events that arrive during a stop are not acknowledged, so that Slack sends them to the next process.
             _ if self.stop.is_cancelled() => None,
             _ => {
                 self.tell(News::Envelope);
@@ -262,8 +264,8 @@ impl SlackSocketModeClientListener for Ear {
     }
 
     async fn on_error(&self, _error: Box<dyn std::error::Error + Send + Sync + 'static>) {
-        // The error may contain the sent data.
-        tracing::warn!("a connection to Slack brought something that cannot be read, or broke");
+        // The error is not logged, since it may contain the data that was sent.
+        tracing::warn!("a connection to Slack is broken, or has brought a frame that cannot be read");
     }
 
     async fn on_disconnect(&self, _client: &SlackSocketModeWssClientId) {
@@ -277,7 +279,8 @@ impl Ear {
         let _ = self.tell.send((self.id, news));
     }
 
-    /// Handles an envelope. Returns the acknowledgement, unless Slack must send it again.
+    /// Handles an envelope. Returns the acknowledgement; `None` if there is none, so that Slack sends the envelope
+    /// again.
     async fn take(&self, mut frame: Value) -> Option<String> {
         let Some(envelope_id) = frame["envelope_id"].as_str().map(str::to_owned) else {
             tracing::warn!("Slack sent a frame of a kind that is not known; it is dropped");
@@ -290,7 +293,7 @@ impl Ear {
             tracing::warn!("Slack sent an envelope with nothing in it; it is acknowledged and dropped");
         }
         let (desk, intake) = (self.desk.clone(), self.intake.clone());
-        // In a task of its own, so that a panic ends neither the connection nor the events after it.
+        // In a task of its own, so that a panic does not end the connection.
         let handled = tokio::spawn(async move { handle(&desk, &intake, &kind, &payload).await }).await;
         let answer = match handled {
             Ok(Ok(answer)) => answer.filter(|_| accepts_payload),
@@ -299,7 +302,9 @@ impl Ear {
                 return None;
             }
             Err(_) => {
-                tracing::error!("handling an envelope failed by a fault of ours; it is left behind");
+                tracing::error!(
+                    "handling an envelope failed by a fault of the program; it is acknowledged, and read again if it is a message"
+                );
                 None
             }
         };
@@ -336,9 +341,9 @@ async fn sleep_until(wake: Option<Instant>) {
     }
 }
 
-/// Whether Socket Mode leads to the right host. The SDK connects to any address that it is given, so with another base
-/// address the socket's address is requested once beforehand. Slack's own is trusted, since such requests are narrowly
-/// limited there.
+/// Whether the address that Slack gives for Socket Mode is on the right host. The SDK connects to any address that it
+/// is given. So with another base address, the socket's address is requested and checked once before. The address from
+/// Slack itself is trusted, since Slack allows few such requests.
 async fn leads_home(desk: &Workspace, token: &SlackApiToken) -> anyhow::Result<bool> {
     if desk.api.is_slack() {
         return Ok(true);
@@ -353,7 +358,7 @@ async fn leads_home(desk: &Workspace, token: &SlackApiToken) -> anyhow::Result<b
     }
 }
 
-/// Asks Slack once more why the connection failed, since the SDK does not say.
+/// Requests an address for Socket Mode to find out why the connection failed, since the SDK does not tell.
 async fn say_why(desk: &Workspace, token: &SlackApiToken) -> anyhow::Result<()> {
     match desk.api.post_as(token, "apps.connections.open", &json!({}), desk.api.deadline()).await {
         Ok(_) => tracing::warn!("Slack gives an address for Socket Mode, but connecting to it fails"),

@@ -1,4 +1,4 @@
-//! Turns people's messages from Slack's syntax into plain words: pure.
+//! Turns people's messages from Slack's syntax into plain text. Pure.
 //!
 //! Slack escapes `&`, `<` and `>`, and puts all tokens into angle brackets
 //! (<https://docs.slack.dev/messaging/formatting-message-text>).
@@ -8,10 +8,10 @@ use crate::domain::event::Mentioned;
 use crate::domain::ids::{Person, PersonRef, PlatformName};
 use crate::domain::plain::one_line;
 
-/// The name of a person whose name is unknown.
+/// Stands for the name of a person whose name is unknown.
 pub(super) const SOMEONE: &str = "someone";
 
-/// A text in plain words.
+/// A text of people, read from Slack's syntax.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Words {
     /// The words, without the bot's own mention, trimmed.
@@ -44,7 +44,7 @@ pub(super) fn groups(raw: &str) -> Vec<String> {
     once(pieces(raw).into_iter().filter_map(group).collect::<Vec<_>>())
 }
 
-/// Returns a text in plain words.
+/// Reads a text from Slack's syntax, with these names.
 pub(super) fn read(raw: &str, bot_user: &str, names: &Names) -> Words {
     let mut words = Words::default();
     let mut after_own_mention = false;
@@ -111,7 +111,7 @@ enum Piece<'a> {
         id: &'a str,
         label: Option<&'a str>,
     },
-    /// Anything else in angle brackets, readable.
+    /// Anything else in angle brackets, as readable text.
     Other(String),
 }
 
@@ -126,7 +126,7 @@ fn pieces(raw: &str) -> Vec<Piece<'_>> {
                 found.push(token(&inner[..close]));
                 rest = &inner[close + 1..];
             }
-            // Not a token. Slack would have escaped it, but nothing is thrown away.
+            // This `<` begins no token. Slack would have escaped it, but it is kept as text.
             _ => {
                 found.push(Piece::Plain(&rest[..=open]));
                 rest = inner;
@@ -174,7 +174,7 @@ fn unescape(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
-/// Returns the text after the bot's mention, without the `:` or `,` of an address and without a doubled space.
+/// Returns the text after the bot's mention, without a leading `:` or `,`, and without spaces that would be doubled.
 fn without_address_mark(text: &str, before: &str) -> String {
     let text = text.strip_prefix([':', ',']).unwrap_or(text);
     let joined = before.is_empty() || before.ends_with(char::is_whitespace);

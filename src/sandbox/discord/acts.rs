@@ -1,4 +1,4 @@
-//! People's actions, as their client would send them.
+//! The acts of people, as their client would send them.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,15 @@ use super::state::{Message, State};
 use crate::domain::limits::discord as platform;
 use crate::sandbox::{MessageAt, Spot, WorldError};
 
-/// Characters that a person with a subscription may send; the others have the bot's limit.
+/// The most characters in a message of a person with a subscription. All people here have one; without it, the bot's
+/// limit would apply.
 const PERSON_TEXT_CHARS: usize = 4_000;
-/// Types of commands in menus: those of a person, and those of a message.
+/// Discord's type of a command in the menu of a person.
 pub const MENU_OF_PERSON: u8 = 2;
+/// Discord's type of a command in the menu of a message.
 pub const MENU_OF_MESSAGE: u8 = 3;
 
-/// An act that the bot must answer: the interaction, and the receiver for the answer.
+/// An act that the bot must answer: the interaction's id, and the receiver of its first answer.
 pub type Awaited = (u64, oneshot::Receiver<()>);
 
 impl State {
@@ -50,14 +52,14 @@ impl State {
         channel.ok_or_else(|| WorldError::Unknown(format!("channel {name}")))
     }
 
-    /// A thread started by hand is named after its message.
+    /// Returns the name of a thread that a person starts: the first line of its message.
     fn thread_name(&self, message: &Message) -> String {
         let text = self.rendered(&message.content);
         let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("thread");
         line.chars().take(platform::THREAD_NAME_CHARS).collect()
     }
 
-    /// A message that this person can see, with whether it is for this person only.
+    /// Returns a message that this person can see, and its place.
     fn visible_message(&self, person: u64, at: &MessageAt) -> Result<(&Message, Stand), WorldError> {
         let (channel, id) = (number(&at.channel, "channel")?, number(&at.id, "message")?);
         if let Some(message) = self.private.get(&person).and_then(|messages| messages.get(&id)) {
@@ -101,7 +103,7 @@ impl State {
         Ok(MessageAt { channel: channel.to_string(), id: id.to_string() })
     }
 
-    /// Returns what the client sends for a typed text.
+    /// Returns the text that the client sends for a typed one.
     fn checked_text(&self, typed: &str) -> Result<String, WorldError> {
         let content = self.as_typed(typed).trim().to_owned();
         if content.is_empty() {
@@ -230,7 +232,7 @@ impl State {
         self.commands.iter().filter(here).map(|command| &command.json).filter(move |json| json["type"] == kind)
     }
 
-    /// Presses a button or chooses in a menu; a link leads away, and the bot hears nothing.
+    /// Presses a button or chooses in a menu. Returns `None` for a link, of which the bot is not told.
     pub fn person_presses(
         &mut self,
         who: &str,
@@ -273,7 +275,7 @@ impl State {
         Ok(Some(self.act(Act::Component, person, channel, Some(stand), data, ("pressed", note))))
     }
 
-    /// Sends the open form. If a field is wrong, the client says so and does not send it.
+    /// Submits the open form. If a field is wrong, the client refuses, and nothing is sent.
     pub fn person_submits(
         &mut self,
         who: &str,
@@ -309,7 +311,7 @@ impl State {
         Ok(self.act(Act::Modal, person, open.channel, source, data, ("submitted", note)))
     }
 
-    /// Returns what the client sends for one field; a chosen person is added to `chosen`.
+    /// Returns the component that the client sends for one field. A chosen person is added to `chosen`.
     fn fill_input(&self, input: &Value, given: Option<&str>, chosen: &mut Vec<u64>) -> Result<Value, WorldError> {
         let (id, kind) = (&input["custom_id"], &input["type"]);
         let missing = || WorldError::NotAllowed(format!("the field {id} is required"));
@@ -389,7 +391,7 @@ impl State {
     }
 }
 
-/// Adds or takes back one person's reaction; false if nothing changed.
+/// Adds one person's reaction, or takes it back. Returns whether anything changed.
 pub(super) fn change_reaction(reactions: &mut Vec<(String, Vec<u64>)>, emoji: &str, person: u64, add: bool) -> bool {
     let known = reactions.iter().position(|(known, _)| known == emoji);
     match (known, add) {

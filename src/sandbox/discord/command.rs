@@ -1,6 +1,8 @@
-//! Lays what is typed after a command into the options that the bot has registered, as Discord's client does: whatever a word
-//! says, it goes into the field that it is typed into. A field is named by `name:` before its words (`key:IT-1042 text:…`);
-//! words before any name go into the first field, a person or a choice being one word.
+//! Fills the options that the bot has registered for `/desk` from typed words, as a person does in Discord's client.
+//!
+//! `name:` before words names their option (`key:IT-1042 text:…`). Of the words before the first name, one word goes
+//! into each option that it fits (a person, a role, a choice, a number). The other words go into the first free text
+//! option; `key` comes last.
 
 use serde_json::{Value, json};
 
@@ -9,7 +11,7 @@ use super::state::State;
 use crate::sandbox::WorldError;
 
 impl State {
-    /// Fills in `/desk text`; the result is `data` of the interaction.
+    /// Fills in `/desk text`. Returns the `data` of the interaction.
     pub fn fill_command(&self, text: &str, guild: Option<u64>) -> Result<Value, WorldError> {
         let usable = |command: &&super::state::RegisteredCommand| {
             let here = command.guild.is_none() || command.guild == guild;
@@ -77,7 +79,8 @@ impl State {
             let name = options[at]["name"].as_str().unwrap_or_default();
             values[at] = Some(value.ok_or_else(|| refused(&format!("the option {name} does not take {text}")))?);
         }
-        // Words without a field name: a person and a choice take one word, text takes the rest.
+        // Words without a name: options such as a person or a choice take one word each, and one text option takes the
+        // rest.
         for (value, option) in values.iter_mut().zip(options) {
             if value.is_none()
                 && let Some(word) = words.first()
@@ -89,7 +92,7 @@ impl State {
         let is_free =
             |(at, option): &(usize, &Value)| values[*at].is_none() && option["type"] == 3 && !has_choices(option);
         let mut free: Vec<(usize, &Value)> = options.iter().enumerate().filter(is_free).collect();
-        // The key's field is opened only where there is no other.
+        // `key` takes words without a name only if there is no other text option.
         free.sort_by_key(|(_, option)| option["name"] == "key");
         if let (Some((at, _)), false) = (free.first(), words.is_empty()) {
             values[*at] = Some(json!(words.join(" ")));
@@ -115,7 +118,7 @@ impl State {
         Ok(filled)
     }
 
-    /// Whether a word was plainly meant for this option.
+    /// Whether a word without a name belongs to this option. It never does for an option of free text.
     fn fits(&self, option: &Value, word: &str) -> bool {
         match option["type"].as_u64() {
             Some(3) if has_choices(option) => choice(option, word).is_some(),
@@ -154,7 +157,7 @@ impl State {
         self.roles.iter().find(|role| role.name == name).map(|role| role.id)
     }
 
-    /// Users, and in a guild members, that an interaction's data names.
+    /// Returns the `resolved` of an interaction's data: the users that it names and, in a guild, their memberships.
     pub fn resolved_json(&self, users: &[u64], guild: Option<u64>) -> Value {
         let mut resolved = json!({ "users": {} });
         for user in users {

@@ -1,4 +1,4 @@
-//! Buttons, menus and forms: what Discord accepts, and what people see of them.
+//! Buttons, menus and forms: checks of Discord's rules, and the views of people.
 //!
 //! Source: <https://docs.discord.com/developers/components/reference>.
 
@@ -173,7 +173,7 @@ pub fn check_modal(modal: &Value, wrong: &mut Wrong) {
     }
 }
 
-/// Checks what is filled in or chosen in a form.
+/// Checks one input of a form.
 fn check_in_modal(input: &Value, path: &str, wrong: &mut Wrong) {
     match input["type"].as_u64() {
         Some(4) => check_input(input, path, wrong),
@@ -218,7 +218,7 @@ fn check_input(input: &Value, path: &str, wrong: &mut Wrong) {
     wrong.length(&format!("{path}.value"), input["value"].as_str().map_or(0, chars), 0, most);
 }
 
-/// The fewest and the most characters that a text input takes.
+/// Returns the fewest and the most characters that a text input takes.
 pub fn input_bounds(input: &Value) -> (usize, usize) {
     let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok());
     (number(&input["min_length"]).unwrap_or(0), number(&input["max_length"]).unwrap_or(platform::INPUT_CHARS))
@@ -233,12 +233,12 @@ pub fn chars(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The components of a message's rows.
+/// Returns the components of all rows.
 pub fn flat(rows: &[Value]) -> impl Iterator<Item = &Value> {
     rows.iter().flat_map(|row| row["components"].as_array().into_iter().flatten())
 }
 
-/// Buttons and menus as people see them; what is switched off is not there to be used.
+/// Returns the buttons and menus as people see them, without disabled ones.
 pub fn controls(rows: &[Value]) -> Vec<ControlView> {
     let enabled = flat(rows).filter(|component| component["disabled"] != true);
     enabled.map(control).collect()
@@ -279,7 +279,7 @@ fn control(component: &Value) -> ControlView {
     }
 }
 
-/// Returns the inputs of a form, each with the label above it and whether that is part of it.
+/// Returns the inputs of a form, each with its label.
 pub fn inputs(rows: &[Value]) -> impl Iterator<Item = (&Value, &Value)> {
     rows.iter().filter_map(|row| match row["type"].as_u64() {
         Some(18) => Some((&row["component"], &row["label"])),
@@ -288,7 +288,7 @@ pub fn inputs(rows: &[Value]) -> impl Iterator<Item = (&Value, &Value)> {
     })
 }
 
-/// The fields of a form as people see them.
+/// Returns the fields of a form as people see them.
 pub fn fields(rows: &[Value]) -> Vec<FormField> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let field = |(input, label): (&Value, &Value)| {

@@ -1,4 +1,4 @@
-//! Discord's refusals, with its own codes.
+//! Discord's refusals, with Discord's own codes.
 //!
 //! Source: <https://docs.discord.com/developers/topics/opcodes-and-status-codes#json>.
 
@@ -18,12 +18,12 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// Any refusal.
+    /// Creates a refusal with an HTTP status, and Discord's code and message.
     pub fn new(status: u16, code: u32, message: &str) -> Self {
         Self { status, code, message: message.to_owned(), errors: None }
     }
 
-    /// The JSON that says so.
+    /// Returns the JSON of the refusal.
     pub fn body(&self) -> Value {
         let mut body = json!({ "message": self.message, "code": self.code });
         if let Some(errors) = &self.errors {
@@ -98,7 +98,7 @@ impl ApiError {
         Self::new(400, 160_006, "Maximum number of active threads reached")
     }
 
-    /// One field is wrong.
+    /// Creates the refusal of a body with one wrong field.
     pub fn field(path: &str, code: &str, message: &str) -> Self {
         let mut wrong = Wrong::default();
         wrong.add(path, code, message);
@@ -106,14 +106,14 @@ impl ApiError {
     }
 }
 
-/// Gathers what is wrong with the fields of a body, as Discord's tree of errors.
+/// Collects the errors of a body's fields into Discord's tree of errors.
 #[derive(Debug, Default)]
 pub struct Wrong {
     tree: Map<String, Value>,
 }
 
 impl Wrong {
-    /// The field at `path` (parts joined by dots) is wrong.
+    /// Adds an error of the field at `path` (parts joined by dots).
     pub fn add(&mut self, path: &str, code: &str, message: &str) {
         let mut node = &mut self.tree;
         for part in path.split('.').filter(|part| !part.is_empty()) {
@@ -126,7 +126,7 @@ impl Wrong {
         }
     }
 
-    /// The length of the field at `path` must be in `min..=max`.
+    /// Adds an error if the length of the field at `path` is not in `min..=max`.
     pub fn length(&mut self, path: &str, length: usize, min: usize, max: usize) {
         if length == 0 && min > 0 {
             self.add(path, "BASE_TYPE_REQUIRED", "This field is required");
@@ -140,7 +140,7 @@ impl Wrong {
         }
     }
 
-    /// Nothing, or the refusal.
+    /// Returns the refusal, if there is an error.
     pub fn finish(self) -> Result<(), ApiError> {
         if self.tree.is_empty() { Ok(()) } else { Err(self.into_error()) }
     }

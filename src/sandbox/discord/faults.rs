@@ -1,44 +1,44 @@
-//! Misbehaviour on demand: which of the next calls fail, and how.
+//! Injected faults: which of the next calls and events go wrong, and how.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::sandbox::Absence;
 
-/// What happens to one call instead of the usual answer.
+/// The fault of one call.
 #[derive(Clone, Debug)]
 pub enum Trouble {
-    /// It fails with this status, undone.
+    /// The call is not carried out, and fails with this status.
     Fail(u16),
-    /// 429 with this time to wait, undone.
+    /// The call is not carried out, and gets 429 with this time to wait.
     RateLimit(Duration),
-    /// The call is done, but the connection is cut without an answer.
+    /// The call is carried out, but the connection is cut before the answer.
     LoseAnswer,
-    /// Nothing is done, and nothing is answered.
+    /// The call is not carried out, and never gets an answer.
     Hang,
 }
 
-/// The troubles ahead.
+/// The injected faults that have not happened yet.
 #[derive(Debug, Default)]
 pub struct Troubles {
     ahead: Vec<Ahead>,
-    /// How many further events are delivered twice.
+    /// The number of further events that are delivered twice.
     pub twice: u32,
-    /// How much later the next events are handed over.
+    /// The delays of the next events, in real time.
     pub late: VecDeque<Duration>,
-    /// How many further events are to be overtaken by the next.
+    /// The number of further events that are held until another one overtakes them.
     pub swaps: u32,
-    /// The texts that greet the next connections.
+    /// The texts that replace the hello of the next connections.
     pub greetings: VecDeque<String>,
-    /// How Discord is out of reach.
+    /// How Discord is out of the bot's reach, if it is.
     pub absence: Option<Absence>,
-    /// How much later than its posting a message appears in a history.
+    /// The time, by the clock, after which a posted message appears in a history.
     pub lag: Duration,
-    /// The next events of these names carry these fields besides.
+    /// Names of events, each with the additional fields of its next event.
     pub odd: VecDeque<(String, String)>,
-    /// The next events of these names are left out, with their numbers or without.
+    /// Names of events whose next event is not sent, each with whether it uses up a sequence number.
     pub left_out: VecDeque<(String, bool)>,
-    /// How many further sessions are closed as soon as they have begun.
+    /// The number of further sessions that are closed right after their beginning.
     pub unsteady: u32,
 }
 
@@ -50,14 +50,14 @@ struct Ahead {
 }
 
 impl Troubles {
-    /// The next `times` calls of `method` meet this trouble.
+    /// Arms a trouble for the next `times` calls of `method`.
     pub fn add(&mut self, method: &str, trouble: Trouble, times: u32) {
         if times > 0 {
             self.ahead.push(Ahead { method: shape(method), trouble, times });
         }
     }
 
-    /// How Discord is out of reach for a call of this method, if it is.
+    /// Returns how Discord is out of reach for a call of this method, if it is.
     pub fn absent(&self, template: &str) -> Option<&Absence> {
         self.absence.as_ref().filter(|absence| match absence {
             Absence::Down | Absence::TokenRefused => true,
@@ -71,13 +71,14 @@ impl Troubles {
         self.odd.remove(at).map(|(_, fields)| fields)
     }
 
-    /// Whether an event of this name is left out, once, and whether its number is used up.
+    /// Uses up one order to leave out an event of this name, if there is one. Returns whether the event uses up a
+    /// sequence number.
     pub fn leaves_out(&mut self, event: &str) -> Option<bool> {
         let at = self.left_out.iter().position(|(name, _)| name == event)?;
         self.left_out.remove(at).map(|(_, numbered)| numbered)
     }
 
-    /// The trouble of this call, which is then over for one time.
+    /// Uses up one trouble of a call of this method, if there is one.
     pub fn take(&mut self, template: &str) -> Option<Trouble> {
         let called = shape(template);
         let ahead = self.ahead.iter_mut().find(|ahead| ahead.method == "*" || ahead.method == called)?;
@@ -88,7 +89,7 @@ impl Troubles {
     }
 }
 
-/// A method without the names of its variable parts.
+/// Returns a method with its variable parts as `{}`.
 fn shape(method: &str) -> String {
     let parts = method.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
     parts.collect::<Vec<_>>().join("/")

@@ -1,7 +1,8 @@
 //! The Gateway: sessions, their intents, and the events that they missed.
 //!
-//! Sources: <https://docs.discord.com/developers/events/gateway>, `…/events/gateway-events`, `…/topics/opcodes-and-status-codes`.
-//! Payloads go out as plain text: `compress` in IDENTIFY allows compression, it does not demand it.
+//! Sources: <https://docs.discord.com/developers/events/gateway>, `…/events/gateway-events`,
+//! `…/topics/opcodes-and-status-codes`.
+//! Payloads are sent uncompressed: `compress` in IDENTIFY allows compression, but does not demand it.
 
 mod connection;
 
@@ -33,9 +34,9 @@ pub mod intents {
     pub const DIRECT_MESSAGES: u64 = 1 << 12;
     pub const DIRECT_REACTIONS: u64 = 1 << 13;
     pub const MESSAGE_CONTENT: u64 = 1 << 15;
-    /// Sent to every session.
+    /// For events that need no intent.
     pub const NONE: u64 = 0;
-    /// All bits that mean something.
+    /// All bits that IDENTIFY may set.
     pub const KNOWN: u64 = (1 << 26) - 1;
 }
 
@@ -43,7 +44,7 @@ const HEARTBEAT_INTERVAL_MS: u64 = 41_250;
 /// Events that a session keeps for a resume.
 const KEPT_EVENTS: usize = 8_000;
 const KEPT_SESSIONS: usize = 8;
-/// The name under which frames are kept.
+/// The name of frames in the recorded traffic.
 const GATEWAY: &str = "gateway";
 
 /// An event for the bot.
@@ -57,7 +58,7 @@ pub struct Happening {
 }
 
 impl Happening {
-    /// An event for the sessions that have one of the intents of `need`.
+    /// Creates an event for the sessions that have one of the intents in `need`.
     pub fn new(name: &'static str, need: u64, full: Value) -> Self {
         Self { name, need, full, bare: None, id: None, note: json!({}) }
     }
@@ -68,13 +69,13 @@ impl Happening {
         self
     }
 
-    /// The id by which the journal knows it.
+    /// Sets the id of the event in the journal.
     pub fn id(mut self, id: String) -> Self {
         self.id = Some(id);
         self
     }
 
-    /// Further fields for the journal.
+    /// Adds fields to the journal's entry.
     pub fn note(mut self, note: Value) -> Self {
         join(&mut self.note, note);
         self
@@ -96,7 +97,7 @@ struct Session {
     shard: Shard,
     intents: u64,
     seq: u64,
-    /// The last event that was written to a socket.
+    /// The sequence number of the last event that was written to a socket.
     written: u64,
     kept: VecDeque<Arc<Kept>>,
     link: Option<Link>,
@@ -107,14 +108,14 @@ struct Session {
 struct Link {
     connection: u64,
     outgoing: mpsc::UnboundedSender<Out>,
-    /// Whether it delivers no events.
+    /// Whether it delivers no more events.
     muted: bool,
 }
 
 struct Kept {
     seq: u64,
     frame: String,
-    /// The journal's fields, unless the event is only the protocol's own.
+    /// The fields of the journal's entry; `None` for events of the protocol itself, such as READY.
     note: Option<Value>,
     attempts: AtomicU32,
 }
@@ -128,12 +129,13 @@ enum Out {
 }
 
 impl Gateway {
-    /// Number of identified connections.
+    /// Returns the number of identified connections.
     pub fn links(&self) -> usize {
         self.sessions.iter().filter(|session| session.link.is_some()).count()
     }
 
-    /// Events that wait: not written yet, or missed by the session that may still be resumed.
+    /// Returns the number of events that wait: not written to a connection yet, or, for a shard without a connection,
+    /// missed by its last session.
     pub fn waiting(&self) -> usize {
         let waits = |session: &Session| usize::try_from(session.seq - session.written).unwrap_or(usize::MAX);
         let total = self.sessions.last().map_or(0, |session| session.shard.total);
@@ -148,40 +150,40 @@ impl Gateway {
         unwritten.sum::<usize>() + self.held.len()
     }
 
-    /// Events sent, or to be sent, to the connections that there are.
+    /// Returns the number of events that were sent, or wait to be sent, over the open connections.
     pub fn sent(&self) -> u64 {
         self.sessions.iter().filter(|session| session.link.is_some()).map(|session| session.seq).sum()
     }
 
-    /// Drops every connection without a word.
+    /// Cuts every connection without a close frame.
     pub fn cut_all(&mut self) {
         self.tell_all(|| Out::Cut);
     }
 
-    /// No session that there is can be resumed any more.
+    /// Makes it impossible to resume any present session.
     pub fn forget_all(&mut self) {
         self.sessions.retain(|session| session.link.is_some());
         self.sessions.iter_mut().for_each(|session| session.forgotten = true);
     }
 
-    /// Makes the present connections deliver nothing more, but answer heartbeats.
+    /// Makes the present connections deliver no more events. They still answer heartbeats.
     pub fn mute_all(&mut self) {
         self.sessions.iter_mut().filter_map(|session| session.link.as_mut()).for_each(|link| link.muted = true);
     }
 
-    /// Sends this over every connection.
+    /// Sends this frame over every connection.
     pub fn bring(&mut self, nonsense: &Nonsense) {
         self.tell_all(|| Out::Nonsense(nonsense.clone()));
     }
 
-    /// Asks every connection to come again.
+    /// Asks the bot to reconnect every connection.
     pub fn ask_reconnect(&mut self) {
         self.tell_all(|| Out::Plain(json!({ "op": 7, "d": null }).to_string()));
     }
 
     fn tell_all(&self, out: impl Fn() -> Out) {
         for link in self.sessions.iter().filter_map(|session| session.link.as_ref()) {
-            // A connection that has just ended hears nothing, and need not.
+            // Sending fails only if the connection has just ended.
             let _ = link.outgoing.send(out());
         }
     }
@@ -264,7 +266,7 @@ impl State {
         }
     }
 
-    /// Like [`Self::dispatch`], for an event in a channel, if the bot sees it.
+    /// Like [`Self::dispatch`], for an event in a channel. Does nothing if the bot does not see the channel.
     pub fn dispatch_in(&mut self, channel: u64, happening: Happening) {
         if self.sees(self.bot, channel) {
             let place = self.place_fields(channel);
@@ -320,7 +322,7 @@ impl State {
         (id, connection)
     }
 
-    /// Continues a session after `seq`; fails if that is not possible any more.
+    /// Resumes a session after `seq`. Returns the new connection's number; `None` if the session cannot be resumed.
     fn resume(&mut self, id: &str, seq: u64, outgoing: mpsc::UnboundedSender<Out>) -> Option<u64> {
         self.gateway.connections += 1;
         let connection = self.gateway.connections;
@@ -341,7 +343,7 @@ impl State {
         Some(connection)
     }
 
-    /// Notes in the journal that an event is delivered now.
+    /// Marks an event as written, and notes its delivery in the journal.
     fn hand_over(&mut self, id: &str, kept: &Kept) {
         self.traffic.keep(Direction::ToBot, GATEWAY, || frame_json(&kept.frame));
         if let Some(session) = self.gateway.session(id) {
@@ -364,13 +366,13 @@ impl State {
         self.log("disconnected", json!({ "session": id }));
     }
 
-    /// Whether the payload carries a valid token, with or without "Bot ".
+    /// Whether the payload has the valid token, with or without "Bot ", and the token is not refused at present.
     fn takes_token(&self, data: &Value) -> bool {
         let given = data["token"].as_str().map(|given| given.strip_prefix("Bot ").unwrap_or(given));
         given == Some(self.token.as_str()) && self.troubles.absence != Some(Absence::TokenRefused)
     }
 
-    /// The application's flags; an app of one guild has its intents in the "limited" form.
+    /// Returns the application's flags. Small apps such as this one have their intents in the "limited" form.
     pub fn application_flags(&self) -> u64 {
         let content = if self.message_content { 1 << 19 } else { 0 };
         let members = if self.members_intent { 1 << 15 } else { 0 };

@@ -1,4 +1,4 @@
-//! The guilds that the bot is in: one that has the cast's roles and the desk, and others that have channels and no more.
+//! The guilds that the bot is in: one with the desk and the roles, and others with nothing but channels.
 
 use anyhow::ensure;
 
@@ -8,14 +8,14 @@ use super::state::{Place, State};
 use crate::domain::limits::discord as platform;
 use crate::sandbox::setup::ChannelSetup;
 
-/// A guild. Everybody is a member of every one.
+/// A guild. All people are members of every guild, unless they were removed.
 #[derive(Debug)]
 pub struct Guild {
     pub id: u64,
     pub name: String,
     /// The role that Discord made for the bot there.
     pub bot_role: u64,
-    /// Its text channels in their order.
+    /// Its text channels, in their order.
     pub channels: Vec<u64>,
 }
 
@@ -35,7 +35,7 @@ impl State {
         Ok(())
     }
 
-    /// Adds text channels to a guild; `prefix` keeps the ids of channels of one name in several guilds apart.
+    /// Adds text channels to a guild. `prefix` gives channels of the same name in several guilds different ids.
     pub fn add_text_channels(&mut self, guild: u64, channels: Vec<ChannelSetup>, prefix: &str) -> anyhow::Result<()> {
         let most = platform::CHANNELS;
         ensure!(channels.len() <= most, "a guild holds {most} channels at most, and not {}", channels.len());
@@ -57,12 +57,12 @@ impl State {
         Ok(())
     }
 
-    /// The guild with this id, if the bot is in it.
+    /// Returns the guild with this id, if the bot is in it.
     pub fn guild_with(&self, id: u64) -> Option<&Guild> {
         self.guilds.iter().find(|guild| guild.id == id)
     }
 
-    /// The guild that a channel or thread is in; `None` for a direct conversation.
+    /// Returns the guild that a channel or thread is in; `None` for a direct conversation.
     pub fn guild_of(&self, channel: u64) -> Option<u64> {
         self.channels.get(&channel)?.guild
     }

@@ -1,4 +1,4 @@
-//! Snowflakes: ids that carry their time, and ids that are always the same.
+//! Snowflakes: ids that contain their time, and ids that are the same in every run.
 
 /// Milliseconds from the Unix epoch to the first second of 2015, from which snowflakes count.
 const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
@@ -10,7 +10,7 @@ pub struct Snowflakes {
 }
 
 impl Snowflakes {
-    /// An id for something that happens at `now_ms` (Unix epoch).
+    /// Returns an id for the time `now_ms` (Unix epoch), greater than all before.
     pub fn next(&mut self, now_ms: i64) -> u64 {
         let since = u64::try_from(now_ms - DISCORD_EPOCH_MS).unwrap_or(0);
         self.last = (since << 22).max(self.last + 1);
@@ -18,7 +18,7 @@ impl Snowflakes {
     }
 }
 
-/// An id that depends on nothing but its arguments, of the years 2017 to 2021.
+/// Returns an id that depends only on the arguments. Its time lies in the years 2017 to 2021.
 pub fn fixed(seed: u64, kind: &str, name: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     for byte in kind.bytes().chain([0]).chain(name.bytes()) {
@@ -27,7 +27,7 @@ pub fn fixed(seed: u64, kind: &str, name: &str) -> u64 {
     300_000_000_000_000_000 + hash % 500_000_000_000_000_000
 }
 
-/// A bot token of the usual form, whose first part is the user's id.
+/// Returns a bot token of the usual form, whose first part is the user's id.
 pub fn token(seed: u64, bot: u64) -> String {
     let secret = format!("{:020}{:020}", fixed(seed, "token", "a"), fixed(seed, "token", "b"));
     format!("{}.{}.{}", base64url(bot.to_string().as_bytes()), base64url(b"\x00\x5e\x0b\xe1"), &secret[..38])

@@ -16,12 +16,12 @@ use super::validate::MessageBody;
 use crate::domain::limits::discord as platform;
 use crate::sandbox::FormView;
 
-/// Ephemeral messages that one person keeps.
+/// The number of ephemeral messages that are kept for each person.
 const KEPT_EPHEMERALS: usize = 200;
-/// Interactions kept before the old ones are forgotten.
+/// The number of interactions above which those with expired tokens are forgotten.
 const KEPT_INTERACTIONS: usize = 10_000;
 
-/// The kind of an act.
+/// The kind of an interaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     Command,
@@ -29,7 +29,7 @@ pub enum Act {
     Modal,
 }
 
-/// A message in a channel, or one that only one person sees.
+/// The place of a message: in a channel, or (`private`) among the ephemeral messages of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stand {
     pub channel: u64,
@@ -56,7 +56,7 @@ enum Stage {
     Waiting,
     /// The person has been told that it failed.
     Failed,
-    /// Deferred: this message says that the answer is being prepared.
+    /// Deferred: this message is the placeholder of the answer.
     Thinking(Stand),
     /// Answered; `@original` is this message, if there is one.
     Answered(Option<Stand>),
@@ -129,7 +129,7 @@ impl State {
         (id, receiver)
     }
 
-    /// Interactions whose answer is being prepared, and can still be given.
+    /// Returns the number of interactions that the bot has deferred and can still answer.
     pub fn unanswered(&self) -> usize {
         let now_ms = self.now_ms();
         let waits = |interaction: &&Interaction| {
@@ -184,7 +184,7 @@ impl State {
         json
     }
 
-    /// A message wherever it stands.
+    /// Returns the message at this place, if it still exists.
     fn standing(&self, person: u64, stand: Stand) -> Option<&Message> {
         if stand.private {
             self.private.get(&person)?.get(&stand.id)
@@ -193,7 +193,8 @@ impl State {
         }
     }
 
-    /// Stops waiting for a first answer; false if it has arrived after all.
+    /// Stops waiting for the first answer, and shows `notice` to the person. Returns false if the answer has arrived
+    /// after all.
     pub fn give_up(&mut self, interaction: u64, notice: &str) -> bool {
         let Some(waiting) = self.interactions.get_mut(&interaction) else { return false };
         if waiting.stage != Stage::Waiting {
@@ -208,7 +209,7 @@ impl State {
         true
     }
 
-    /// The bot's first answer. The result is the message that it made or changed, if any.
+    /// Carries out the bot's first answer. Returns the message that it made or changed, or null.
     pub fn callback(&mut self, id: u64, token: &str, body: &Value, method: &str) -> Result<Value, ApiError> {
         let interaction = self.interactions.get(&id).filter(|_| self.interaction_tokens.get(token) == Some(&id));
         let interaction = interaction.ok_or_else(ApiError::unknown_interaction)?;
@@ -286,7 +287,7 @@ impl State {
         Ok(read)
     }
 
-    /// Notes fields of a body that Discord does not know.
+    /// Notes the unknown fields of a body as faults.
     pub fn note_unknown(&mut self, unknown: &[String], method: &str) {
         for name in unknown {
             self.fault(format!("{method}: unknown field {name}"));
@@ -303,7 +304,7 @@ impl State {
         fields["method"] = json!(method);
         self.log("acked", fields);
         if let Some(answered) = answered {
-            // The person may have stopped waiting this very moment.
+            // Sending fails if the person has stopped waiting.
             let _ = answered.send(());
         }
     }
@@ -319,7 +320,7 @@ impl State {
         self.standing(person, stand).map_or(Value::Null, |message| self.message_json(message, true))
     }
 
-    /// Makes the message that answers an interaction, for all or for its person only.
+    /// Posts a message that answers an interaction, for all or (`private`) for its person only.
     fn answer(
         &mut self,
         id: u64,
@@ -365,7 +366,7 @@ impl State {
         }
     }
 
-    /// Shows that the answer is being prepared.
+    /// Posts the placeholder of a deferred answer.
     fn thinking(&mut self, id: u64, private: bool) -> Result<Stand, ApiError> {
         let interaction = self.interactions.get(&id).ok_or_else(ApiError::unknown_webhook)?;
         let (person, channel) = (interaction.person, interaction.channel);
@@ -384,7 +385,7 @@ impl State {
         Ok(stand)
     }
 
-    /// Puts a changed message in its place and tells those who see it.
+    /// Replaces a message by its changed form, and announces a public one.
     fn change(&mut self, person: u64, stand: Stand, mut changed: Message, kind: &'static str, method: &str) {
         if stand.private {
             changed.pings.clear();
@@ -400,7 +401,7 @@ impl State {
         }
     }
 
-    /// The interaction of a token that still works.
+    /// Returns the interaction of a token that is valid: it has not expired, and the first answer was given.
     fn by_token(&self, application: u64, token: &str) -> Result<(u64, &Interaction), ApiError> {
         let id = *self.interaction_tokens.get(token).ok_or_else(ApiError::unknown_webhook)?;
         let interaction = self.interactions.get(&id).ok_or_else(ApiError::unknown_webhook)?;
@@ -412,7 +413,7 @@ impl State {
         Ok((id, interaction))
     }
 
-    /// A further message; after a deferral the first one takes the deferral's place and privacy.
+    /// Posts a further message. After a deferral, the first one replaces the placeholder, and has its privacy.
     pub fn follow_up(
         &mut self,
         application: u64,
@@ -438,7 +439,7 @@ impl State {
         Ok(self.stand_json(person, stand))
     }
 
-    /// Turns "thinking" into the answer.
+    /// Replaces the placeholder of a deferred answer by the answer.
     fn fill(&mut self, id: u64, person: u64, stand: Stand, body: &MessageBody, method: &str) -> Result<(), ApiError> {
         let message = self.standing(person, stand).ok_or_else(ApiError::unknown_message)?;
         let mut filled = self.changed(message.clone(), body)?;
@@ -451,7 +452,8 @@ impl State {
         Ok(())
     }
 
-    /// The message that `@original` or an id means; `None` is the original.
+    /// Finds a message of an interaction by its id (`None`: `@original`). Returns the interaction, its person, the
+    /// message's place, and whether it is still the placeholder.
     fn webhook_message(
         &self,
         application: u64,

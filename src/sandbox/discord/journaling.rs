@@ -9,8 +9,8 @@ impl State {
         self.journal.write(self.now_ms(), "discord", kind, fields);
     }
 
-    /// Where something stands: `channel` (the parent's name for threads, `desk` for a direct one), `channel_id` and
-    /// `thread`.
+    /// Returns the fields about a channel: `channel` (its name, the parent's for a thread, `desk` for a direct
+    /// conversation), `channel_id` and `thread`.
     pub fn place_fields(&self, channel: u64) -> Value {
         let parent = self.parent(channel);
         let name = if self.is_direct(channel) {
@@ -25,7 +25,7 @@ impl State {
         fields
     }
 
-    /// The fields of an entry about a message.
+    /// Returns the fields about a message.
     pub fn message_fields(&self, message: &Message) -> Value {
         let pings: Vec<&str> = message.pings.iter().map(|user| self.handle(*user)).collect();
         let mut fields = self.place_fields(message.channel);
@@ -43,7 +43,7 @@ impl State {
         fields
     }
 
-    /// An entry about a message, with some more fields.
+    /// Writes an entry about a message, with further fields.
     pub fn log_message(&self, kind: &'static str, message: &Message, more: Value) {
         let mut fields = self.message_fields(message);
         join(&mut fields, more);

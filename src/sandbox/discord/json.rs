@@ -1,4 +1,4 @@
-//! The guild's things as Discord writes them.
+//! The JSON of users, members, roles, channels, guilds and messages, as Discord writes it.
 //!
 //! Sources: <https://docs.discord.com/developers/resources/message>, `…/channel`, `…/guild`, `…/user`.
 
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::guilds::Guild;
 use super::state::{Channel, HAS_THREAD, Message, Place, State};
 
-/// Permissions: see, write, read back, embed, attach, react, commands, threads.
+/// The permissions of `@everyone`: react, see, write, embed, attach, read the history, use commands, threads.
 const EVERYONE_MAY: u64 = 1 << 6 | VIEW | 1 << 11 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 31 | 1 << 35 | 1 << 38;
-/// The bot's role may mention everyone (that it can is the danger) and manage threads besides.
+/// The bot's role may also manage threads and mention everyone, so that a mass mention that slips into its text pings.
 const BOT_MAY: u64 = EVERYONE_MAY | 1 << 17 | 1 << 34;
 const VIEW: u64 = 1 << 10;
 const READ_HISTORY: u64 = 1 << 16;
 
-/// A time as Discord writes it.
+/// Returns a time as Discord writes it.
 pub fn stamp(at_ms: i64) -> String {
     let at = Timestamp::from_millisecond(at_ms).unwrap_or_default();
     at.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string()
@@ -34,7 +34,7 @@ impl State {
         })
     }
 
-    /// The user of the token.
+    /// Returns the bot's user as the owner of the token sees it.
     pub fn me_json(&self) -> Value {
         let mut me = self.user_json(self.bot);
         me["mfa_enabled"] = json!(true);
@@ -57,7 +57,7 @@ impl State {
         member
     }
 
-    /// A member as interactions show it, with its rights there.
+    /// Returns a member as interactions have it, with its permissions in the channel.
     pub fn acting_member_json(&self, guild: u64, id: u64) -> Value {
         let mut member = self.member_json(guild, id, true);
         member["permissions"] = json!(EVERYONE_MAY.to_string());
@@ -135,7 +135,7 @@ impl State {
         }
     }
 
-    /// The bot as a member of a thread.
+    /// Returns the bot as a member of a thread.
     pub fn thread_member_json(&self, channel: &Channel) -> Value {
         json!({
             "id": channel.id.to_string(), "user_id": self.bot.to_string(), "flags": 0,
@@ -184,7 +184,7 @@ impl State {
         })
     }
 
-    /// The guild as GUILD_CREATE has it.
+    /// Returns a guild as GUILD_CREATE has it.
     pub fn whole_guild_json(&self, of: &Guild, all_members: bool) -> Value {
         let mut guild = self.guild_json(of);
         let mut members = vec![self.member_json(of.id, self.bot, true)];
@@ -205,14 +205,14 @@ impl State {
         guild
     }
 
-    /// The threads of a guild that are not archived and that the bot can see.
+    /// Returns the threads of a guild that are not archived and that the bot can see.
     pub fn active_threads_json(&self, guild: u64) -> Vec<Value> {
         let visible = self.active_threads(guild).filter(|id| self.sees(self.bot, *id));
         visible.map(|id| self.channel_json(id)).collect()
     }
 
-    /// A message as REST has it. Where the app may not read the content, it is left out unless the message itself
-    /// allows it.
+    /// Returns a message as REST has it. Without `with_content`, the content is left empty, unless the message is the
+    /// bot's, mentions the bot, or is direct.
     pub fn message_json(&self, message: &Message, with_content: bool) -> Value {
         let hidden = !with_content && !self.readable_without_intent(message);
         let has_thread = !message.is_ephemeral() && self.thread(message.id).is_some();
@@ -260,7 +260,8 @@ impl State {
         json
     }
 
-    /// A message as an event has it: with the guild, and with the members of those whom it names.
+    /// Returns a message as an event has it: with the guild, and with the memberships of its author and the mentioned
+    /// users.
     pub fn message_event_json(&self, message: &Message, with_content: bool) -> Value {
         let mut json = self.message_json(message, with_content);
         if let Some(guild) = self.guild_of(message.channel) {

@@ -13,16 +13,16 @@ use crate::domain::limits::discord as platform;
 /// The limit for calls other than posts and late edits.
 const OTHERS: Rate = Rate { count: 50, per: Duration::from_secs(1) };
 
-/// Which bucket a call falls into.
+/// The bucket in which a call is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Bucket {
     /// Messages posted in a channel.
     Post(u64),
     /// Edits of old messages in a channel.
     EditOld(u64),
-    /// Another route, for one channel, guild or application.
+    /// Another route, for one channel, or 0 for a route without a channel.
     Other(&'static str, u64),
-    /// Answers to interactions, which the overall limit leaves out.
+    /// A route for answers to interactions, for one token. The overall limit does not count them.
     Interaction(&'static str, u64),
 }
 
@@ -35,7 +35,7 @@ impl Bucket {
         }
     }
 
-    /// The opaque name that Discord gives a bucket; it is the same for every channel.
+    /// Returns the opaque name that Discord gives a bucket. It is the same for every channel.
     fn name(&self) -> String {
         let route = match self {
             Self::Post(_) => "post",
@@ -52,7 +52,7 @@ struct Window {
     used: u32,
 }
 
-/// The counters.
+/// The windows of all buckets, and of the overall limit.
 #[derive(Debug)]
 pub struct Limits {
     enforced: bool,
@@ -70,10 +70,10 @@ pub struct Standing {
     bucket: String,
 }
 
-/// A call too many.
+/// The refusal of a call that exceeds a limit.
 #[derive(Clone, Debug)]
 pub struct TooMany {
-    /// How long to wait, in the clock's milliseconds.
+    /// The time to wait, in milliseconds of the clock.
     pub retry_after_ms: i64,
     /// Whether the overall limit was hit.
     pub global: bool,
@@ -84,7 +84,8 @@ impl Limits {
         Self { enforced, windows: HashMap::new(), overall: Window { ends_ms: i64::MIN, used: 0 } }
     }
 
-    /// Counts a call, or refuses it uncounted. The standing is for the headers either way.
+    /// Counts a call, or refuses it without counting it. In both cases the standing is for the headers of the answer.
+    /// Nothing is counted while limits are not enforced.
     pub fn count(&mut self, bucket: &Bucket, now_ms: i64) -> (Standing, Option<TooMany>) {
         if self.windows.len() > 10_000 {
             self.windows.retain(|_, window| window.ends_ms > now_ms);
@@ -118,7 +119,7 @@ impl Limits {
 }
 
 impl Standing {
-    /// The headers that every answer carries.
+    /// Returns the headers that every answer has.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         vec![
             ("X-RateLimit-Limit", self.limit.to_string()),
@@ -131,7 +132,7 @@ impl Standing {
 }
 
 impl TooMany {
-    /// The further headers of a 429.
+    /// Returns the further headers of a 429.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let whole = (self.retry_after_ms + 999) / 1000;
         let mut headers = vec![
@@ -144,7 +145,7 @@ impl TooMany {
         headers
     }
 
-    /// The JSON of a 429; the time to wait is in seconds.
+    /// Returns the JSON of a 429, with the time to wait in seconds.
     pub fn body(&self) -> Value {
         #[expect(clippy::cast_precision_loss, reason = "a time to wait is far below the limit")]
         let retry_after = self.retry_after_ms as f64 / 1000.0;

@@ -1,8 +1,8 @@
 //! A Discord guild (or several) in this process.
 //!
 //! REST v10 and the Gateway are served over loopback, so that the production adapter and the unmodified SDK connect to
-//! it as they would to Discord. It is a strict, stateful model: what Discord refuses is refused here, with Discord's
-//! own codes. Everything happens under one lock, which gives one order to ids, events and journal.
+//! it as they would to Discord. It is a strict, stateful model: a call that Discord refuses is refused here, with
+//! Discord's own code. One lock guards the state, so that ids, events and journal have the same order.
 //!
 //! Sources: <https://docs.discord.com/developers/reference>, <https://docs.discord.com/developers/events/gateway>,
 //! <https://docs.discord.com/developers/interactions/receiving-and-responding>.
@@ -50,31 +50,29 @@ use crate::clock::Clock;
 use crate::domain::limits::discord as platform;
 use state::State;
 
-/// What a new guild looks like.
+/// The properties of a new guild.
 pub struct DiscordSetup {
     /// Everybody but the bot.
     pub people: Vec<Member>,
-    /// Its text channels.
     pub channels: Vec<ChannelSetup>,
-    /// Its roles, besides `@everyone` and the bot's own.
+    /// The roles besides `@everyone` and the bot's own.
     pub roles: Vec<RoleSetup>,
-    /// Further guilds that the bot is in, with everybody; they have no roles.
+    /// Further guilds with the bot and all people, but without roles.
     pub more_guilds: Vec<GuildSetup>,
-    /// Gives ids, time stamps and limits their time.
+    /// The clock of ids, time stamps and rate limits.
     pub clock: Clock,
-    /// Where everything is written down.
     pub journal: Journal,
     /// Whether exceeded rate limits are refused.
     pub limits: bool,
-    /// Whether the developer portal grants the bot the message content.
+    /// Whether the developer portal grants the bot the privileged intent for message content.
     pub message_content_intent: bool,
-    /// How many shards the bot is advised to open.
+    /// The number of shards that the bot is advised to open.
     pub shards: u32,
-    /// How many of them it may open at once.
+    /// The number of shards that it may open at once.
     pub max_concurrency: u32,
     /// How long a person waits for the first answer to a press, a command or a form, in real time.
     pub interaction_deadline: Duration,
-    /// Varies the ids.
+    /// The seed of ids and tokens.
     pub seed: u64,
 }
 
@@ -100,28 +98,26 @@ impl Default for DiscordSetup {
 /// A role of the guild.
 #[derive(Clone, Debug)]
 pub struct RoleSetup {
-    /// Its name.
     pub name: String,
-    /// Handles of those who have it.
+    /// Handles of the members.
     pub members: Vec<String>,
 }
 
-/// A further guild.
+/// A further guild that the bot is in.
 #[derive(Clone, Debug)]
 pub struct GuildSetup {
-    /// Its name.
     pub name: String,
     /// Its text channels, at most [`CHANNELS`](platform::CHANNELS).
     pub channels: Vec<ChannelSetup>,
 }
 
-/// A running guild. It ends when it is shut down or dropped.
+/// A running sandbox of Discord. It ends when it is shut down or dropped.
 pub struct DiscordSandbox {
     shared: Arc<Shared>,
     server: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What the server's tasks and the people share.
+/// The state that the server's tasks and the people share.
 struct Shared {
     state: Mutex<State>,
     address: SocketAddr,
@@ -132,7 +128,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// Runs `act` alone, then tells those who watch if anything changed.
+    /// Runs `act` under the lock, then notifies the watchers if a view or the number of connections has changed.
     fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.archive_idle_threads();
@@ -177,7 +173,7 @@ impl DiscordSandbox {
         Ok(Arc::new(Self { shared, server: Mutex::new(Some(server)) }))
     }
 
-    /// What stands in the place of `https://discord.com`.
+    /// Returns the address to use instead of `https://discord.com`.
     #[must_use]
     pub fn api_url(&self) -> String {
         format!("http://{}", self.shared.address)
@@ -189,7 +185,7 @@ impl DiscordSandbox {
         self.shared.with(|state| state.token.clone())
     }
 
-    /// Everything that was given to the bot and must not be told: its token and those of interactions.
+    /// Returns the secrets that the bot was given: its token, and the tokens of interactions.
     #[must_use]
     pub fn secrets_issued(&self) -> Vec<String> {
         self.shared.with(|state| {
@@ -210,7 +206,7 @@ impl DiscordSandbox {
         self.shared.with(|state| state.guild.to_string())
     }
 
-    /// The guild's id of the channel with this id, in whatever guild that is.
+    /// Returns the id of the guild that a channel is in.
     #[must_use]
     pub fn guild_of_channel(&self, channel: &str) -> Option<String> {
         let channel = channel.parse().ok()?;
@@ -241,12 +237,12 @@ impl DiscordSandbox {
         self.shared.with(|state| state.roles.iter().find(|role| role.name == name).map(|role| role.id.to_string()))
     }
 
-    /// Gives the role to exactly these people; makes the role if there is none of that name.
+    /// Gives a role to exactly these people. A role that does not exist is created.
     pub fn set_role(&self, name: &str, members: &[String]) {
         self.shared.with(|state| state.set_role(name, members));
     }
 
-    /// Puts a person out of the desk's guild; `is_banned`: for good.
+    /// Removes a person from the desk's guild, with a ban if `is_banned`.
     pub fn put_out(&self, who: &str, is_banned: bool) {
         self.shared.with(|state| state.put_out(who, is_banned));
     }
@@ -256,33 +252,35 @@ impl DiscordSandbox {
         self.shared.with(|state| state.delete_role(name));
     }
 
-    /// Grants the bot the privileged intent for members in the developer portal, or takes it back (it begins without).
+    /// Grants the bot the privileged intent for members in the developer portal, or takes it back. A new sandbox does
+    /// not grant it.
     pub fn grant_members_intent(&self, granted: bool) {
         self.shared.with(|state| state.members_intent = granted);
     }
 
-    /// How many events were sent to the connections that there are: a bot that has dealt with as many knows everything.
+    /// Returns the number of events that were sent over the open connections. A bot that has handled as many is up to
+    /// date.
     pub fn sent(&self) -> u64 {
         self.shared.with(|state| state.gateway.sent())
     }
 
-    /// How many connections of the Gateway there are.
+    /// Returns the number of Gateway connections that have identified.
     #[must_use]
     pub fn links(&self) -> usize {
         self.shared.with(|state| state.gateway.links())
     }
 
-    /// Ends the troubles that lie ahead.
+    /// Cancels the injected faults that have not happened yet.
     pub fn end_troubles(&self) {
         self.shared.with(|state| state.troubles = faults::Troubles::default());
     }
 
-    /// Keeps from now on what the bot sends and is sent: the last 2,000 calls and frames of the Gateway.
+    /// Records the last 2,000 calls and frames of the Gateway from now on.
     pub fn keep_traffic(&self) {
         self.shared.with(|state| state.traffic.switch_on());
     }
 
-    /// What was kept, in order.
+    /// Returns the recorded calls and frames, oldest first.
     #[must_use]
     pub fn traffic(&self) -> Vec<Passage> {
         self.shared.with(|state| state.traffic.all())
@@ -295,7 +293,7 @@ impl DiscordSandbox {
         if let Some(server) = server
             && let Err(error) = server.await
         {
-            tracing::error!(%error, "the Discord sandbox did not end well");
+            tracing::error!(%error, "the server task of the Discord sandbox panicked");
         }
     }
 }

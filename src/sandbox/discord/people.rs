@@ -17,7 +17,7 @@ use crate::sandbox::{ChannelInfo, Fault, MessageAt, PersonInfo, Spot, View, Worl
 
 const FAILED: &str = "This interaction failed";
 const NO_RESPONSE: &str = "The application did not respond";
-/// How long an event that is to come out of order waits for another to overtake it, in real time.
+/// How long an event that is to be delivered out of order waits for another to overtake it, in real time.
 const OVERTAKEN_WITHIN: Duration = Duration::from_millis(250);
 
 #[async_trait]
@@ -108,7 +108,7 @@ impl World for DiscordSandbox {
     async fn submit(&self, who: &str, form: &str, values: &BTreeMap<String, String>) -> Result<(), WorldError> {
         let (interaction, answered) = self.shared.with(|state| state.person_submits(who, form, values))?;
         self.first_answer(interaction, answered, FAILED).await?;
-        // The bot may have opened another form meanwhile, which stays.
+        // This fails if the bot has opened another form meanwhile, which stays.
         let _ = self.shared.with(|state| state.close_form(who, form));
         Ok(())
     }
@@ -197,7 +197,7 @@ impl World for DiscordSandbox {
 
     async fn connected(&self) {
         let mut links = self.shared.links.subscribe();
-        // The sender lives as long as this guild does.
+        // The sender lives in `self`, so waiting cannot fail.
         let _ = links.wait_for(|links| *links > 0).await;
     }
 }
@@ -217,7 +217,7 @@ impl DiscordSandbox {
     }
 }
 
-/// Hands over what nobody overtakes, until nothing is to be overtaken any more.
+/// Releases the events that no other has overtaken in time, until no event is to be overtaken any more.
 async fn release_in_time(shared: Weak<Shared>) {
     loop {
         real::sleep(OVERTAKEN_WITHIN).await;

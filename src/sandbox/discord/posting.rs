@@ -9,17 +9,17 @@ use super::state::{EPHEMERAL, Message, Place, SILENT, State};
 use super::validate::MessageBody;
 use crate::domain::limits::discord as platform;
 
-/// How the bot's message comes to be.
+/// How a message of the bot came about.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Origin {
     /// Discord's type of the message.
     pub kind: u8,
-    /// Answers an interaction.
+    /// Whether it answers an interaction.
     pub by_webhook: bool,
 }
 
 impl State {
-    /// The bot posts; the answer is the message, or the earlier one with the same nonce.
+    /// Posts a message of the bot. Returns its JSON, or that of the earlier message with the same nonce.
     pub fn bot_posts(&mut self, channel: u64, body: &MessageBody, method: &str) -> Result<Value, ApiError> {
         let person = match self.open_to_bot(channel)?.place {
             Place::Direct { person } => self.users.get(&person),
@@ -75,7 +75,7 @@ impl State {
         }
     }
 
-    /// A new message of the bot, which stands nowhere yet.
+    /// Builds a message of the bot without posting it.
     pub fn compose(&mut self, channel: u64, body: &MessageBody, reply_to: Option<u64>, origin: Origin) -> Message {
         let mut message = Message::new(self.next_id(), channel, self.bot, self.now_ms());
         message.content = body.content.clone().unwrap_or_default();
@@ -91,7 +91,7 @@ impl State {
         message
     }
 
-    /// Puts a message of the bot where it belongs and tells everybody.
+    /// Posts a composed message of the bot, notes it in the journal, and announces it. Returns its JSON.
     pub fn bot_message_stands(&mut self, message: Message, method: &str) -> Result<Value, ApiError> {
         let (channel, id) = (message.channel, message.id);
         self.put(message)?;
@@ -102,7 +102,7 @@ impl State {
         Ok(answer)
     }
 
-    /// A message as the answer to its posting has it: only there, and in its first event, it carries its nonce.
+    /// Returns a message with its nonce, as in the answer to its posting. Later answers and events leave the nonce out.
     fn fresh_json(&self, message: &Message) -> Value {
         let mut json = self.message_json(message, true);
         if let Some(nonce) = &message.nonce {
@@ -111,7 +111,7 @@ impl State {
         json
     }
 
-    /// Stores a message in its channel; a post in an archived thread wakes the thread.
+    /// Stores a message in its channel. A post in an archived thread unarchives the thread.
     pub fn put(&mut self, mut message: Message) -> Result<(), ApiError> {
         let channel = message.channel;
         if self.thread(channel).is_some_and(|thread| thread.archived) {
@@ -161,7 +161,7 @@ impl State {
         if self.is_direct(channel) { intents::DIRECT_MESSAGES } else { intents::GUILD_MESSAGES }
     }
 
-    /// The bot changes a message of its own.
+    /// Edits a message of the bot. Returns its JSON.
     pub fn bot_edits(&mut self, channel: u64, id: u64, body: &MessageBody, method: &str) -> Result<Value, ApiError> {
         let message = self.message(channel, id)?;
         if message.author != self.bot {
@@ -179,7 +179,7 @@ impl State {
         Ok(answer)
     }
 
-    /// The message with the fields of the body changed.
+    /// Returns the message with the fields of the body changed.
     pub fn changed(&self, mut message: Message, body: &MessageBody) -> Result<Message, ApiError> {
         if let Some(content) = &body.content {
             message.content.clone_from(content);
@@ -199,7 +199,7 @@ impl State {
         Ok(message)
     }
 
-    /// Puts a changed message in the place of the old one.
+    /// Replaces a stored message by its changed form.
     pub fn replace(&mut self, message: Message) {
         if message.flags & EPHEMERAL != 0 {
             for messages in self.private.values_mut() {
@@ -214,7 +214,7 @@ impl State {
         self.touch();
     }
 
-    /// Deletes a message; what stands in its thread stays.
+    /// Deletes a message. Its thread stays.
     pub fn remove(&mut self, channel: u64, id: u64) {
         let has_thread = self.thread(id).is_some();
         let Some(stands) = self.channels.get_mut(&channel) else { return };

@@ -4,17 +4,18 @@
 
 use serde_json::Value;
 
-/// A part of what happens: the guilds of one number, and with the first part the direct conversations.
+/// A shard: a part of the guilds. The first shard also has the direct conversations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     /// From 0.
     pub number: u64,
-    /// Into how many parts all is divided.
+    /// The number of shards.
     pub total: u64,
 }
 
 impl Shard {
-    /// Returns the shard that an IDENTIFY asks for; everything if it names none, and `None` if there is no such shard.
+    /// Returns the shard that an IDENTIFY asks for: the only one if it names none, and `None` if there is no such
+    /// shard.
     pub fn asked_for(identify: &Value) -> Option<Self> {
         let shard = &identify["shard"];
         if shard.is_null() {
@@ -25,13 +26,13 @@ impl Shard {
         (shard.number < shard.total).then_some(shard)
     }
 
-    /// Whether the events of this guild belong to it; `None`: of direct conversations.
+    /// Whether this shard gets the events of a guild (`None`: of direct conversations).
     pub fn hears(self, guild: Option<u64>) -> bool {
         guild.map_or(0, |guild| (guild >> 22) % self.total) == self.number
     }
 }
 
-/// The guild that an event is of, which such an event names.
+/// Returns the guild that an event names, if any.
 pub fn guild_of(event: &Value) -> Option<u64> {
     event["guild_id"].as_str()?.parse().ok()
 }

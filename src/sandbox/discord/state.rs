@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::sandbox::traffic::Traffic;
 use crate::sandbox::{Absence, Journal, WorldError};
 
-/// Everything that the guild knows.
+/// The state of the sandbox.
 pub struct State {
     pub clock: Clock,
     pub journal: Journal,
@@ -36,14 +36,14 @@ pub struct State {
     pub bot: u64,
     pub message_content: bool,
     pub members_intent: bool,
-    /// How many shards the bot is advised to open, and how many of them at once.
+    /// The number of shards that the bot is advised to open, and the number that it may open at once.
     pub shards: u32,
     pub max_concurrency: u32,
     /// The sessions begun in the present period, their limit, and the end of the period.
     sessions: Sessions,
     /// Text channels whose history the bot may not read.
     pub blind: HashSet<u64>,
-    /// The users who left a guild: the guild, and the user.
+    /// The users who are no members of a guild any more: the guild, and the user.
     pub left: HashSet<(u64, u64)>,
     pub users: HashMap<u64, User>,
     /// Everybody but the bot, in the order of the cast.
@@ -59,7 +59,7 @@ pub struct State {
     pub directs: HashMap<u64, u64>,
     /// Ephemeral messages, by person and id.
     pub private: HashMap<u64, BTreeMap<u64, Message>>,
-    /// Message and time of the nonces lately used, by channel.
+    /// The message and time (epoch ms) of each recently used nonce, by channel and nonce.
     pub nonces: HashMap<(u64, String), (u64, i64)>,
     pub commands: Vec<RegisteredCommand>,
     pub interactions: HashMap<u64, Interaction>,
@@ -70,7 +70,7 @@ pub struct State {
     pub faults_seen: Vec<String>,
     pub traffic: Traffic,
     pub ids: Snowflakes,
-    /// When each active thread is archived for inactivity.
+    /// The active threads, by the time (epoch ms) at which they are archived for inactivity.
     expiries: BTreeSet<(i64, u64)>,
     dirty: bool,
 }
@@ -111,7 +111,7 @@ pub struct Channel {
     pub id: u64,
     /// None for a direct conversation.
     pub guild: Option<u64>,
-    /// Its place among the guild's channels.
+    /// Its index among the guild's channels.
     pub position: usize,
     pub name: String,
     pub place: Place,
@@ -166,7 +166,7 @@ pub struct Message {
     pub nonce: Option<Value>,
     pub components: Vec<Value>,
     pub embeds: Vec<Value>,
-    /// Discord's flags, but for the thread's, which is derived.
+    /// Discord's flags, except for [`HAS_THREAD`], which is derived.
     pub flags: u64,
     /// Discord's type: 0, 19 (reply) or 20 (answer to a command).
     pub kind: u8,
@@ -174,13 +174,13 @@ pub struct Message {
     pub mentions: Vec<u64>,
     pub mention_roles: Vec<u64>,
     pub mention_everyone: bool,
-    /// Whom it pinged when it was posted.
+    /// The users that it pinged when it was posted.
     pub pings: Vec<u64>,
     pub reactions: Vec<(String, Vec<u64>)>,
     pub position: Option<u64>,
     /// Whether it answers an interaction.
     pub by_webhook: bool,
-    /// Deleted, but its thread lives on.
+    /// Whether it was deleted while its thread lives on.
     pub gone: bool,
 }
 
@@ -253,7 +253,7 @@ impl State {
         Ok(state)
     }
 
-    /// Adds a person and the conversation with the bot; the id is the same in every run.
+    /// Adds a person and the direct conversation with the bot. The id is the same in every run.
     pub fn add_person(&mut self, member: &Member) -> u64 {
         if let Some(known) = self.handles.get(&member.handle) {
             return *known;
@@ -310,7 +310,7 @@ impl State {
         std::mem::take(&mut self.dirty)
     }
 
-    /// Notes, once each, something that the real platform would not know or would refuse.
+    /// Notes, each text once, that the bot sent something that Discord does not know or would refuse.
     pub fn fault(&mut self, what: String) {
         tracing::warn!(fault = %what, "the bot called Discord wrongly");
         if !self.faults_seen.contains(&what) {
@@ -399,7 +399,7 @@ impl State {
         self.roles.iter().filter(|role| role.members.contains(&user)).map(|role| role.id).collect()
     }
 
-    /// Gives the bot the right to see a channel, or takes it.
+    /// Gives the bot the right to see a channel, or takes it away.
     pub fn let_bot_in(&mut self, name: &str, may: bool) {
         let Some(id) = self.channel_named(name) else { return };
         if let Some(Place::Text { bot, .. }) = self.channels.get_mut(&id).map(|channel| &mut channel.place) {
@@ -453,7 +453,8 @@ impl State {
         self.touch();
     }
 
-    /// Puts Discord out of the bot's reach, or back in reach.
+    /// Sets how Discord is out of the bot's reach; `None`: it is in reach. Cuts all connections if Discord is down or
+    /// refuses the token.
     pub fn leave(&mut self, absence: Option<Absence>) {
         if matches!(absence, Some(Absence::Down | Absence::TokenRefused)) {
             self.gateway.cut_all();
@@ -461,7 +462,7 @@ impl State {
         self.troubles.absence = absence;
     }
 
-    /// Removes a person from the desk's guild, banned or not.
+    /// Removes a person from the desk's guild, with a ban if `is_banned`.
     pub fn put_out(&mut self, who: &str, is_banned: bool) {
         let Ok(user) = self.person(who) else { return };
         self.left.insert((self.guild, user));

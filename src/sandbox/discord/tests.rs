@@ -1,4 +1,4 @@
-//! The guild against the real SDK, a plain HTTP client and a plain websocket.
+//! Tests of the sandbox with the real SDK, a plain HTTP client and a plain websocket.
 
 mod shards;
 
@@ -55,7 +55,7 @@ fn id(text: &str) -> u64 {
     text.parse().expect("an id")
 }
 
-/// Code of Discord's refusal.
+/// Returns the code of Discord's refusal.
 fn code(error: &serenity::Error) -> isize {
     match error {
         serenity::Error::Http(serenity::http::HttpError::UnsuccessfulRequest(refusal)) => refusal.error.code,
@@ -306,7 +306,7 @@ async fn a_privileged_intent_that_is_not_granted_closes_the_socket() {
     guild.shut_down().await;
 }
 
-/// Answers everything that the tests ask of a bot.
+/// A bot that answers the presses, forms and commands of the tests.
 struct Bot {
     heard: mpsc::UnboundedSender<Message>,
 }

@@ -72,7 +72,7 @@ static MARKS: LazyLock<Regex> = LazyLock::new(|| {
 static ESCAPES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\\([!-/:-@\[-`{-~])").expect("is valid"));
 
 impl State {
-    /// The whole message as a reader sees it: its text, then its embeds.
+    /// Returns the whole message as a reader sees it: its text, then its embeds.
     pub fn readable(&self, message: &Message) -> String {
         if message.flags & LOADING != 0 {
             return "thinking …".to_owned();
@@ -93,7 +93,7 @@ impl State {
         lines.join("\n")
     }
 
-    /// A text with its tokens as a reader sees them.
+    /// Returns a text with its tokens as a reader sees them.
     pub fn rendered(&self, text: &str) -> String {
         let shown = |piece: Piece<'_>| {
             if piece.code {
@@ -130,7 +130,7 @@ impl State {
     }
 }
 
-/// A time token as written for people, in UTC.
+/// Returns a time token as a date, a time or an age, in UTC.
 fn moment(epoch_seconds: i64, style: &str, now: Timestamp) -> Option<String> {
     let at = Timestamp::from_second(epoch_seconds).ok()?;
     let format = match style {

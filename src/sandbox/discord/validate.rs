@@ -1,4 +1,4 @@
-//! Bodies of requests: read once, checked whole, refused as Discord refuses them.
+//! Reads and checks the bodies of requests, and refuses them as Discord does: all errors of a body at once.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::domain::limits::discord as platform;
 /// The flag of messages made of the newer components, which the sandbox does not model.
 const COMPONENTS_V2: u64 = 1 << 15;
 
-/// A message as the bot wants it; `None` is a field that was not given.
+/// The body of a message to post or edit. `None`: the field was not given.
 #[derive(Debug, Default)]
 pub struct MessageBody {
     pub content: Option<String>,
@@ -23,7 +23,7 @@ pub struct MessageBody {
     pub reply_to: Option<u64>,
     /// Whether a missing message to reply to is an error.
     pub reply_must_exist: bool,
-    /// Fields that Discord does not know.
+    /// Names of fields that Discord does not know, or that the sandbox does not model.
     pub unknown: Vec<String>,
 }
 
@@ -47,7 +47,7 @@ const MESSAGE_FIELDS: [&str; 16] = [
 ];
 
 impl MessageBody {
-    /// Reads and checks a body; `prefix` is where it stands in the request (empty, or `data`).
+    /// Reads and checks a body. `prefix` is its place in the request (empty, or `data`).
     pub fn read(body: &Value, prefix: &str) -> Result<Self, ApiError> {
         let Some(fields) = body.as_object() else {
             return Err(ApiError::field(prefix, "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType"));
@@ -114,13 +114,13 @@ impl MessageBody {
         Ok(read)
     }
 
-    /// Whether a new message made of this would hold nothing that can be seen.
+    /// Whether a new message with this body would have neither text nor embeds.
     pub fn is_empty(&self) -> bool {
         self.content.as_deref().unwrap_or_default().is_empty() && self.embeds.as_ref().is_none_or(Vec::is_empty)
     }
 }
 
-/// Moves the errors below the part of the body where they were found.
+/// Moves the errors below `prefix`, the part of the request where the body is.
 fn under(mut error: ApiError, prefix: &str) -> ApiError {
     if !prefix.is_empty()
         && let Some(tree) = error.errors.take()
@@ -205,7 +205,7 @@ fn check_ids(value: &Value, kind: &str, wrong: &mut Wrong) -> Vec<u64> {
     ids
 }
 
-/// An id in a body: a string of digits, or (tolerated by Discord) a number.
+/// Reads an id in a body: a string of digits, or a number, which Discord tolerates.
 pub fn snowflake(value: &Value) -> Option<u64> {
     value.as_str().and_then(|id| id.parse().ok()).or(value.as_u64()).filter(|id| *id > 0)
 }

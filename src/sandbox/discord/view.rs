@@ -5,7 +5,7 @@ use super::components::controls;
 use super::state::{Channel, Message, Place, State};
 use crate::sandbox::{ChannelView, MessageView, View, WorldError};
 
-/// The newest messages of a channel or thread that a view shows.
+/// The number of newest messages of a channel or thread that a view shows.
 const SHOWN_MESSAGES: usize = 200;
 
 impl State {

@@ -1,11 +1,11 @@
-// The place where one writes.
+// The box in which a person writes messages and commands.
 
 import { avatar, el, firstLine, icon } from "/dom.js";
 
-// Where the style sheet lets the box grow with its text, nothing need be counted.
+// Whether the style sheet can let the box grow with its text. If not, the lines are counted.
 const GROWS = CSS.supports("field-sizing", "content");
 
-/** Where one writes: Enter sends, `@` offers people, `/desk` is a command. */
+/** The box for writing: Enter sends, `@` offers people, `/desk` is a command. */
 export class Composer {
   constructor(half, kind) {
     this.half = half;
@@ -61,7 +61,7 @@ export class Composer {
     this.write("");
     this.answer(null);
     const restore = () => draft === this.draft && !this.area.value && this.write(text);
-    // One after another, in the order in which they were written.
+    // Messages are sent one after another, in the order in which they were written.
     this.queue = this.queue.then(async () => {
       const command = /^\/desk(?:\s+([\s\S]*))?$/.exec(text);
       if (half.slack && !command && text.startsWith("/")) {
@@ -95,7 +95,7 @@ export class Composer {
     if (word) {
       const start = word[1].toLowerCase();
       const all = [{ handle: "desk", name: "Desk", part: "app", bot: true }, ...this.half.people];
-      // A handle written out needs no help, and Enter after it sends.
+      // A complete handle is not offered, so that Enter sends.
       if (all.some(({ handle }) => handle === start)) return this.offer([]);
       return this.offer(all.filter(({ handle, name }) => [handle, name].some((text) => text.toLowerCase().startsWith(start)) && handle !== this.half.who)
         .slice(0, 8).map((one) => ({ text: `@${one.handle} `, from: before.length - word[1].length - 1, label: [avatar(one.name, one.bot), el("b", {}, one.name), `@${one.handle}`, el("small", {}, one.part)] })));

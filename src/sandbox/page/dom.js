@@ -1,6 +1,6 @@
 // Elements, icons and formatted text. Words of people only ever become text nodes: nothing here parses HTML.
 
-/** An element. `class`, `on` (listeners) and `data` are special; the rest are properties, or else attributes. */
+/** Creates an element. `class`, `on` (listeners) and `data` are special; the rest are properties, or else attributes. */
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [key, value] of Object.entries(props)) {
@@ -69,16 +69,16 @@ const REACTIONS = [
     ["circle", { cx: 9, cy: 4, r: 1.4, fill: "#e0455a" }], ["circle", { cx: 20, cy: 5.5, r: 1.5, fill: "#2f9e62" }], ["circle", { cx: 19.5, cy: 17, r: 1.3, fill: "#e0455a" }]] },
 ];
 
-// Signs that the bot puts on messages, which nobody is offered.
+// Reactions that the bot adds to messages. People are not offered them.
 const SIGNS = [
   { name: "paperclip", sign: "📎", says: "joined to a request", also: [], shapes: [
     ["path", { d: "M8 8.500v8a4 4 0 0 0 8 0V6.500a2.700 2.700 0 0 0-5.400 0v9a1.300 1.300 0 0 0 2.600 0V8.500", fill: "none", stroke: "#6a6a78", "stroke-width": 1.8, "stroke-linecap": "round" }]] },
 ];
 
-/** What is sent for each of the five: Slack has names, Discord the signs themselves. */
+/** The five reactions on offer. `send` is what the act sends: the name on Slack, the sign itself on Discord. */
 export const reactionsOf = (platform) => REACTIONS.map(({ name, sign, says }) => ({ send: platform === "slack" ? name : sign, says }));
 
-/** A reaction as a picture, or as its sign or `:name:`. */
+/** Shows a reaction as a picture, or as its sign or `:name:`. */
 export function emoji(name) {
   const bare = name.replace(/^:|:$/g, "");
   const known = [...REACTIONS, ...SIGNS].find((one) => one.name === bare || one.sign === bare || one.also.includes(bare));
@@ -88,7 +88,7 @@ export function emoji(name) {
 
 const hues = new Map();
 
-/** Gives people colours that differ as long as there are enough. */
+/** Gives people colours, which differ for up to eight people. */
 export const paint = (names) => names.forEach((name, position) => hues.set(name, position % 8));
 
 /** A disc with initials, in a colour that stays with the name; the bot's is a bell. */
@@ -106,7 +106,7 @@ const FULL = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "m
 
 export const dayOf = (ms) => DAY.format(ms);
 
-/** A point in time, short, with the whole date behind it. */
+/** Shows a time as hour and minute, with the full date in the tooltip. */
 export function time(ms) {
   return el("time", { dateTime: new Date(ms).toISOString(), title: FULL.format(ms) }, TIME.format(ms));
 }
@@ -114,7 +114,7 @@ export function time(ms) {
 const escaped = (text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 
 /**
- * Formatted text as nodes. `names` are the people that `@` may stand before, `me` the reader's name,
+ * Turns formatted text into nodes. `names` are the names that can follow an `@`, `me` is the reader's name, and
  * `follow(event, url)` is called for clicks on links.
  */
 export class Formatter {
@@ -133,7 +133,7 @@ export class Formatter {
     ].join("|"), "u");
   }
 
-  /** With `named`, an address in angle brackets is that of the words before it, which the view shows beside each other. */
+  /** With `named`, an address in angle brackets belongs to the words before it, and becomes a small icon after them. */
   format(text, named = false) {
     this.named = named;
     const out = document.createDocumentFragment();
@@ -206,5 +206,5 @@ export class Formatter {
   }
 }
 
-/** The words before the first line break that is not empty. */
+/** Returns the first line that is not blank. */
 export const firstLine = (text) => text.split("\n").find((line) => line.trim()) ?? "";

@@ -16,7 +16,7 @@ export class MessageList {
     this.start = "";
     this.node = el("ol", { class: nested ? "messages nested" : "messages", "aria-label": label, on: { keydown: (event) => this.walk(event) } });
     if (nested) return;
-    // Whoever reads the newest message goes on doing so when the list changes its height or width.
+    // A list that is scrolled to its end stays there when its size changes.
     this.stuck = true;
     this.node.addEventListener("scroll", () => (this.stuck = this.atEnd()));
     new ResizeObserver(() => this.stuck && this.toEnd()).observe(this.node);
@@ -131,7 +131,7 @@ class Message {
   draw(compact, fresh, answered) {
     const { half, message } = this;
     const pinged = message.pings.includes(half.who);
-    // What a thread hangs on stays as an empty place after its deletion.
+    // A deleted message with a thread stays as an empty message, without an author.
     const gone = !message.author;
     this.node.className = ["message", compact && "compact", message.only_you && "only-you", pinged && "pinged", message.bot && "from-bot", gone && "gone"].filter(Boolean).join(" ");
     this.node.dataset.message = message.id;
@@ -182,7 +182,7 @@ class Message {
       if (value) this.press(event.currentTarget, control, value);
       event.currentTarget.value = "";
     };
-    // Arrow keys open the list; else the browser would choose with the first one.
+    // Arrow keys open the list. Otherwise the first one would already choose an option.
     const keydown = (event) => {
       if (!["ArrowUp", "ArrowDown"].includes(event.key) || event.altKey || !event.currentTarget.showPicker) return;
       event.preventDefault();
@@ -329,7 +329,7 @@ class Message {
   }
 }
 
-/** Where a reply in the thread under `root` is said. */
+/** Returns the spot of a reply in the thread under `root`. */
 export function threadSpot(channel, root) {
   return channel.direct ? { kind: "direct", root: root.id } : { kind: "thread", channel: channel.name, root: root.id };
 }

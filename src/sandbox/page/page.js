@@ -1,5 +1,5 @@
-// Two workspaces side by side. Each half is one `Half`: who one is there, what that person sees, and what they do.
-// The server is asked for the view after each change; nodes are kept by message, so that focus and half-written words stay.
+// Two workspaces side by side. Each is a `Half`: the person that the user acts as, the view of that person, and the
+// acts. After each change the view is fetched again. The node of a message is kept, so that focus and unsent text stay.
 
 import { Composer } from "/composer.js";
 import { avatar, el, Formatter, icon, paint } from "/dom.js";
@@ -23,11 +23,11 @@ class Half {
     this.root = null; // the message whose thread is open in Slack's pane
     this.seen = new Map(); // ids of messages that were on the screen, by person
     this.drafts = new Map();
-    this.mine = new Set(); // reactions given here: the view only counts
+    this.mine = new Set(); // reactions given on this page; the view has only their numbers
     this.build();
   }
 
-  // Who and where.
+  // Person and channel.
 
   get me() {
     return this.people.find((person) => person.handle === this.who);
@@ -111,14 +111,14 @@ class Half {
     return this.loading;
   }
 
-  /** Does something as this person; returns the answer, or null after telling what went wrong. */
+  /** Carries out an act as this person. Returns the answer, or null if it failed; the page then shows the error. */
   async act(kind, body) {
     const answer = await ask(`/api/${this.platform}/${kind}`, { who: this.who, ...body });
     const told = this.toasts.childElementCount;
     await this.refresh();
     if (answer.ok) return answer;
     if (kind === "submit" && answer.body.fields) return answer;
-    // The platform's own words on a missing answer come with the view.
+    // If the bot did not answer, the view usually brings the platform's own notice, which is enough.
     if (answer.status !== NO_ANSWER || this.toasts.childElementCount === told) this.toast(answer.body.error ?? "That did not work.", true);
     return null;
   }
@@ -231,7 +231,7 @@ class Half {
     return !message.bot && message.author === this.me?.name;
   }
 
-  /** Mentions by name, as the view shows them, back into handles, as they are written. */
+  /** Replaces names in mentions, as the view shows them, by handles, as people type them. */
   handles(text) {
     const known = [...this.people, { name: "Desk", handle: "desk" }].sort((a, b) => b.name.length - a.name.length);
     return known.reduce((words, { name, handle }) => words.replaceAll(`@${name}`, `@${handle}`), text);
@@ -252,7 +252,7 @@ class Half {
     return null;
   }
 
-  /** Brings a message to the screen, if this person sees it. */
+  /** Scrolls to a message. Returns false if this person does not see it. */
   jump(id) {
     const found = this.find(id);
     if (!found) return false;
@@ -371,7 +371,7 @@ class Half {
 
 const everything = (channel) => channel.messages.flatMap((message) => [message, ...message.thread]);
 
-/** What `after` has at its end that `before` had not, where old entries may have been dropped at the front. */
+/** Returns the entries that are new at the end of `after`. Old entries may have been dropped from the front. */
 function added(before, after) {
   for (let kept = Math.min(before.length, after.length); kept > 0; kept--) {
     if (before.slice(-kept).every((text, position) => text === after[position])) return after.slice(kept);
@@ -423,7 +423,7 @@ function recall() {
     try {
       spot = (spots.get(half.platform) ?? "").split("/").map(decodeURIComponent);
     } catch {
-      // A mangled address starts afresh.
+      // An address that cannot be decoded is ignored.
     }
     half.be(spot[0], spot[1], (half.slack && spot[2]) || null);
   }

@@ -1,4 +1,4 @@
-//! The page's interface before a workspace that lives in a few vectors.
+//! Tests of the page's interface, with a fake workspace.
 
 use async_trait::async_trait;
 use reqwest::{Client, RequestBuilder};

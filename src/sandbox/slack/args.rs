@@ -1,4 +1,4 @@
-//! Arguments of a call: query, form or JSON, as Slack takes them.
+//! The arguments of a call, from its query, form or JSON.
 
 use axum::http::{HeaderMap, Method, header};
 use serde_json::{Map, Value};
@@ -6,7 +6,7 @@ use url::form_urlencoded;
 
 use super::api::Refusal;
 
-/// The arguments and the token.
+/// The arguments and the token of a call.
 #[derive(Default)]
 pub(super) struct Args {
     fields: Map<String, Value>,
@@ -14,7 +14,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// Reads them from a request.
+    /// Reads the arguments of a request.
     ///
     /// # Errors
     /// Slack's error for a body that cannot be read.
@@ -54,17 +54,17 @@ impl Args {
         }
     }
 
-    /// From an answer in an acknowledgement or a `response_url`'s body.
+    /// Creates arguments from the answer in an acknowledgement.
     pub(super) fn of(fields: Map<String, Value>) -> Self {
         Self { fields, token: None }
     }
 
-    /// All of them, as they came.
+    /// Returns all arguments as they came.
     pub(super) fn fields(&self) -> &Map<String, Value> {
         &self.fields
     }
 
-    /// A text; absent if empty.
+    /// Returns an argument as text, also a number or a yes or no; `None` if it is absent or empty.
     pub(super) fn text(&self, key: &str) -> Option<String> {
         match self.fields.get(key)? {
             Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
@@ -74,21 +74,21 @@ impl Args {
         }
     }
 
-    /// A text that must be there.
+    /// Returns the text of an argument that must be there.
     ///
     /// # Errors
-    /// `invalid_arguments`.
+    /// `invalid_arguments`, if it is absent or empty.
     pub(super) fn required(&self, key: &str) -> Result<String, Refusal> {
         self.text(key)
             .ok_or_else(|| Refusal::of("invalid_arguments").saying([format!("[ERROR] missing required field: {key}")]))
     }
 
-    /// A yes or no; no if absent.
+    /// Returns a yes or no; no if it is absent.
     pub(super) fn flag(&self, key: &str) -> bool {
         self.text(key).is_some_and(|value| value == "true" || value == "1")
     }
 
-    /// A list, as an array or with commas.
+    /// Returns a list that was given as an array or separated by commas.
     pub(super) fn list(&self, key: &str) -> Vec<String> {
         match self.fields.get(key) {
             Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -99,7 +99,8 @@ impl Args {
         }
     }
 
-    /// A JSON value, as such or as a text; `None` if absent or empty, `Some(Null)` if it cannot be read.
+    /// Returns a JSON value that was given as such or as text; `None` if it is absent or empty, `Some(Null)` if the
+    /// text cannot be parsed.
     pub(super) fn json(&self, key: &str) -> Option<Value> {
         match self.fields.get(key)? {
             Value::Null => None,
@@ -109,7 +110,7 @@ impl Args {
         }
     }
 
-    /// How many items on one page: `default` if absent or 0.
+    /// Returns the number of items of a page; `default` if it is absent or 0.
     ///
     /// # Errors
     /// `invalid_limit`.
@@ -124,7 +125,7 @@ impl Args {
         }
     }
 
-    /// Where the page begins.
+    /// Returns the place at which the page begins; `None` for the first page.
     ///
     /// # Errors
     /// `invalid_cursor`.
@@ -136,7 +137,7 @@ impl Args {
     }
 }
 
-/// An opaque cursor for a place.
+/// Returns an opaque cursor for a place.
 pub(super) fn cursor_for(place: &str) -> String {
     format!("{}==", hex::encode(place))
 }

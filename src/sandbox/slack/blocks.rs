@@ -1,4 +1,4 @@
-//! Block Kit, as strictly as Slack takes it (<https://docs.slack.dev/reference/block-kit/>).
+//! Checks of Block Kit, as strict as Slack's (<https://docs.slack.dev/reference/block-kit/>).
 
 use std::collections::HashSet;
 
@@ -7,17 +7,17 @@ use serde_json::{Map, Value, json};
 use super::ids::Mint;
 use crate::domain::limits::slack;
 
-/// Where blocks stand.
+/// The surface that blocks are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Surface {
     Message,
     Modal,
 }
 
-/// Checks `blocks` and gives ids to what has none.
+/// Checks `blocks`, and gives ids to the blocks and elements that have none.
 ///
 /// # Errors
-/// What Slack would say, each with its place.
+/// Slack's messages about the errors, each with its place.
 pub(super) fn check(blocks: &Value, surface: Surface, mint: &mut Mint) -> Result<Vec<Value>, Vec<String>> {
     let mut checker = Checker { problems: Vec::new(), surface };
     let Some(blocks) = blocks.as_array() else {
@@ -48,10 +48,10 @@ pub(super) fn check(blocks: &Value, surface: Surface, mint: &mut Mint) -> Result
     }
 }
 
-/// Checks a modal and gives ids to the blocks that have none.
+/// Checks a modal, and gives ids to the blocks and elements that have none.
 ///
 /// # Errors
-/// What Slack would say, each with its place.
+/// Slack's messages about the errors, each with its place.
 pub(super) fn check_modal(view: &Value, mint: &mut Mint) -> Result<Value, Vec<String>> {
     const KEYS: &[&str] = &[
         "type",
@@ -92,7 +92,7 @@ pub(super) fn check_modal(view: &Value, mint: &mut Mint) -> Result<Value, Vec<St
     }
 }
 
-/// Characters of all texts in these blocks.
+/// Returns the number of characters of all texts in these blocks.
 pub(super) fn text_chars(value: &Value) -> usize {
     match value {
         Value::Array(items) => items.iter().map(text_chars).sum(),
@@ -107,7 +107,7 @@ pub(super) fn text_chars(value: &Value) -> usize {
     }
 }
 
-/// The interactive elements of a block.
+/// Returns the interactive elements of a block.
 pub(super) fn elements(block: &Value) -> Vec<&Value> {
     match block["type"].as_str() {
         Some("actions" | "context_actions") => {
@@ -119,7 +119,7 @@ pub(super) fn elements(block: &Value) -> Vec<&Value> {
     }
 }
 
-/// The options of a select, its groups one after another.
+/// Returns the options of a select, also those in groups.
 pub(super) fn options(element: &Value) -> Vec<&Value> {
     let plain = element["options"].as_array().into_iter().flatten();
     let grouped = element["option_groups"].as_array().into_iter().flatten();
@@ -172,7 +172,7 @@ impl Checker {
         }
     }
 
-    /// A `plain_text` object.
+    /// Checks a `plain_text` object.
     fn plain(&mut self, value: Option<&Value>, most: usize, required: bool, at: &str) {
         match value {
             None if required => self.problem(at, "missing required field"),
@@ -182,7 +182,7 @@ impl Checker {
         }
     }
 
-    /// A `plain_text` or `mrkdwn` object.
+    /// Checks a `plain_text` or `mrkdwn` object.
     fn text(&mut self, value: &Value, most: usize, at: &str) {
         let Some(fields) = value.as_object() else { return self.problem(at, "must be an object") };
         match fields.get("type").and_then(Value::as_str) {
@@ -287,7 +287,7 @@ impl Checker {
         }
     }
 
-    /// <https://docs.slack.dev/reference/block-kit/block-elements/feedback-buttons-element>
+    /// Checks feedback buttons (<https://docs.slack.dev/reference/block-kit/block-elements/feedback-buttons-element>).
     fn feedback(&mut self, element: &Value, at: &str) {
         let Some(fields) = element.as_object() else { return self.problem(at, "must be an object") };
         if fields.get("type").and_then(Value::as_str) != Some("feedback_buttons") {
@@ -308,7 +308,8 @@ impl Checker {
         }
     }
 
-    /// <https://docs.slack.dev/reference/block-kit/blocks/data-table-block>: of figures that differ, the stricter one.
+    /// Checks a table (<https://docs.slack.dev/reference/block-kit/blocks/data-table-block>). Where the page gives two
+    /// limits, the stricter one applies.
     fn table(&mut self, fields: &Map<String, Value>, at: &str) {
         self.keys(fields, &["type", "block_id", "caption", "rows", "page_size", "row_header_column_index"], at);
         match fields.get("caption").and_then(Value::as_str) {

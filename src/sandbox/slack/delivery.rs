@@ -1,8 +1,9 @@
-//! What is on its way to the bot: given out once, given out again until it is acknowledged, kept while nobody listens.
+//! The delivery of events, clicks, forms and commands to the bot.
 //!
-//! Events are retried up to three times like Slack's; clicks, forms and commands are given once, and the person sees
-//! the failure. Each goes to one of the connections, which take turns, and to whichever is next when it is given again.
-//! A connection that dies does not use up a retry: what it had not acknowledged goes to the next one.
+//! An event without an acknowledgement is sent again up to three times, as on Slack. While the bot has no connection,
+//! events wait. A click, form or command is sent once, and its person sees a failure. The connections take turns, so an
+//! event that is sent again can come over another one. If a connection ends, the events that it did not acknowledge go
+//! to the next one, and use up no retry.
 
 mod flights;
 
@@ -16,42 +17,42 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::ids::Mint;
 use crate::sandbox::Nonsense;
 
-/// Times that an event without an acknowledgement is sent again.
+/// How often an event without an acknowledgement is sent again.
 const RETRIES: u32 = 3;
-/// How often it is sent again afterwards, every hour, if the app wants that.
+/// How often it is sent again afterwards, once an hour, if the app has switched on Delayed Events.
 /// Source: <https://docs.slack.dev/apis/events-api/#delayed-events>.
 const LATE_RETRIES: u32 = 24;
 
-/// When something is sent again.
+/// When a refused parcel is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     AtOnce,
     InAnHour,
     Never,
 }
-/// How long an event that is to come out of order waits for another to overtake it, in real time.
+/// How long an event that is to be delivered out of order waits for another to overtake it, in real time.
 const OVERTAKEN_WITHIN: Duration = Duration::from_millis(250);
 /// How long a socket that was asked to reconnect stays open if nothing replaces it, in real time.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// Connections that an app may have at a time (<https://docs.slack.dev/apis/events-api/using-socket-mode/>).
 const SOCKETS: usize = 10;
 
-/// What the bot is to get.
+/// An event, click, form or command for the bot.
 pub(super) struct Parcel {
     pub kind: ParcelKind,
-    /// Names it in the journal.
+    /// Its id in the journal.
     pub event: String,
     pub payload: Value,
-    /// More for the journal.
+    /// Further fields for the journal.
     pub about: Map<String, Value>,
     /// Whether the acknowledgement may carry an answer.
     pub takes_answer: bool,
 }
 
-/// Stands for half of a surrogate pair, which no text of this program can hold, until it is written to the wire.
+/// A character that stands for half of a surrogate pair, which no Rust string can hold, until the JSON is written.
 const HALF: &str = "\u{e000}";
 
-/// JSON as it goes over the wire.
+/// Returns JSON as it is sent, with the halves of surrogate pairs.
 pub(super) fn as_written(value: &Value) -> String {
     value.to_string().replace(HALF, "\\ud83d")
 }
@@ -62,7 +63,7 @@ impl Parcel {
     }
 }
 
-/// What kind of parcel.
+/// The kind of a parcel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ParcelKind {
     Event,
@@ -80,26 +81,25 @@ impl ParcelKind {
     }
 }
 
-/// What a socket's task is told to do.
+/// An order to the task of a socket.
 #[derive(Debug)]
 pub(super) enum Out {
-    /// Send this frame.
     Frame(String),
-    /// Send what Slack would not.
+    /// Send a frame that Slack would not send.
     Nonsense(Nonsense),
-    /// Close in good order.
+    /// Close the connection with a close frame.
     Close,
-    /// Cut the line.
+    /// Cut the connection without one.
     Cut,
 }
 
-/// The parcels and the connections.
+/// The parcels under way, and the connections.
 pub(super) struct Hub {
     app: String,
     inner: Mutex<Inner>,
     connected: watch::Sender<bool>,
     open_count: watch::Sender<usize>,
-    /// Whoever holds it finds out whether the bot's HTTP endpoint takes connections.
+    /// Held by the one task that tests whether the bot's HTTP endpoint accepts connections.
     pub(super) door: tokio::sync::Mutex<()>,
 }
 
@@ -109,24 +109,24 @@ struct Inner {
     next_id: u64,
     turn: usize,
     tickets: HashSet<String>,
-    /// All tickets that were ever given.
+    /// All tickets that were ever issued.
     issued: Vec<String>,
     flights: BTreeMap<u64, Flight>,
     envelopes: HashMap<String, u64>,
     waiting: VecDeque<u64>,
     target: Option<String>,
     doubles: u32,
-    /// How much later the next events are sent.
+    /// The delays of the next events, in real time.
     late: VecDeque<Duration>,
-    /// How many of the next events are to be overtaken.
+    /// The number of further events that are held until another one overtakes them.
     swaps: u32,
-    /// Those that wait to be overtaken.
+    /// The flights that wait to be overtaken.
     held: Vec<u64>,
-    /// Whether what was refused often enough is sent again every hour.
+    /// Whether events are sent again every hour after their usual retries.
     sends_late: bool,
-    /// What the next events of these types carry besides.
+    /// Types of events, each with the additional fields of its next event.
     odd: VecDeque<(String, String)>,
-    /// What the next connections are greeted by.
+    /// The texts that replace the hello of the next connections.
     greetings: VecDeque<String>,
 }
 
@@ -182,7 +182,7 @@ impl Hub {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A ticket for one socket.
+    /// Issues a ticket, which opens one socket.
     pub(super) fn ticket(&self) -> String {
         let mut inner = self.lock();
         let ticket = inner.mint.uuid();
@@ -191,28 +191,27 @@ impl Hub {
         ticket
     }
 
-    /// All tickets that were ever given.
+    /// Returns all tickets that were ever issued.
     pub(super) fn tickets_issued(&self) -> Vec<String> {
         self.lock().issued.clone()
     }
 
-    /// Takes a ticket; false if it was never given or already used.
+    /// Uses up a ticket. Returns false if it was never issued, or was used already.
     pub(super) fn admit(&self, ticket: &str) -> bool {
         self.lock().tickets.remove(ticket)
     }
 
-    /// Delivers the next events twice.
-    /// What was refused often enough is sent again every hour.
+    /// Sends events again every hour after their usual retries.
     pub(super) fn send_late(&self) {
         self.lock().sends_late = true;
     }
 
-    /// The next events of this type carry these fields besides.
+    /// Adds fields to the next `times` events of this type.
     pub(super) fn make_odd(&self, event: &str, fields: &str, times: u32) {
         self.lock().odd.extend((0..times).map(|_| (event.to_owned(), fields.to_owned())));
     }
 
-    /// An event as it is told, with the fields that it is to carry besides.
+    /// Returns an event with the additional fields that were injected for it, if any.
     pub(super) fn odd(&self, mut event: Value) -> Value {
         let mut inner = self.lock();
         let Some(at) = inner.odd.iter().position(|(kind, _)| event["type"] == kind.as_str()) else { return event };
@@ -224,21 +223,23 @@ impl Hub {
         event
     }
 
+    /// Delivers the next `times` events twice.
     pub(super) fn double(&self, times: u32) {
         self.lock().doubles += times;
     }
 
-    /// Sends the next events late.
+    /// Sends the next `times` events late.
     pub(super) fn delay(&self, by: Duration, times: u32) {
         self.lock().late.extend((0..times).map(|_| by));
     }
 
-    /// Lets the next events be overtaken.
+    /// Holds the next `times` events until another one overtakes them.
     pub(super) fn swap(&self, times: u32) {
         self.lock().swaps += times;
     }
 
-    /// Delivers as it should again; what is late already still comes late.
+    /// Cancels the doubled, late, held and greeting deliveries that are still to come. An event that is delayed already
+    /// stays late.
     pub(super) fn calm(&self) {
         let mut inner = self.lock();
         (inner.doubles, inner.swaps) = (0, 0);
@@ -246,32 +247,32 @@ impl Hub {
         inner.greetings.clear();
     }
 
-    /// Every connection brings this now.
+    /// Sends this frame over every connection.
     pub(super) fn bring(&self, nonsense: &Nonsense) {
         self.lock().sockets.values().for_each(|socket| drop(socket.out.send(Out::Nonsense(nonsense.clone()))));
     }
 
-    /// The next connections are greeted by this.
+    /// Replaces the hello of the next `times` connections.
     pub(super) fn greet_by(&self, text: &str, times: u32) {
         self.lock().greetings.extend((0..times).map(|_| text.to_owned()));
     }
 
-    /// The sockets that are open bring nothing more.
+    /// Makes the open sockets deliver nothing more.
     pub(super) fn mute(&self) {
         self.lock().sockets.values_mut().for_each(|socket| socket.muted = true);
     }
 
-    /// Events that were not acknowledged, or not even sent.
+    /// Returns the number of events that were not acknowledged, including those that were not sent.
     pub(super) fn undelivered(&self) -> usize {
         self.lock().flights.values().filter(|flight| flight.parcel.kind == ParcelKind::Event).count()
     }
 
-    /// Whether the bot can be reached.
+    /// Returns a receiver of whether the bot can be reached.
     pub(super) fn connected(&self) -> watch::Receiver<bool> {
         self.connected.subscribe()
     }
 
-    /// Says whether the bot can be reached.
+    /// Sets whether the bot can be reached.
     pub(super) fn set_connected(&self, connected: bool) {
         self.connected.send_replace(connected);
     }
@@ -282,12 +283,12 @@ impl Hub {
         let _ = open.wait_for(|count| *count == 0).await;
     }
 
-    /// Counts the tasks that serve a socket.
+    /// Changes the number of tasks that serve a socket.
     pub(super) fn count_tasks(&self, change: impl FnOnce(&mut usize)) {
         self.open_count.send_modify(change);
     }
 
-    /// Address of the bot's HTTP endpoints, if it is reached that way.
+    /// Returns the address of the bot's HTTP endpoints, if events are sent to it by HTTP.
     pub(super) fn target(&self) -> Option<String> {
         self.lock().target.clone()
     }
@@ -310,7 +311,7 @@ impl Inner {
         }
     }
 
-    /// The sockets take turns; those that are about to close only serve if there is no other.
+    /// Returns the next socket in turn. Sockets that are about to close are used only if there is no other.
     fn next_socket(&mut self) -> Option<u64> {
         let staying: Vec<u64> = self.sockets.iter().filter(|(_, s)| !s.leaving).map(|(id, _)| *id).collect();
         let open = if staying.is_empty() { self.sockets.keys().copied().collect() } else { staying };

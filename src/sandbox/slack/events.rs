@@ -1,4 +1,4 @@
-//! The events for the bot, and their envelopes.
+//! Events for the bot, and the acts that only cause events.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ impl Core {
         self.dispatch(Parcel::event(event_id, payload, about));
     }
 
-    /// Gives a user group these members.
+    /// Gives a user group exactly these members, and tells the bot.
     pub(super) fn set_group(self: &Arc<Self>, handle: &str, members: &[&str]) {
         let mut state = self.lock();
         let Some(at) = state.groups.iter().position(|group| group.handle == handle) else { return };
@@ -69,7 +69,7 @@ impl Core {
         }
     }
 
-    /// Tells of a change of a user group again, as of this second: what Slack had told before, and sends again.
+    /// Sends an event about a change of a user group at the time `at_s` (epoch seconds), without changing the group.
     pub(super) fn tell_of_group(self: &Arc<Self>, handle: &str, added: &[&str], removed: &[&str], at_s: i64) {
         let mut state = self.lock();
         let Some(group) = state.groups.iter().find(|group| group.handle == handle) else { return };
@@ -82,7 +82,7 @@ impl Core {
         self.tell(&mut state, "subteam_members_changed", changed, None);
     }
 
-    /// Deactivates an account: Slack says nothing to whoever writes to it, and nobody reads that.
+    /// Deactivates an account. Slack still accepts messages in its direct conversation, although nobody reads them.
     pub(super) fn deactivate(self: &Arc<Self>, handle: &str) {
         let mut state = self.lock();
         let Some(at) = state.person(handle) else { return };
@@ -94,7 +94,7 @@ impl Core {
         }
     }
 
-    /// Gives a person another display name.
+    /// Gives a person another display name, and tells the bot.
     pub(super) fn rename_person(self: &Arc<Self>, handle: &str, name: &str) {
         let mut state = self.lock();
         let Some(at) = state.person(handle) else { return };
@@ -108,7 +108,7 @@ impl Core {
         self.touch();
     }
 
-    /// Invites the bot to a channel.
+    /// Invites the bot to a channel, and tells it.
     pub(super) fn invite_bot(self: &Arc<Self>, name: &str) {
         let mut state = self.lock();
         let Some(at) = state.channel(name).filter(|at| !state.channels[*at].bot) else { return };

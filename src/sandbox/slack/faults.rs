@@ -1,4 +1,4 @@
-//! Misbehaviour that was asked for and not shown yet.
+//! Injected faults that have not happened yet.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -7,20 +7,21 @@ use super::Core;
 use super::state::{Kind, State};
 use crate::sandbox::{Absence, Fault};
 
-/// What an API call meets instead of an ordinary answer.
+/// The fault of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Mishap {
-    /// Fails with this HTTP status, undone.
+    /// The call is not carried out, and fails with this HTTP status.
     Fail(u16),
-    /// Refused with 429 and this time to wait.
+    /// The call is not carried out, and gets 429 with this time to wait.
     RateLimit(Duration),
-    /// Carried out, the answer lost.
+    /// The call is carried out, but the connection is cut before the answer.
     LoseAnswer,
-    /// No answer, nothing done.
+    /// The call is not carried out, and never gets an answer.
     Hang,
 }
 
-/// The armed ones, oldest first: method (or `*`), mishap, how often; and how Slack is out of reach.
+/// The armed mishaps, oldest first, each with its method (or `*`) and its number of calls; and how Slack is out of
+/// reach.
 #[derive(Default)]
 pub(super) struct Faults {
     armed: Vec<(String, Mishap, u32)>,
@@ -32,7 +33,7 @@ impl Faults {
         self.armed.push((method, mishap, times));
     }
 
-    /// Takes the mishap that a call of `method` meets.
+    /// Uses up one mishap of a call of `method`, if there is one.
     pub(super) fn take(&mut self, method: &str) -> Option<Mishap> {
         let at = self.armed.iter().position(|(name, _, left)| *left > 0 && (name == "*" || name == method))?;
         self.armed[at].2 -= 1;
@@ -43,7 +44,7 @@ impl Faults {
 }
 
 impl Core {
-    /// How Slack is out of reach for a call of `method`, if it is.
+    /// Returns how Slack is out of reach for a call of `method`, if it is.
     pub(super) fn absence(&self, method: &str) -> Option<Absence> {
         let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let concerns = |absence: &&Absence| match absence {
@@ -61,12 +62,12 @@ impl Core {
         }
     }
 
-    /// Takes the mishap that a call of `method` meets.
+    /// Uses up one mishap of a call of `method`, if there is one.
     pub(super) fn mishap(&self, method: &str) -> Option<Mishap> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).take(method)
     }
 
-    /// Makes the workspace misbehave.
+    /// Injects a fault.
     pub(super) fn inject(self: &Arc<Self>, fault: Fault) {
         let arm = |method, mishap, times| {
             self.faults.lock().unwrap_or_else(PoisonError::into_inner).arm(method, mishap, times);
@@ -106,7 +107,8 @@ impl Core {
             }
             Fault::DelayEvents => self.hub.send_late(),
             Fault::Odd { event, fields, times } => self.hub.make_odd(&event, &fields, times),
-            // An app that is put out of a workspace has lost its token: that is another fault. The others are Discord's.
+            // An app that is removed from a workspace loses its token, which is another fault. The others are
+            // Discord's.
             Fault::PutOut
             | Fault::LeaveOut { .. }
             | Fault::Sessions { .. }
@@ -122,7 +124,7 @@ impl Core {
         }
     }
 
-    /// Something happens to a whole channel; the bot hears of it if it may.
+    /// Changes a channel by `turn`. Tells the bot if it was a member and has the scope.
     fn turn_channel(self: &Arc<Self>, name: &str, what: &str, turn: impl FnOnce(&mut State, usize)) {
         let mut state = self.lock();
         let Some(at) = state.channel(name) else { return };
@@ -131,7 +133,7 @@ impl Core {
             Kind::Private => ("group", "groups:read"),
             _ => ("channel", "channels:read"),
         };
-        // There is one event for channels of both kinds that are shared.
+        // Slack has one event for shared channels, public and private.
         let family = if what == "shared" { "channel" } else { family };
         let (kind, is_told) = (format!("{family}_{what}"), state.channels[at].bot && state.scopes.contains(scope));
         turn(&mut state, at);

@@ -20,11 +20,11 @@ use crate::domain::limits::slack;
 use crate::sandbox::Absence;
 use crate::sandbox::traffic::Direction;
 
-/// Name under which faults are injected and refusals are journalled.
+/// The name of these requests in faults, in the journal and in the recorded traffic.
 const METHOD: &str = "response_url";
 
 impl Core {
-    /// A new `response_url` for what a person did.
+    /// Creates a `response_url` for an act of a person.
     pub(super) fn response_url(
         &self,
         state: &mut Workspace,
@@ -41,7 +41,7 @@ impl Core {
         format!("http://{}/{kind}/{}/{}/{secret}", self.base, state.ids.team, state.ids.app)
     }
 
-    /// Shows what a command's acknowledgement or a `response_url` was given.
+    /// Posts the message that a command's acknowledgement or a request to a `response_url` holds.
     pub(super) fn respond(
         self: &Arc<Self>,
         state: &mut Workspace,
@@ -73,7 +73,7 @@ pub(super) async fn respond(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    // No token goes with these.
+    // These requests have no token, so a refused token does not matter to them.
     if core.absence(METHOD) != Some(Absence::TokenRefused)
         && let Some(response) = server::absent(&core, METHOD)
     {
@@ -151,7 +151,7 @@ fn replace(
     Ok(())
 }
 
-/// The answer in an acknowledgement as arguments.
+/// Returns the answer in an acknowledgement as arguments.
 pub(super) fn answer_args(answer: Value) -> Args {
     match answer {
         Value::Object(fields) => Args::of(fields),

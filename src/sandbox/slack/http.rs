@@ -13,11 +13,12 @@ use super::Core;
 use super::delivery::{Next, Parcel, ParcelKind, as_written};
 use crate::clock::real;
 
-/// How often an endpoint that refuses connections is tried, in real time.
+/// The pause between tries to connect to an endpoint, in real time.
 const KNOCK: Duration = Duration::from_millis(50);
 
 impl Core {
-    /// Asks the bot's endpoint for a challenge, as Slack does when the address is set; then it counts as connected.
+    /// Sends the bot's endpoint a challenge, as Slack does when the address is set. A wrong answer is noted as a fault.
+    /// Then the endpoint counts as connected.
     pub(super) async fn verify_target(self: Arc<Self>) {
         let Some(target) = self.reachable().await else { return };
         let body = json!({"token": "verification-token", "challenge": "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P",
@@ -117,7 +118,7 @@ impl Core {
     }
 }
 
-/// `v0=` and the HMAC-SHA256 of `v0:{seconds}:{body}`.
+/// Returns `v0=` and the HMAC-SHA256 of `v0:{seconds}:{body}` in hex.
 pub(super) fn signature(secret: &str, seconds: i64, body: &str) -> String {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
     mac.update(format!("v0:{seconds}:{body}").as_bytes());

@@ -1,4 +1,4 @@
-//! Ids and time stamps as Slack writes them.
+//! Ids and time stamps in Slack's form.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 pub(super) struct Ts(pub i64);
 
 impl Ts {
-    /// Reads `1700000000.000100`; six digits after the point, as Slack has them.
+    /// Reads `1700000000.000100`, with exactly six digits after the point, as Slack writes it.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (seconds, micros) = text.split_once('.')?;
         let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit()) && !part.is_empty();
@@ -28,7 +28,7 @@ impl Ts {
         Some(Self(seconds.checked_mul(1_000_000)? + micros))
     }
 
-    /// Milliseconds.
+    /// Returns the time in milliseconds since the epoch.
     pub(super) fn millis(self) -> i64 {
         self.0 / 1_000
     }
@@ -40,7 +40,7 @@ impl fmt::Display for Ts {
     }
 }
 
-/// Makes ids that are unique in the workspace, the same ones in every run with the same seed.
+/// Makes ids that are unique in the workspace, and the same in every run with the same seed.
 pub(super) struct Mint {
     rng: StdRng,
     taken: HashSet<String>,
@@ -52,7 +52,8 @@ impl Mint {
         Self { rng: StdRng::seed_from_u64(seed), taken: HashSet::new(), events: 0 }
     }
 
-    /// `U0000JEFF` for `jeff`: from the name where that is possible, with a few letters of its hash where it is not.
+    /// Returns an id made from a name, such as `U0000JEFF` for `jeff`. If the name is not just up to twelve lower-case
+    /// letters and digits, part of its hash is added.
     pub(super) fn named(&mut self, prefix: char, name: &str) -> String {
         let letters: String =
             name.chars().filter(char::is_ascii_alphanumeric).take(12).collect::<String>().to_ascii_uppercase();
@@ -67,7 +68,7 @@ impl Mint {
         wanted
     }
 
-    /// A random id of `len` characters after `prefix`.
+    /// Returns a random id of `len` characters after `prefix`.
     pub(super) fn random(&mut self, prefix: &str, len: usize) -> String {
         const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
         let mut id = prefix.to_owned();
@@ -75,13 +76,13 @@ impl Mint {
         id
     }
 
-    /// The next event's id.
+    /// Returns the id of the next event.
     pub(super) fn event(&mut self) -> String {
         self.events += 1;
         format!("Ev{:09}", self.events)
     }
 
-    /// A random UUID (version 4).
+    /// Returns a random UUID (version 4).
     pub(super) fn uuid(&mut self) -> String {
         let bits: u128 = self.rng.random();
         let bits = (bits & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);

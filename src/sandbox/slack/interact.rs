@@ -1,4 +1,4 @@
-//! Clicks, forms and commands: the person acts, the bot has three seconds, and its answer is shown.
+//! Clicks, forms and commands: a person acts, the bot has three seconds to acknowledge, and its answer is shown.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::text::Names as _;
 use super::{Core, blocks, hooks, message, people, place, text};
 use crate::sandbox::world::{MessageAt, Spot, WorldError};
 
-/// Characters that a text field takes if it does not say otherwise.
+/// The most characters of a text field without a `max_length`.
 const INPUT_CHARS: u64 = 3_000;
 
 impl Core {
@@ -83,7 +83,7 @@ impl Core {
         Ok(parcel)
     }
 
-    /// Submits the form on top.
+    /// Submits the topmost form.
     pub(super) async fn submit(
         self: &Arc<Self>,
         who: &str,
@@ -104,7 +104,7 @@ impl Core {
         outcome
     }
 
-    /// Closes the form on top.
+    /// Closes the topmost form.
     pub(super) fn dismiss(self: &Arc<Self>, who: &str, form: &str) -> Result<(), WorldError> {
         let mut state = self.lock();
         let person = people::person(&state, who)?;
@@ -125,7 +125,7 @@ impl Core {
         Ok(())
     }
 
-    /// Gives `/desk text`.
+    /// Enters the command `/desk text`.
     pub(super) async fn command(self: &Arc<Self>, who: &str, spot: &Spot, typed: &str) -> Result<(), WorldError> {
         let (person, at, parcel) = {
             let mut state = self.lock();
@@ -271,7 +271,7 @@ impl Core {
         Ok(parcel)
     }
 
-    /// Does what the bot answered to a form.
+    /// Carries out the bot's answer to a form.
     fn answered(&self, person: usize, form: &str, answer: Value) -> Result<(), WorldError> {
         let mut state = self.lock();
         let state = &mut *state;
@@ -358,7 +358,7 @@ impl Core {
     }
 }
 
-/// The part of a payload that says who acted.
+/// Returns the part of a payload that names the acting person.
 fn actor(state: &State, person: usize, kind: &str) -> Value {
     let person = &state.people[person];
     let ids = &state.ids;
@@ -385,7 +385,7 @@ fn client_name(channel: &Channel) -> &str {
     }
 }
 
-/// The action that a press of `element` is.
+/// Returns the `action` of pressing `element`, or of choosing `value` in it.
 fn chosen(state: &State, element: &Value, value: Option<&str>) -> Result<Value, WorldError> {
     let kind = element["type"].as_str().unwrap_or_default();
     let mut action = json!({"type": kind});
@@ -423,7 +423,7 @@ fn user<'a>(state: &'a State, value: &'a str) -> Result<&'a str, WorldError> {
     state.person_by_handle(value).or(by_id).ok_or_else(|| WorldError::Unknown(format!("person {value}")))
 }
 
-/// `state.values` of a message: what its menus show.
+/// Returns `state.values` of a message: the values that its menus show after the act.
 fn filled_in(all: &[Value], pressed_block: &Value, control: &str, action: &Value) -> Map<String, Value> {
     let mut filled = Map::new();
     for block in all {
@@ -446,7 +446,7 @@ fn filled_in(all: &[Value], pressed_block: &Value, control: &str, action: &Value
     filled
 }
 
-/// Returns a field's value in the form of `state.values`, or the fault that the client finds before sending.
+/// Returns a field's value as in `state.values`, or the error that the client shows instead of submitting.
 fn answer_to(state: &State, block: &Value, given: Option<&str>) -> Result<Value, String> {
     let element = &block["element"];
     let kind = element["type"].as_str().unwrap_or_default();

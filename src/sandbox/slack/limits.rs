@@ -1,20 +1,20 @@
-//! Rate limits, from the one table, in the clock's time.
+//! Slack's rate limits (from `domain::limits`), in the clock's time.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::domain::limits::{Rate, slack};
 
-/// How much too early a call may come: clocks and networks are not exact.
+/// How much too early a call may come, since clocks and networks are not exact.
 const TOLERANCE_MS: i64 = 50;
 
-/// What was called lately.
+/// The times of recent calls (epoch ms), by the key of their limit.
 #[derive(Default)]
 pub(super) struct Windows {
     calls: HashMap<String, VecDeque<i64>>,
 }
 
 impl Windows {
-    /// Refuses with the whole seconds to wait if one of `rates` is used up.
+    /// Checks whether another call fits into all `rates`. `Err`: the time to wait, in whole seconds.
     pub(super) fn check(&mut self, rates: &[(String, Rate)], now_ms: i64) -> Result<(), u64> {
         let mut wait_ms = 0;
         for (key, rate) in rates {
@@ -39,7 +39,7 @@ impl Windows {
     }
 }
 
-/// The limits that a call stands under.
+/// Returns the limits of a call, each with its key.
 pub(super) fn rates(method: &str, channel: &str) -> Vec<(String, Rate)> {
     let one = |rate| vec![(method.to_owned(), rate)];
     match method {

@@ -1,4 +1,4 @@
-//! A message as Slack writes it in answers and events.
+//! The JSON of a message in answers and events.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::ids::Ts;
 use super::state::{Author, BOT_NAME, Channel, Content, Message, State};
 use super::text;
 
-/// The message, without its channel.
+/// Returns the JSON of a message, without its channel.
 pub(super) fn json(state: &State, channel: &Channel, message: &Message, with_metadata: bool) -> Value {
     let mut out = Map::new();
     let ts = message.ts.to_string();
@@ -55,7 +55,7 @@ pub(super) fn json(state: &State, channel: &Channel, message: &Message, with_met
     Value::Object(out)
 }
 
-/// An id of the author.
+/// Returns the user id of an author.
 pub(super) fn author_id<'a>(state: &'a State, author: &'a Author) -> &'a str {
     match author {
         Author::Bot => &state.ids.bot_user,
@@ -63,7 +63,7 @@ pub(super) fn author_id<'a>(state: &'a State, author: &'a Author) -> &'a str {
     }
 }
 
-/// What marks a message as the app's.
+/// Returns the fields that mark a message as the app's.
 pub(super) fn bot_fields(state: &State) -> Map<String, Value> {
     let (bot, app, team) = (&state.ids.bot, &state.ids.app, &state.ids.team);
     let profile = json!({"id": bot, "app_id": app, "user_id": state.ids.bot_user, "name": BOT_NAME, "deleted": false,
@@ -75,7 +75,8 @@ pub(super) fn bot_fields(state: &State) -> Map<String, Value> {
     ])
 }
 
-/// Text, blocks and attachments. A text without blocks gets the `rich_text` block that Slack makes of it.
+/// Adds text, blocks, files and attachments to `out`. A text without blocks gets the `rich_text` block that Slack makes
+/// of it.
 pub(super) fn content_into(out: &mut Map<String, Value>, content: &Content, ts: Ts) {
     out.insert("text".into(), json!(content.text));
     match &content.blocks {

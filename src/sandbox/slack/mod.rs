@@ -1,9 +1,10 @@
 //! A Slack workspace in this process: a stateful, strict model that speaks Slack's real protocols over loopback.
 //!
 //! Web API, Socket Mode, signed HTTP events and `response_url`s are served at 127.0.0.1, so that an unmodified SDK
-//! connects to it; people act through [`crate::sandbox::World`]. Whatever Slack would refuse is refused with Slack's own error.
+//! connects to it. People act through [`crate::sandbox::World`]. A call that Slack refuses is refused with Slack's own
+//! error.
 //!
-//! Three locks, always taken in this order: the state, the hub (what is on its way to the bot), the journal.
+//! There are three locks, always taken in this order: the state, the hub (the deliveries to the bot), the journal.
 
 mod api;
 mod args;
@@ -48,36 +49,33 @@ use crate::clock::Clock;
 use crate::domain::limits::slack;
 use crate::sandbox::world::{MessageAt, Spot, WorldError};
 
-/// What the workspace is made of.
+/// The properties of a new workspace.
 pub struct SlackSetup {
     /// The people, in the order of the cast.
     pub people: Vec<Member>,
     /// The channels, in the order in which they are listed.
     pub channels: Vec<ChannelSetup>,
-    /// The user groups.
     pub groups: Vec<GroupSetup>,
-    /// Gives the time stamps, limits and expiries.
+    /// The clock of time stamps, rate limits and expiries.
     pub clock: Clock,
-    /// Where everything is written down.
     pub journal: Journal,
     /// Scopes granted to the bot.
     pub scopes: Vec<String>,
     /// Event types that the app subscribed to (`message.channels`, `channel_archive` …).
     pub subscriptions: Vec<String>,
-    /// The menu of a message: what each entry is called, and its `callback_id`.
+    /// The app's entries in the menu of a message: name and `callback_id`.
     pub shortcuts: Vec<(String, String)>,
     /// Whether rate limits are enforced.
     pub limits: bool,
-    /// Slack's three seconds, in real time: for an acknowledgement, and for the use of a `trigger_id`.
+    /// The time for an acknowledgement and for the use of a `trigger_id`, in real time. Slack's is three seconds.
     pub ack_deadline: Duration,
-    /// How events reach the bot.
     pub delivery: Delivery,
-    /// For the ids that are drawn by lot.
+    /// The seed of random ids and secrets.
     pub seed: u64,
 }
 
 impl SlackSetup {
-    /// The scopes that Deskbell asks for.
+    /// Returns the scopes that Deskbell asks for.
     #[must_use]
     pub fn default_scopes() -> Vec<String> {
         const SCOPES: &[&str] = &[
@@ -98,7 +96,7 @@ impl SlackSetup {
         SCOPES.iter().map(|scope| (*scope).to_owned()).collect()
     }
 
-    /// The event types that Deskbell subscribes to.
+    /// Returns the event types that Deskbell subscribes to.
     #[must_use]
     pub fn default_subscriptions() -> Vec<String> {
         const TYPES: &[&str] = &[
@@ -163,13 +161,12 @@ pub enum Delivery {
 pub struct GroupSetup {
     /// Handle without `@`.
     pub handle: String,
-    /// Its name.
     pub name: String,
     /// Handles of the members.
     pub members: Vec<String>,
 }
 
-/// The workspace. Its server stops when it is shut down or dropped.
+/// A running sandbox of Slack. Its server stops when it is shut down or dropped.
 pub struct SlackSandbox {
     core: Arc<Core>,
 }
@@ -178,7 +175,7 @@ impl SlackSandbox {
     /// Starts the workspace and its server on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// If no port can be had, or the HTTP client cannot be built.
+    /// If no port can be bound, or the HTTP client cannot be built.
     pub async fn start(setup: SlackSetup) -> anyhow::Result<Arc<Self>> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let base = format!("127.0.0.1:{}", listener.local_addr()?.port());
@@ -207,7 +204,7 @@ impl SlackSandbox {
         Ok(Arc::new(Self { core }))
     }
 
-    /// Where the Web API is: `http://127.0.0.1:PORT/api`.
+    /// Returns the address of the Web API: `http://127.0.0.1:PORT/api`.
     #[must_use]
     pub fn api_url(&self) -> String {
         format!("http://{}/api", self.core.base)
@@ -225,14 +222,14 @@ impl SlackSandbox {
         self.core.secrets.app_token.clone()
     }
 
-    /// What signed requests are signed with.
+    /// Returns the secret with which HTTP requests to the bot are signed.
     #[must_use]
     pub fn signing_secret(&self) -> String {
         self.core.secrets.signing.clone()
     }
 
-    /// Everything that was given to the bot and must not be told: tokens, socket tickets and `response_url`s' secrets.
-    /// Triggers are not: they are worth nothing without the bot's token, and that for three seconds.
+    /// Returns the secrets that the bot was given: tokens, the signing secret, socket tickets, and the secrets in
+    /// `response_url`s. A `trigger_id` is none: it works for three seconds, and only with the bot's token.
     #[must_use]
     pub fn secrets_issued(&self) -> Vec<String> {
         let mut all = vec![self.bot_token(), self.app_token(), self.signing_secret()];
@@ -280,17 +277,18 @@ impl SlackSandbox {
         self.core.set_http_target(base_url);
     }
 
-    /// Gives a user group these members (handles); the bot hears of it.
+    /// Gives a user group exactly these members (handles), and tells the bot.
     pub fn set_group(&self, handle: &str, members: &[&str]) {
         self.core.set_group(handle, members);
     }
 
-    /// Tells of a change of a user group as of this second (since the epoch), without there being one: it comes late, or again.
+    /// Sends an event about a change of a user group at the time `at_s` (epoch seconds), without changing the group:
+    /// like an event that comes late, or again.
     pub fn tell_of_group(&self, handle: &str, added: &[&str], removed: &[&str], at_s: i64) {
         self.core.tell_of_group(handle, added, removed, at_s);
     }
 
-    /// A person posts with a file.
+    /// Posts a person's message with a file.
     ///
     /// # Errors
     /// As with `World::say` of the sandbox.
@@ -298,7 +296,7 @@ impl SlackSandbox {
         self.core.share(who, spot, text, file)
     }
 
-    /// A person deletes the files that came with a message.
+    /// Deletes the files of a person's own message.
     ///
     /// # Errors
     /// As with `World::edit` of the sandbox.
@@ -311,22 +309,22 @@ impl SlackSandbox {
         self.core.deactivate(handle);
     }
 
-    /// Gives a person another display name; the bot hears of it.
+    /// Gives a person another display name, and tells the bot.
     pub fn rename_person(&self, handle: &str, name: &str) {
         self.core.rename_person(handle, name);
     }
 
-    /// Invites the bot to a channel; it hears of it.
+    /// Invites the bot to a channel, and tells it.
     pub fn invite_bot(&self, channel: &str) {
         self.core.invite_bot(channel);
     }
 
-    /// Keeps from now on what the bot sends and is sent: the last 2,000 calls, envelopes and acknowledgements.
+    /// Records the last 2,000 calls, envelopes and acknowledgements from now on.
     pub fn keep_traffic(&self) {
         self.core.traffic.switch_on();
     }
 
-    /// What was kept, in order.
+    /// Returns the recorded calls, envelopes and acknowledgements, oldest first.
     #[must_use]
     pub fn traffic(&self) -> Vec<Passage> {
         self.core.traffic.all()
@@ -345,7 +343,7 @@ impl Drop for SlackSandbox {
     }
 }
 
-/// What the server, the connections and the people share.
+/// The state that the server, the connections and the people share.
 struct Core {
     /// `127.0.0.1:PORT`.
     base: String,
@@ -369,23 +367,23 @@ impl Core {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes into the journal.
+    /// Writes an entry of the journal.
     fn note(&self, kind: &'static str, fields: Value) {
         self.journal.write(self.clock.now_ms(), "slack", kind, fields);
     }
 
-    /// Remembers that the bot did what Slack would not understand.
+    /// Notes that the bot sent something that Slack does not know or would refuse.
     fn fault(&self, what: impl Into<String>) {
         self.faults_seen.lock().unwrap_or_else(PoisonError::into_inner).push(what.into());
     }
 
-    /// Tells whoever looks that something changed.
+    /// Notifies the watchers that a view may have changed.
     fn touch(&self) {
         self.changed.send_modify(|count| *count += 1);
     }
 }
 
-/// Tokens of the app.
+/// The tokens and the signing secret of the app.
 struct Secrets {
     bot_token: String,
     app_token: String,
@@ -434,12 +432,12 @@ fn build(setup: &SlackSetup) -> State {
     state
 }
 
-/// Ids of the people with these handles; unknown ones are left out.
+/// Returns the ids of the people with these handles. Unknown handles are left out.
 fn ids_of<'a>(state: &State, handles: impl Iterator<Item = &'a str>) -> Vec<String> {
     handles.filter_map(|handle| state.person(handle)).map(|at| state.people[at].id.clone()).collect()
 }
 
-/// Journal fields of a channel.
+/// Returns the journal's fields about a channel.
 fn place(state: &State, channel: usize) -> Value {
     json!({"channel": state.label(channel), "channel_id": state.channels[channel].id})
 }

@@ -1,4 +1,4 @@
-//! What people do with messages.
+//! The acts of people on messages.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::domain::limits::slack;
 use crate::sandbox::world::{MessageAt, Spot, WorldError};
 
 impl Core {
-    /// Posts what a person typed.
+    /// Posts the text that a person typed.
     pub(super) fn say(self: &Arc<Self>, who: &str, spot: &Spot, typed: &str) -> Result<MessageAt, WorldError> {
         let mut state = self.lock();
         let person = person(&state, who)?;
@@ -23,7 +23,7 @@ impl Core {
         Ok(MessageAt { channel: state.channels[at].id.clone(), id: ts.to_string() })
     }
 
-    /// Posts what a person typed, with a file of this name.
+    /// Posts the text that a person typed, with a file of this name.
     pub(super) fn share(
         self: &Arc<Self>,
         who: &str,
@@ -44,7 +44,7 @@ impl Core {
         Ok(MessageAt { channel: state.channels[at].id.clone(), id: ts.to_string() })
     }
 
-    /// Deletes the files of one's own message: tombstones stay, and the message counts as not edited.
+    /// Deletes the files of the person's own message. Tombstones stay, and the message does not count as edited.
     pub(super) fn delete_files(self: &Arc<Self>, who: &str, message: &MessageAt) -> Result<(), WorldError> {
         let mut state = self.lock();
         let (at, ts) = own(&state, who, message)?;
@@ -61,7 +61,7 @@ impl Core {
         Ok(())
     }
 
-    /// Edits one's own message.
+    /// Edits the person's own message.
     pub(super) fn edit(self: &Arc<Self>, who: &str, message: &MessageAt, typed: &str) -> Result<(), WorldError> {
         let mut state = self.lock();
         let (at, ts) = own(&state, who, message)?;
@@ -72,7 +72,7 @@ impl Core {
         Ok(())
     }
 
-    /// Deletes one's own message.
+    /// Deletes the person's own message.
     pub(super) fn delete(self: &Arc<Self>, who: &str, message: &MessageAt) -> Result<(), WorldError> {
         let mut state = self.lock();
         let (at, ts) = own(&state, who, message)?;
@@ -135,12 +135,12 @@ impl Core {
     }
 }
 
-/// The person with this handle.
+/// Returns the index of the person with this handle.
 pub(super) fn person(state: &State, who: &str) -> Result<usize, WorldError> {
     state.person(who).ok_or_else(|| WorldError::Unknown(format!("person {who}")))
 }
 
-/// Where a person wants to write: channel and root of the thread.
+/// Returns the channel of a spot, and the root of its thread.
 pub(super) fn stand(state: &mut State, person: usize, spot: &Spot) -> Result<(usize, Option<Ts>), WorldError> {
     let (at, root) = match spot {
         Spot::Channel { channel } => (channel_at(state, person, channel)?, None),
@@ -156,7 +156,7 @@ pub(super) fn stand(state: &mut State, person: usize, spot: &Spot) -> Result<(us
     Ok((at, Some(message.thread.unwrap_or(message.ts))))
 }
 
-/// A message (or an ephemeral one) that this person sees.
+/// Finds a message, public or ephemeral, that this person sees.
 pub(super) fn visible(state: &State, person: usize, message: &MessageAt) -> Result<(usize, Ts), WorldError> {
     let unknown = || WorldError::Unknown(format!("message {}", message.id));
     let at = state.channel_by_id(&message.channel).ok_or_else(unknown)?;

@@ -1,4 +1,5 @@
-//! Messages come, change and go: the same for people and for the bot. Each step is journalled and told to the bot.
+//! Posting, changing and removing messages, the same for people and for the bot. Each step is noted in the journal and
+//! sent to the bot as an event.
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ impl Draft {
 }
 
 impl Core {
-    /// Posts a message.
+    /// Posts a message. Returns its time stamp.
     pub(super) fn post(self: &Arc<Self>, state: &mut State, at: usize, draft: Draft) -> Ts {
         let ts = state.next_ts();
         let client_msg_id = matches!(draft.author, Author::Person(_)).then(|| state.mint.uuid());
@@ -69,7 +70,7 @@ impl Core {
         ts
     }
 
-    /// Changes what a message says.
+    /// Changes the content of a message. `shown`: readers see that it was edited.
     pub(super) fn change(self: &Arc<Self>, state: &mut State, at: usize, ts: Ts, content: Content, shown: bool) {
         let now = state.next_ts();
         let Some(old) = state.channels[at].messages.get(&ts).cloned() else { return };
@@ -85,7 +86,7 @@ impl Core {
         self.touch();
     }
 
-    /// Removes a message; of a root with replies a tombstone stays.
+    /// Removes a message. A root with replies stays as a tombstone.
     pub(super) fn remove(self: &Arc<Self>, state: &mut State, at: usize, ts: Ts) {
         let now = state.next_ts();
         let Some(old) = state.channels[at].messages.get(&ts).cloned() else { return };
@@ -124,7 +125,7 @@ impl Core {
         self.touch();
     }
 
-    /// Shows something to one person only.
+    /// Posts an ephemeral message for one person. Returns its time stamp.
     pub(super) fn whisper(&self, state: &mut State, at: usize, to: usize, content: Content, thread: Option<Ts>) -> Ts {
         let ts = state.next_ts();
         let shown = thread.is_none_or(|root| state.channels[at].has_replies(root));
@@ -145,7 +146,8 @@ impl Core {
         ts
     }
 
-    /// Changes (or, without content, takes away) what one person sees.
+    /// Changes an ephemeral message or, without content, removes it. Returns false if there is none with this time
+    /// stamp.
     pub(super) fn rewhisper(&self, state: &mut State, at: usize, ts: Ts, content: Option<Content>) -> bool {
         let Some(whisper) = state.channels[at].whispers.get(&ts).cloned() else { return false };
         let mut entry = place(state, at);

@@ -19,7 +19,7 @@ use super::{Core, hooks, socket};
 use crate::sandbox::Absence;
 use crate::sandbox::traffic::Direction;
 
-/// Largest body that is read.
+/// The largest body of a request.
 const BODY_BYTES: usize = 2 * 1024 * 1024;
 
 /// Serves until the workspace stops.
@@ -37,7 +37,7 @@ pub(super) fn serve(core: &Arc<Core>, listener: TcpListener) {
     tokio::spawn(async move {
         let served = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
         if let Err(error) = served.await {
-            tracing::error!(%error, "the sandbox's Slack server stopped");
+            tracing::error!(%error, "the Slack sandbox has stopped serving");
         }
     });
 }
@@ -95,7 +95,7 @@ pub(super) fn absent(core: &Core, method: &str) -> Option<Response> {
     })
 }
 
-/// What happens to a call instead of an ordinary answer, if anything.
+/// Returns the answer of an injected fault, if the call is not to be carried out.
 pub(super) async fn befall(core: &Core, method: &str, mishap: Option<&Mishap>) -> Option<Response> {
     match mishap? {
         Mishap::LoseAnswer => None,
@@ -120,7 +120,7 @@ pub(super) async fn befall(core: &Core, method: &str, mishap: Option<&Mishap>) -
     }
 }
 
-/// An answer that breaks off.
+/// Returns an answer whose body fails, so that the connection is cut.
 pub(super) fn cut_off() -> Response {
     let broken = stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut off")) });
     ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], Body::from_stream(broken)).into_response()

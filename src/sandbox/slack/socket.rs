@@ -1,6 +1,6 @@
-//! Socket Mode: one task a connection (<https://docs.slack.dev/apis/events-api/using-socket-mode/>).
+//! Socket Mode, with one task for each connection (<https://docs.slack.dev/apis/events-api/using-socket-mode/>).
 //!
-//! An app has ten of them at most; one more is told so where the hello would be, and closed.
+//! An app has at most ten connections. A further one gets `too_many_websockets` instead of the hello, and is closed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ use crate::sandbox::{Absence, Nonsense};
 /// How often the server pings, in real time.
 const PING: Duration = Duration::from_secs(10);
 
-/// What one connection too many is told.
+/// The frame for a connection beyond the limit.
 const TOO_MANY: &str =
     r#"{"type":"disconnect","reason":"too_many_websockets","debug_info":{"host":"applink-sandbox"}}"#;
 
-/// Answers the request for a socket; the ticket from `apps.connections.open` is good for one.
+/// Answers the request for a socket. A ticket from `apps.connections.open` opens one socket.
 pub(super) async fn link(
     State(core): State<Arc<Core>>,
     Query(query): Query<HashMap<String, String>>,

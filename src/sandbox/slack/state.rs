@@ -1,4 +1,4 @@
-//! The workspace itself: people, channels, groups, messages and what is open before whom. One lock guards it all.
+//! The state of the workspace: people, channels, groups, messages and open forms. One lock guards it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -38,11 +38,11 @@ pub(super) struct Person {
     pub handle: String,
     pub name: String,
     pub part: String,
-    /// Whether nobody may write to this person directly.
+    /// Whether this person refuses direct messages.
     pub closed: bool,
     /// Slack's own recent notices to this person.
     pub notices: VecDeque<String>,
-    /// The forms before this person, the one on top last.
+    /// The stack of open forms. The last one is on top.
     pub forms: Vec<Form>,
 }
 
@@ -82,7 +82,7 @@ pub(super) struct Channel {
     pub members: HashSet<String>,
     pub bot: bool,
     pub archived: bool,
-    /// People of another organisation read there (Slack Connect).
+    /// Whether people of another organisation read it (Slack Connect).
     pub shared: bool,
     /// Whether it is deleted: nobody sees it, and no call finds it.
     pub deleted: bool,
@@ -114,7 +114,7 @@ impl Channel {
         }
     }
 
-    /// Whether this person sees it.
+    /// Whether the person with this id sees it.
     pub(super) fn seen_by(&self, person: &str) -> bool {
         match &self.kind {
             _ if self.deleted => false,
@@ -124,7 +124,7 @@ impl Channel {
         }
     }
 
-    /// `channel`, `group` or `im`, as events call it.
+    /// Returns `channel`, `group` or `im`, as events name its kind.
     pub(super) fn event_type(&self) -> &'static str {
         match self.kind {
             Kind::Public => "channel",
@@ -133,7 +133,7 @@ impl Channel {
         }
     }
 
-    /// `channels`, `groups` or `im`, as scopes and subscriptions call it.
+    /// Returns `channels`, `groups` or `im`, as scopes and subscriptions name its kind.
     pub(super) fn family(&self) -> &'static str {
         match self.kind {
             Kind::Public => "channels",
@@ -155,14 +155,14 @@ pub(super) enum Author {
     Person(String),
 }
 
-/// What a message says.
+/// The content of a message.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Content {
     /// Stored text, see [`super::text`].
     pub text: String,
     pub blocks: Option<Vec<Value>>,
     pub attachments: Option<Vec<Value>>,
-    /// Files that came with it; what is left of a deleted one is its tombstone.
+    /// The files of the message. A deleted file stays as a tombstone.
     pub files: Vec<Value>,
 }
 
@@ -175,16 +175,16 @@ pub(super) struct Message {
     /// Root of the thread that it replies in.
     pub thread: Option<Ts>,
     pub broadcast: bool,
-    /// Who edited it last, and the time stamp of that.
+    /// The id of the last editor, and the time stamp of the edit.
     pub edited: Option<(String, Ts)>,
-    /// Whether readers see that it was edited (not for an app's update with blocks).
+    /// Whether readers see that it was edited. They do not if an app only updated it with blocks.
     pub edit_shown: bool,
     pub reactions: Vec<(String, Vec<String>)>,
     pub metadata: Option<Value>,
     pub client_msg_id: Option<String>,
-    /// Handles of those who were pinged when it was posted.
+    /// Handles of the people whom it pinged when it was posted.
     pub pings: Vec<String>,
-    /// A deleted root whose thread goes on.
+    /// Whether it is a deleted root whose thread goes on.
     pub tombstone: bool,
 }
 
@@ -195,18 +195,19 @@ pub(super) struct Whisper {
     pub to: String,
     pub thread: Option<Ts>,
     pub content: Content,
-    /// Slack accepts an ephemeral in a thread without replies, and shows it to nobody.
+    /// Whether the person sees it. Slack accepts an ephemeral message in a thread without replies, but shows it to
+    /// nobody.
     pub shown: bool,
 }
 
-/// What opens a modal.
+/// A `trigger_id`, which can open one modal.
 pub(super) struct Trigger {
     pub user: String,
     pub made: Instant,
     pub used: bool,
 }
 
-/// What a `response_url` stands for.
+/// The act that a `response_url` answers.
 #[derive(Clone)]
 pub(super) struct Hook {
     pub user: String,
@@ -217,7 +218,7 @@ pub(super) struct Hook {
     pub expires_ms: i64,
 }
 
-/// All of the workspace.
+/// The state of the workspace.
 pub(super) struct State {
     pub clock: Clock,
     pub ids: Ids,
@@ -227,12 +228,12 @@ pub(super) struct State {
     pub groups: Vec<Group>,
     pub scopes: BTreeSet<String>,
     pub subscriptions: BTreeSet<String>,
-    /// The menu of a message: what each entry is called, and its `callback_id`.
+    /// The app's entries in the menu of a message: name and `callback_id`.
     pub shortcuts: Vec<(String, String)>,
     pub triggers: HashMap<String, Trigger>,
     pub hooks: HashMap<String, Hook>,
     pub windows: Windows,
-    /// How much later than its posting a message appears in a history.
+    /// The time, by the clock, after which a posted message appears in a history.
     pub lag: Duration,
     /// Whether tables and feedback buttons are refused.
     pub only_old_blocks: bool,
@@ -268,13 +269,13 @@ impl State {
         }
     }
 
-    /// The next time stamp: the clock's, and later than every other.
+    /// Returns a new time stamp: the clock's time, or later, so that it is greater than all before.
     pub(super) fn next_ts(&mut self) -> Ts {
         self.last_ts = Ts(self.clock.now().as_microsecond().max(self.last_ts.0 + 1));
         self.last_ts
     }
 
-    /// Adds a person; the one with that handle, if there is one already.
+    /// Adds a person, unless one has that handle already. Returns the person's index.
     pub(super) fn add_person(&mut self, handle: &str, name: &str, part: &str) -> usize {
         if let Some(at) = self.people_by_handle.get(handle) {
             return *at;
@@ -296,7 +297,7 @@ impl State {
         at
     }
 
-    /// Adds a channel.
+    /// Adds a channel. Returns its index.
     pub(super) fn add_channel(&mut self, name: &str, kind: Kind) -> usize {
         let id = match &kind {
             Kind::Direct(person) => format!("D{}", &person[1..]),
@@ -336,7 +337,7 @@ impl State {
         self.channels_by_id.get(id).copied()
     }
 
-    /// The direct conversation of the bot and this person, begun if there is none.
+    /// Returns the index of the direct conversation between the bot and this person. Opens it if there is none.
     pub(super) fn direct(&mut self, person: usize) -> usize {
         let id = self.people[person].id.clone();
         let channel = self.channel_by_id(&format!("D{}", &id[1..]));
@@ -347,17 +348,18 @@ impl State {
         })
     }
 
-    /// Id of the direct conversation with this person, begun or not.
+    /// Returns the id of the direct conversation with this person, even if it is not open.
     pub(super) fn direct_id(&self, person: usize) -> String {
         format!("D{}", &self.people[person].id[1..])
     }
 
-    /// Ids of the people in a channel, in the order of the cast.
+    /// Returns the people who see a channel, in the order of the cast.
     pub(super) fn members<'a>(&'a self, channel: &'a Channel) -> impl Iterator<Item = &'a Person> + 'a {
         self.people.iter().filter(|person| channel.seen_by(&person.id))
     }
 
-    /// Handles of those who see what stands in this channel. In a large workspace everybody is `*`.
+    /// Returns the handles of the people who see a channel; `["*"]` for a public channel in a workspace of more than
+    /// fifty people.
     pub(super) fn audience(&self, channel: usize) -> Vec<String> {
         const SPELT_OUT: usize = 50;
         let channel = &self.channels[channel];
@@ -367,7 +369,7 @@ impl State {
         self.members(channel).map(|person| person.handle.clone()).collect()
     }
 
-    /// Name of a channel as the journal has it: `direct:jeff` for a direct conversation.
+    /// Returns the name of a channel in the journal: `direct:jeff` for a direct conversation.
     pub(super) fn label(&self, channel: usize) -> String {
         match &self.channels[channel].kind {
             Kind::Direct(person) => format!("direct:{}", self.handle(person)),
@@ -375,7 +377,7 @@ impl State {
         }
     }
 
-    /// Handle of a person or the bot, by id.
+    /// Returns the handle of a person or the bot, by id.
     pub(super) fn handle<'a>(&'a self, id: &'a str) -> &'a str {
         if id == self.ids.bot_user {
             return BOT_HANDLE;
@@ -383,7 +385,7 @@ impl State {
         self.person_by_id(id).map_or(id, |at| &self.people[at].handle)
     }
 
-    /// Says something to a person in Slack's own name.
+    /// Shows a person a notice of Slack itself. The last twenty are kept.
     pub(super) fn notice(&mut self, person: usize, text: impl Into<String>) {
         const KEPT: usize = 20;
         let notices = &mut self.people[person].notices;
@@ -393,14 +395,14 @@ impl State {
         }
     }
 
-    /// A new trigger for this person.
+    /// Creates a `trigger_id` for this person.
     pub(super) fn trigger(&mut self, user: &str) -> String {
         let id = format!("{}.{}", self.next_ts(), self.mint.random("", 24).to_lowercase());
         self.triggers.insert(id.clone(), Trigger { user: user.to_owned(), made: real::now(), used: false });
         id
     }
 
-    /// Whether the bot may be told of this channel's events.
+    /// Whether the bot gets this event of a channel: it is a member, subscribes to it, and has the scope.
     pub(super) fn heard(&self, channel: usize, event: &str) -> bool {
         let channel = &self.channels[channel];
         channel.bot

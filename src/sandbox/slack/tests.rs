@@ -1,4 +1,4 @@
-//! The workspace through its real protocols: the SDK, raw HTTP, a raw socket.
+//! Tests of the sandbox through Slack's real protocols: the SDK, plain HTTP, a plain socket.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ async fn open_socket(slack: &SlackSandbox) -> Socket {
     socket
 }
 
-/// The next frame, whose payload the SDK must be able to read.
+/// Returns the next frame. The SDK must be able to read its payload.
 async fn frame(socket: &mut Socket) -> Value {
     loop {
         let Message::Text(text) = socket.next().await.expect("a frame").expect("a good frame") else { continue };
@@ -425,7 +425,7 @@ async fn connections_share_the_events_and_one_too_many_is_refused() {
     assert_eq!((&told["type"], &told["reason"]), (&json!("disconnect"), &json!("too_many_websockets")));
     assert!(matches!(refused.next().await, Some(Ok(Message::Close(_)))));
 
-    // Each event comes by one of them, in turn.
+    // Each event comes over one of the sockets, in turn.
     for number in 0..10 {
         slack.say("jeff", &Spot::channel("sales"), &format!("event {number}"), None).await.expect("said");
     }
@@ -439,7 +439,7 @@ async fn connections_share_the_events_and_one_too_many_is_refused() {
     assert_eq!(heard, (0..10).map(|number| format!("event {number}")).collect::<Vec<_>>());
     settled(&slack).await;
 
-    // What is not acknowledged comes again by another.
+    // An event without an acknowledgement comes again over another socket.
     sockets.truncate(2);
     slack.say("jeff", &Spot::channel("sales"), "again", None).await.expect("said");
     let [one, other] = &mut sockets[..] else { panic!("two sockets") };

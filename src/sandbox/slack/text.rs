@@ -1,11 +1,11 @@
-//! Slack's text: what people type, how it is stored, how it is read.
+//! The forms of Slack's text: as people type it, as it is stored, and as it is read.
 //!
-//! Stored text escapes `&`, `<` and `>`; what stands in angle brackets is a token
+//! In stored text `&`, `<` and `>` are escaped, and angle brackets enclose a token
 //! (<https://docs.slack.dev/messaging/formatting-message-text>).
 
 use serde_json::{Value, json};
 
-/// Looks up the meaning of the tokens in a text.
+/// Looks up the names and ids that tokens stand for.
 pub(super) trait Names {
     /// The time, in seconds since the Unix epoch.
     fn now_s(&self) -> i64;
@@ -49,7 +49,7 @@ pub(super) enum Piece<'a> {
     Link(&'a str, Option<&'a str>),
 }
 
-/// Takes stored text apart. What stands in angle brackets and is no token is [`Piece::Plain`] with its brackets.
+/// Splits stored text into its pieces. Text in angle brackets that is no token is [`Piece::Plain`], with its brackets.
 pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let (mut plain_from, mut at) = (0, 0);
@@ -122,7 +122,7 @@ pub(super) fn read(names: &dyn Names, text: &str) -> String {
     out
 }
 
-/// What an app sent, as Slack stores it: tokens stay, every other `&`, `<` and `>` is escaped.
+/// Returns the text of an app as Slack stores it: tokens stay, and every other `&`, `<` and `>` is escaped.
 pub(super) fn normalise(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
@@ -166,8 +166,8 @@ pub(super) fn unescape(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
-/// What a person typed, as Slack's client sends it: `@handle`, `#channel` and addresses become tokens, everything else
-/// is escaped. Nothing becomes a token within code. With `labels` (commands) tokens carry names: `<@U…|jeff>`.
+/// Returns the text that a person typed as Slack's client sends it: `@handle`, `#channel` and addresses become tokens,
+/// except within code. Everything else is escaped. With `labels` (for commands) tokens have names: `<@U…|jeff>`.
 pub(super) fn typed(names: &dyn Names, text: &str, labels: bool) -> String {
     let text = text.trim();
     let mut out = String::with_capacity(text.len() + 16);
@@ -228,7 +228,8 @@ fn channel(names: &dyn Names, rest: &str, labels: bool) -> Option<(usize, String
     })
 }
 
-/// The longest beginning of `word` that `find` knows and that is delimited; with the length of the sign before it.
+/// Looks for the longest beginning of `word` that `find` knows and that a delimiter follows. Returns its token, and its
+/// length in bytes including the sign before `word`.
 fn named_prefix(word: &str, find: impl Fn(&str) -> Option<String>) -> Option<(usize, String)> {
     let run = word.find(char::is_whitespace).unwrap_or(word.len());
     let ends: Vec<usize> = word[..run].char_indices().map(|(i, c)| i + c.len_utf8()).take(64).collect();
@@ -252,7 +253,7 @@ fn address(rest: &str) -> Option<(usize, String)> {
         .then(|| (url.len(), format!("<{}>", escape(url).replace('|', "%7C"))))
 }
 
-/// The `rich_text` block that Slack makes of a text without blocks.
+/// Returns the `rich_text` block that Slack makes of a text without blocks.
 pub(super) fn rich_text(text: &str, block_id: &str) -> Value {
     let elements: Vec<Value> = pieces(text)
         .into_iter()
@@ -270,7 +271,7 @@ pub(super) fn rich_text(text: &str, block_id: &str) -> Value {
     json!({"type": "rich_text", "block_id": block_id, "elements": [{"type": "rich_text_section", "elements": elements}]})
 }
 
-/// Time gone by, as Slack's client writes `{ago}`.
+/// Returns the words for `{ago}`, as Slack's client writes them.
 fn ago(seconds: i64) -> String {
     let (number, unit) = match seconds {
         ..60 => return "a few seconds ago".to_owned(),

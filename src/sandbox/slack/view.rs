@@ -1,4 +1,4 @@
-//! The views of people: texts and blocks as lines, controls, pings, and all that one person sees.
+//! The views of people: text and blocks as lines, controls, pings, and everything that one person sees.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::sandbox::world::{
     ChannelView, ControlKind, ControlView, FormField, FormView, MessageView, OptionView, View,
 };
 
-/// Top-level messages of a channel in a view.
+/// The number of newest top-level messages of a channel in a view.
 const SHOWN: usize = 200;
 
 /// Returns a message as a reader sees it. With blocks, `text` is only for notifications.
@@ -34,18 +34,18 @@ pub(super) fn read(state: &State, content: &Content) -> String {
     all.join("\n")
 }
 
-/// One line for each block that says something.
+/// Returns a line for each block that shows something.
 pub(super) fn lines(state: &State, blocks: &[Value]) -> Vec<String> {
     blocks.iter().filter_map(|block| line(state, block)).collect()
 }
 
-/// The ids of a message's controls.
+/// Returns the ids of a message's controls.
 pub(super) fn control_ids(content: &Content) -> Vec<String> {
     let elements = content.blocks.iter().flatten().flat_map(blocks::elements);
     elements.filter_map(|element| element["action_id"].as_str()).map(str::to_owned).collect()
 }
 
-/// Handles of the people whom a message pings: members of the channel, not its author.
+/// Returns the handles of the people whom a message pings: only people who see the channel, and never the author.
 pub(super) fn pings(state: &State, at: usize, author: &Author, content: &Content) -> Vec<String> {
     let mut ids = BTreeSet::new();
     let mut everybody = false;
@@ -96,7 +96,7 @@ pub(super) fn pings(state: &State, at: usize, author: &Author, content: &Content
     state.members(channel).filter(pinged).map(|person| person.handle.clone()).collect()
 }
 
-/// All that one person sees.
+/// Returns everything that one person sees.
 pub(super) fn view(state: &State, person: usize) -> View {
     let me = &state.people[person];
     let mut channels: Vec<ChannelView> = (state.channels.iter())
@@ -121,7 +121,7 @@ pub(super) fn view(state: &State, person: usize) -> View {
     View {
         channels,
         menus: state.shortcuts.iter().map(|(name, _)| name.clone()).collect(),
-        // Slack's apps have none.
+        // Slack's apps have no entries in the menu of a person.
         person_menus: Vec::new(),
         form: me.forms.last().map(|form| form_view(state, form)),
         notices: me.notices.iter().cloned().collect(),
@@ -214,7 +214,7 @@ fn controls(state: &State, content: &Content) -> Vec<ControlView> {
         .collect()
 }
 
-/// The table of a message, the names of its columns first.
+/// Returns the rows of a message's table. The first one holds the names of the columns.
 fn table(content: &Content) -> Vec<Vec<String>> {
     let tables = content.blocks.iter().flatten().filter(|block| block["type"] == "data_table");
     let rows = tables.flat_map(|table| table["rows"].as_array().into_iter().flatten());

@@ -79,7 +79,7 @@ impl World for SlackSandbox {
     }
 
     fn unanswered(&self) -> usize {
-        // Slack promises nothing.
+        // Slack has no deferred answers.
         0
     }
 

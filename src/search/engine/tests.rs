@@ -133,7 +133,7 @@ fn a_later_document_takes_the_place_of_an_earlier_one_and_what_is_gone_is_not_fo
     assert_eq!(first(&engine, "dial in")?, "vpn");
     assert_eq!(found(&engine, "mailbox archive")?, Vec::<String>::new());
     assert_eq!((engine.through()?, engine.documents()?), (9, 5));
-    // The next process goes on from there.
+    // The next process reads the last change from the index.
     drop(engine);
     let next = Engine::new(setup(folder.path()))?;
     assert_eq!((next.through()?, first(&next, "dial in")?), (9, "vpn".to_owned()));
@@ -176,7 +176,7 @@ fn a_damaged_index_is_made_anew() -> Tried {
         drop(filled(folder.path())?);
         assert!(spoil(way)? > 3);
         let engine = Engine::new(setup(folder.path()))?;
-        // The damage may show on opening or on asking; the index is then filled from the beginning.
+        // The damage shows when the index is opened or searched. `through` then replaces the index by an empty one.
         let answered = engine.answer(&Question { text: "vpn drops", ..Question::default() }, 10);
         assert!(answered.is_err() || answered.is_ok_and(|answer| answer.found.is_empty()));
         assert_eq!(engine.through()?, 0);

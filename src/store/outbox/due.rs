@@ -218,7 +218,8 @@ impl dyn Store + '_ {
         .await
     }
 
-    /// Returns the tries within the last `since` (real time): the limits that each counted against, and how long ago.
+    /// Returns the tries within the last `since` (real time): for each try, the keys of the limits that it counted
+    /// against, and how long ago its lease began.
     ///
     /// # Errors
     /// If the database is away.

@@ -100,7 +100,7 @@ texts! {
     );
     /// Reads the messages that an ended effect left on the platform.
     POSTED = Text::both("SELECT posted_json FROM effects WHERE id = $1");
-    /// Takes over effects of dead workers. They may have been sent, at `$4` (in the clock's time) at the latest.
+    /// Takes over effects of dead workers, and marks them as unsure since `$4` (in the clock's time).
     TAKE_OVER = Text::both(
         "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, unsure = 1, unsure_at_ms = $4 \
          WHERE outlet = $1 AND state = 'leased' AND lease_until_ms <= $2 AND leased_by IS DISTINCT FROM $3 RETURNING id"
@@ -119,12 +119,13 @@ texts! {
     TIDY_EFFECTS = Text::both("DELETE FROM effects WHERE id IN (SELECT id FROM effects WHERE settled_at_ms < $1 ORDER BY settled_at_ms LIMIT $2) RETURNING id");
 }
 
-/// Ends the leases that a former owner of the database file left. That process has certainly been dead since `$1`.
+/// Ends the leases that a former owner of the database file left; they then count as ended since `$1`. The former owner
+/// is certainly dead, since this process holds the lock of the file.
 pub const RECOVER: Text = Text::both("UPDATE effects SET lease_until_ms = $1 WHERE state = 'leased' RETURNING id");
 
 impl dyn Store + '_ {
-    /// Stores how a delivery ended, if this worker still holds its lease. An effect that is delivered or failed loses
-    /// its text.
+    /// Stores how a delivery ended, unless another worker holds the effect or has ended it. A retry is stored only
+    /// while this worker holds the lease. An effect that is delivered or failed loses its text.
     ///
     /// # Errors
     /// If the database is away.
@@ -153,8 +154,9 @@ impl dyn Store + '_ {
         }
     }
 
-    /// Stores the end of an effect that needs no delivery, if it still waits in the revision that was read. Otherwise
-    /// something was added to it meanwhile, and it must be looked at again. Returns whether the end was stored.
+    /// Stores the end of an effect that needs no delivery, if the effect still waits in the revision that was read.
+    /// Returns whether the end was stored. If not, the effect was changed, leased or ended meanwhile, and must be
+    /// looked at again.
     ///
     /// # Errors
     /// If the database is away.
@@ -247,9 +249,8 @@ impl dyn Store + '_ {
         .await
     }
 
-    /// Takes over leases of other processes that ended at least `margin` ago (real time), or whose owner is known to
-    /// have been dead for that long. Their effects wait again and are looked for before they are repeated. Returns how
-    /// many there were. `now` is the clock's time.
+    /// Takes over the effects of other workers whose leases ended at least `margin` ago (real time). These effects wait
+    /// again, and are looked for before they are repeated. Returns how many there were. `now` is the clock's time.
     ///
     /// # Errors
     /// If the database is away.
@@ -261,8 +262,9 @@ impl dyn Store + '_ {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let margin_ms = super::span_ms(margin);
-        // Every message was sent before its lease ended, so at least `margin` ago. That much of the time in which the
-        // history may not show a message yet has already passed.
+        // Every message was sent before its lease ended, so at least `margin` ago. (A lease that `RECOVER` ended is an
+        // exception: its message was sent at least `call_timeout` ago.) The time in which the platform's history may
+        // not show the message yet is counted from `margin` ago.
         let (by, unsure_at_ms) = (by.0.clone(), ms(now) - margin_ms);
         let ended_ms = self.reader().await?.real_ms().await? - margin_ms;
         let take = statement(TAKE_OVER).bind(outlet.into().as_str()).bind(ended_ms).bind(by).bind(unsure_at_ms);
@@ -270,8 +272,8 @@ impl dyn Store + '_ {
     }
 }
 
-/// Writes, as part of a transaction, that a delivery has ended. If this worker does not hold its lease any more, that
-/// is a conflict.
+/// Writes, as part of a transaction, that a delivery has ended. It is a conflict if another worker holds the effect or
+/// has ended it.
 ///
 /// # Errors
 /// If the database is away.
@@ -303,8 +305,8 @@ pub fn give_up_about(tx: &mut dyn Tx, about: &Subject, view: &str, now: Timestam
     tx.write(statement(GIVE_UP_ABOUT).bind_subject(about).bind(view).bind(ms(now)))
 }
 
-/// Returns the statement that ends an effect, or makes it wait again. It touches no row if this worker does not hold
-/// the effect, or if it has ended.
+/// Returns the statement that ends an effect, holds it, or makes it wait again. The statement conflicts if another
+/// worker holds the effect or has ended it. A retry also conflicts if nobody holds the effect.
 fn closing(effect: &EffectId, by: &WorkerId, end: &Settlement, now: Timestamp) -> Result<Statement, StoreError> {
     let close = |state: &'static str, error: Option<String>, messages: &[MessageRef]| {
         Ok(statement(SETTLE)
@@ -332,7 +334,7 @@ fn closing(effect: &EffectId, by: &WorkerId, end: &Settlement, now: Timestamp) -
         Settlement::Posted { messages, .. } => close("done", None, messages),
         Settlement::Failed(why) => close("failed", Some(why.to_string()), &[]),
         Settlement::Retry { at, unsure, counts, error } => again(*at, *unsure, *counts, error),
-        Settlement::Anew(_) => again(now, false, false, "what it was to change is gone: it is posted anew"),
+        Settlement::Anew(_) => again(now, false, false, "the message to change is gone: it is posted anew"),
         Settlement::Held { by: held_in, error, unsure } => Ok(statement(HOLD_BACK)
             .bind(&effect.0)
             .bind(held_in)
@@ -344,7 +346,8 @@ fn closing(effect: &EffectId, by: &WorkerId, end: &Settlement, now: Timestamp) -
     }
 }
 
-/// Whether a card of which no message is known yet is being posted into this channel, or may already stand there.
+/// Whether a card is being posted into this channel, or may already stand there after a try with an unknown outcome,
+/// while no message of it is on record.
 ///
 /// # Errors
 /// If the database is away.

@@ -24,8 +24,8 @@ macro_rules! enqueue {
     };
 }
 
-/// Inserts an effect that shows a view, unless an effect that shows the same already waits or is held. An effect whose
-/// outcome is unknown does not count: it is looked for, and if its message stands, that shows the older state.
+/// Inserts an effect that shows a view, unless an effect that shows the same already waits or is held. An effect with
+/// an unknown outcome does not count: if its message is found on the platform, that message shows an older state.
 macro_rules! enqueue_view {
     ($id:literal, $locked:literal) => {
         concat!(
@@ -146,8 +146,8 @@ pub async fn enqueue(tx: &mut dyn Tx, effect: &Effect, known: Known, now: Timest
         .bind(ms(now))
         .bind(effect.gate(known).0);
     tx.write(insert)?;
-    // Only now: the insert has locked the waiting effect that it found, so no process has postponed or leased it in
-    // between.
+    // This statement must come after the insert. On PostgreSQL the insert locks the waiting effect that it finds, so no
+    // process leases or postpones that effect before it is marked as changed.
     if may_wait { tx.write(freshen) } else { Ok(()) }
 }
 
@@ -199,9 +199,9 @@ pub async fn take_back(tx: &mut dyn Tx, effect: &EffectId, now: Timestamp) -> Re
     Ok(taken)
 }
 
-/// Withdraws the waiting effects about a subject that `goes` selects, and returns how many. Views whose first post
-/// waits are rendered anew. It is a conflict if one of either is being delivered, may already stand, or has changed
-/// since it was read.
+/// Withdraws the waiting and held effects about a subject that `goes` selects, and returns how many. Each other effect
+/// that shows a view gets a new revision, so that the view is rendered anew. It is a conflict if one of all these
+/// effects is being delivered, may already stand, or has changed since it was read.
 ///
 /// # Errors
 /// If the database is away.
@@ -215,7 +215,7 @@ pub async fn withdraw_about(
     withdraw_these(tx, waiting, goes, now)
 }
 
-/// Withdraws the waiting effects that go to one account alone, and returns how many. Conflicts as in
+/// Withdraws the waiting and held effects that go to one account alone, and returns how many. Conflicts as in
 /// [`withdraw_about`].
 ///
 /// # Errors
@@ -245,12 +245,12 @@ fn withdraw_these(
     tx.tell(News::Everywhere);
     let mut withdrawn = 0;
     for row in waiting {
-        // A held effect may wait for an operator for weeks. It is withdrawn, though a copy may stand where nobody can
-        // look.
+        // A held effect is withdrawn even if the outcome of a try is unknown. It may be held for weeks, and nobody can
+        // look for its message in a place that refuses.
         let state: &str = row.get("state")?;
         let may_stand = state == "leased" || (state == "pending" && row.flag("unsure")?);
         let what_json: String = row.get("what_json")?;
-        // An unreadable effect is never sent.
+        // This version cannot read the effect, so it does not send it either.
         let Ok(what) = serde_json::from_str::<EffectKind>(&what_json) else { continue };
         let goes = goes(&what);
         if !goes && !matches!(what, EffectKind::Show { .. }) {

@@ -53,14 +53,13 @@ texts! {
     );
 }
 
-/// How many effects that show a view of a subject are in which state.
+/// Counts of the effects that show a view of a subject, by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CountsAbout {
     /// Effects that wait or are being delivered.
     pub waiting: u64,
-    /// Effects that are held.
     pub held: u64,
-    /// Effects that failed for good.
+    /// The places (order keys) in which an effect has failed for good since the moment that was asked for.
     pub failed: u64,
 }
 
@@ -105,27 +104,24 @@ pub enum Listed {
     Waiting,
     /// Effects that are held until an operator fixes the cause.
     Held,
-    /// Effects that failed for good.
     Failed,
 }
 
 /// An effect as operators see it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct ListedEffect {
-    /// Its id.
     pub id: EffectId,
     /// Its platform, or `local`.
     #[serde(rename = "platform")]
     pub outlet: Outlet,
     /// `pending`, `leased`, `held` or `failed`.
     pub state: String,
-    /// The kind of the effect.
+    /// The kind of the effect. If it shows a view, `_` and the name of the view follow.
     pub kind: String,
     /// Where it goes: its order key.
     pub place: String,
-    /// Its subject.
     pub about: Subject,
-    /// How often it was tried.
+    /// The number of failed tries. Waiting for a limit, or for a platform that takes nothing, does not count.
     pub attempts: u32,
     /// Why it failed, is held, or was not delivered at the last try.
     pub error: String,
@@ -152,13 +148,12 @@ pub struct Counts {
     pub waiting: u64,
     /// Effects that are being delivered.
     pub leased: u64,
-    /// Effects that failed for good.
     pub failed: u64,
-    /// Effects that are held.
     pub held: u64,
     /// Dead events.
     pub dead: u64,
-    /// When the oldest waiting effect became due. A later moment, if every effect waits for one.
+    /// The earliest due time of the effects that wait or are being delivered. It is in the future if all of them are
+    /// postponed.
     pub oldest_waiting_at: Option<Timestamp>,
 }
 
@@ -174,7 +169,7 @@ impl dyn Store + '_ {
         before: Option<EffectId>,
         limit: u32,
     ) -> Result<Vec<ListedEffect>, StoreError> {
-        // Ids are 26 characters of 0-9 and A-Z.
+        // `~` sorts after every id, since ids consist of 0-9 and A-Z.
         let before = before.map_or_else(|| "~".to_owned(), |id| id.0);
         let text = match which {
             Listed::Waiting => LISTED_WAITING,
@@ -206,7 +201,8 @@ impl dyn Store + '_ {
         self.reader().await?.all(query.bind(about.map(Subject::id)), effect).await
     }
 
-    /// Counts the outbox for operators, cheaply enough for a call every few seconds.
+    /// Counts the outbox for operators, cheaply enough for a call every few seconds. Also updates the metrics of the
+    /// connections.
     ///
     /// # Errors
     /// If the database is away.
@@ -223,6 +219,6 @@ impl dyn Store + '_ {
             })
         };
         let counted = self.reader().await?.one(statement(COUNTS), counts).await?;
-        counted.ok_or_else(|| StoreError::Corrupt("there are no numbers".to_owned()))
+        counted.ok_or_else(|| StoreError::Corrupt("the counts are missing".to_owned()))
     }
 }

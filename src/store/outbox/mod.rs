@@ -1,6 +1,6 @@
 //! The outbox: effects that wait, are under delivery, are held, or have ended.
 //!
-//! Leases run in real time; if several machines share the database, by its clock.
+//! A lease lasts for a span of real time. If several machines share the database, the database's clock counts.
 
 mod due;
 mod ends;
@@ -27,26 +27,23 @@ pub struct Due {
     pub ready: Vec<Queued>,
     /// The unreadable effects: written by another version, or damaged.
     pub unreadable: Vec<EffectId>,
-    /// The last effect of the page, readable or not.
+    /// The last effect of the page, readable or not. The next page begins after it.
     pub last: Option<(Lane, EffectId)>,
     /// Whether there may be more pages.
     pub is_more: bool,
 }
 
-/// Selects held effects that are to wait for delivery again.
+/// Which held effects to release, so that they wait for delivery again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Release {
-    /// This effect.
     One(EffectId),
     /// The held card with this order key.
     Card(String),
-    /// The first effects that are held for a place.
+    /// Effects that are held for a place, `limit` at most. Those that were released longest ago, or never, come first.
     In {
-        /// Their outlet.
         outlet: Outlet,
         /// The place that refuses them.
         held_in: String,
-        /// The largest number to release.
         limit: u32,
     },
 }
@@ -54,11 +51,8 @@ pub enum Release {
 /// An effect that was ended because it had been held for too long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndedHeld {
-    /// Its id.
     pub id: EffectId,
-    /// Its outlet.
     pub outlet: Outlet,
-    /// The kind of the effect.
     pub kind: String,
     /// Why it was held.
     pub error: String,
@@ -67,26 +61,23 @@ pub struct EndedHeld {
 /// An effect in the outbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Queued {
-    /// Its id.
     pub id: EffectId,
-    /// The effect itself.
     pub effect: Effect,
-    /// How urgent it is.
     pub lane: Lane,
-    /// Its gate: the effects of a gate mostly wait for the same limit.
     pub gate: Gate,
     /// How often it was changed while it waited. It is leased only in the revision that was read.
     pub revision: i64,
-    /// How often it was tried.
+    /// The number of failed tries. Waiting for a limit, or for a platform that takes nothing, does not count.
     pub attempts: u32,
-    /// What the tries sent that may have been carried out.
+    /// Hashes of what the earlier tries sent. Empty unless the outcome of a try is unknown.
     pub sent: Vec<Sent>,
-    /// When the last try ended whose outcome is unknown (or, if that is not known either, when this was found out). If
-    /// set, look for the message before repeating the delivery.
+    /// The moment by which the last try with an unknown outcome had ended. If set, the message of that try is looked
+    /// for before the delivery is repeated.
     pub unsure_at: Option<Timestamp>,
     /// When it was decided.
     pub created_at: Timestamp,
-    /// When it was last released, if it ever was held. The one who waits for it was told that it is held.
+    /// When it was last released, if it was ever held. In that case the person who waits for it was told that it is
+    /// held.
     pub released_at: Option<Timestamp>,
 }
 
@@ -107,13 +98,12 @@ impl Queued {
 /// A worker's claim to lease an effect.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
-    /// The effect's id.
     pub effect: EffectId,
     /// The revision that was read. An effect that has changed since is not leased.
     pub revision: i64,
-    /// The limits that the delivery counts against, for a process that takes over after a crash.
+    /// The keys of the limits that the delivery counts against. A process that takes over after a crash reads them.
     pub costs: Vec<String>,
-    /// What the tries of it have sent, this try included.
+    /// Hashes of what the tries of the effect have sent, this try included.
     pub sent: Vec<Sent>,
 }
 
@@ -130,13 +120,13 @@ pub enum Settled {
 /// How a delivery ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Settlement {
-    /// Delivered, without a new standing message.
+    /// Delivered, or nothing was left to deliver. There is no new message to record.
     Done,
     /// Delivered as new messages.
     Posted {
         /// All messages of the delivery.
         messages: Vec<MessageRef>,
-        /// The standing messages to record, which are to be found again.
+        /// The standing messages to record, for messages that have to be found again later.
         stands: Vec<Standing>,
         /// Further statements to write because the messages now stand.
         also: Vec<Statement>,
@@ -163,10 +153,10 @@ pub enum Settlement {
         /// What went wrong, for operators; no texts, no secrets.
         error: String,
     },
-    /// The message that it was to change is gone and is no longer recorded as standing. It is posted anew, by a
-    /// separate try.
+    /// The message that the effect was to change is gone. Its standing message is deleted, and the effect is posted
+    /// anew, by a separate try.
     Anew(MessageRef),
-    /// Delivered; these messages of the bot no longer stand, or do not change any more.
+    /// Delivered. These messages of the bot are gone, or do not change any more. Their standing messages are deleted.
     Removed(Vec<MessageRef>),
 }
 
@@ -234,7 +224,7 @@ mod tests {
             let Some((_, set)) = text.sqlite.split_once("UPDATE effects SET state = ") else { continue };
             let (to, from) = set.split_once(" WHERE ").expect("of some effects");
             let to = to.split(',').next().unwrap_or_default();
-            // How a delivery ended comes as a value.
+            // `SETTLE` takes the new state from a value.
             let to = if to == "v.state" { BTreeSet::from(["done", "failed"]) } else { named(to) };
             seen.extend(named(from).into_iter().flat_map(|from| to.iter().map(move |to| (from, *to))));
         }

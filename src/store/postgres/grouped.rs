@@ -9,7 +9,7 @@ use super::link;
 use crate::store::StoreError;
 use crate::store::statement::Statement;
 
-/// The largest number that share a transaction.
+/// The largest number of queued writes ([`Alone`]) that share a transaction.
 const TOGETHER: usize = 64;
 
 /// Statements, and where to report that they are committed.
@@ -25,7 +25,8 @@ pub async fn run(pool: PgPool, mut brought: mpsc::Receiver<Alone>) {
     while brought.recv_many(&mut some, TOGETHER).await > 0 {
         let all = some.iter().map(|alone| alone.statements.clone()).collect();
         match store(&pool, all).await {
-            // The lease was lost meanwhile, or statements collide. Running them one by one shows which of them fail.
+            // One of the writes cannot be made, for example because its worker has lost a lease. Running the writes one
+            // by one shows which of them fail.
             Err(StoreError::Conflict | StoreError::Work(_) | StoreError::Corrupt(_)) => {
                 for alone in some.drain(..) {
                     let stored = store(&pool, vec![alone.statements.clone()]).await;

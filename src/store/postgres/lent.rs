@@ -53,6 +53,7 @@ impl Lent {
         }
     }
 
+    /// Returns the connection, for statements of the open transaction.
     pub fn conn(&mut self) -> &mut PgConnection {
         &mut self.conn
     }

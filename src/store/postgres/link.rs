@@ -40,10 +40,11 @@ pub const TELL: &str = "SELECT pg_notify('deskbell', $1)";
 const NEXT_TICKET: &str = "SELECT nextval('ticket_ids') AS id";
 /// Skips numbers of that sequence.
 const SKIP_TICKETS: &str = "SELECT setval('ticket_ids', (SELECT last_value FROM ticket_ids) + $1)";
-/// Identifies the database: a copy of it has another identity, or was created anew.
+/// Identifies the database by object ids. A database that was restored from a dump has other ids.
 pub const LIES_IN: &str = "SELECT (SELECT oid::text FROM pg_database WHERE datname = current_database()) || '/' \
      || 'tickets'::regclass::oid::text AS value";
-/// Identifies the server, and counts how often it was restored from a copy. Not every account may ask this.
+/// Identifies the server and its timeline, which changes when the server is restored from a copy. Not every account may
+/// ask this.
 pub const LIES_ON: &str = "SELECT (SELECT system_identifier::text FROM pg_control_system()) || '/' \
      || (SELECT timeline_id::text FROM pg_control_checkpoint()) AS value";
 

@@ -140,7 +140,7 @@ impl Ask for Reader {
 impl Store for PostgresStore {
     async fn decide(&self, about: Scope, work: Work) -> Result<Outcome, StoreError> {
         if self.tidings.is_none() {
-            return Err(StoreError::Away("it was opened to be read only".to_owned()));
+            return Err(StoreError::Away("it was opened read-only".to_owned()));
         }
         // The caller may be dropped while it waits; the work is still finished.
         let begun = tokio::spawn(decide(self.pool.clone(), about, work).in_current_span());
@@ -152,7 +152,7 @@ impl Store for PostgresStore {
     }
 
     async fn write(&self, statements: Vec<Statement>, news: News) -> Result<(), StoreError> {
-        let closed = || StoreError::Away("it was closed, or opened to be read only".to_owned());
+        let closed = || StoreError::Away("it was closed, or opened read-only".to_owned());
         let (answer, stored) = oneshot::channel();
         let alone = Alone { statements, answer };
         self.alone.as_ref().ok_or_else(closed)?.send(alone).await.map_err(|_| closed())?;
@@ -227,5 +227,5 @@ async fn decide(pool: PgPool, about: Scope, work: Work) -> (Result<Outcome, Stor
 
 fn words_of(panic: &(dyn Any + Send)) -> String {
     let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("it panicked: {}", words.unwrap_or("no words"))
+    format!("it panicked: {}", words.unwrap_or("no message"))
 }

@@ -135,7 +135,8 @@ pub fn pool(options: PgConnectOptions, connections: u32, is_read_only: bool) -> 
         .connect_lazy_with(options)
 }
 
-/// Opens a connection for checks and migrations. It waits for other processes as long as it takes.
+/// Opens a connection for checks and migrations. Its statements have no time limit, so it can wait for the migration of
+/// another process.
 pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, OpenError> {
     match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
         Ok(connected) => connected.map_err(refusal),

@@ -1,4 +1,4 @@
-//! Tests specific to this store: plans, connection setup, and transactions that go wrong.
+//! Tests specific to PostgreSQL: connection setup, lost connections, and transactions that go wrong.
 
 use jiff::Timestamp;
 use sqlx::{Connection as _, PgConnection};
@@ -69,7 +69,7 @@ async fn connections_that_the_server_ends_are_replaced() {
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'deskbell' \
                AND datname = current_database()";
     sqlx::raw_sql(end).execute(&mut other).await.expect("they end");
-    changed.changed().await.expect("what was not heard meanwhile is looked for");
+    changed.changed().await.expect("waiting tasks are woken after the listener has reconnected");
     assert_eq!(store.transact(remembering(1)).await.expect("it is back"), Outcome::Skipped);
     store.close().await;
 }

@@ -21,13 +21,11 @@ const TICKETS: &str = "SELECT count(*) FROM tickets";
 /// A copy that was made and checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backup {
-    /// Its size in bytes.
     pub bytes: u64,
-    /// How many tickets are in it.
     pub tickets: i64,
 }
 
-/// Why there is no copy.
+/// Why no copy could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The database itself cannot be read.
@@ -38,12 +36,7 @@ pub enum BackupError {
     Exists(PathBuf),
     /// The copy cannot be written.
     #[error("{} cannot be written: {what}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        what: String,
-    },
+    Write { path: PathBuf, what: String },
     /// The copy was written but is damaged.
     #[error("the copy is not sound and was removed again ({0}): is the disk all right?")]
     Unsound(String),
@@ -91,7 +84,7 @@ async fn copy(from: &Path, to: &Path) -> Result<Backup, BackupError> {
     // The file was only read, so a failure to close does no harm.
     let _ = conn.close().await;
     copied.map_err(|error| failed(error.to_string()))?;
-    // Marks the file as a copy for whoever opens it. (An older schema has no place for the mark.)
+    // Marks the file as a copy: a bot that starts with it skips numbers. (An older schema has no place for the mark.)
     if let Ok(mut conn) = open::reading(to).read_only(false).connect().await {
         let marked = sqlx::query(KEEP_IN_MIND.sqlite).bind(IS_COPY).bind("1").execute(&mut conn).await;
         let _ = conn.close().await;
@@ -114,7 +107,7 @@ async fn look_through(conn: &mut SqliteConnection) -> Result<(String, i64), sqlx
     Ok((verdict, sqlx::query_scalar(TICKETS).fetch_one(conn).await?))
 }
 
-/// Makes sure that the name is on disk, too.
+/// Writes the folder of a file to disk, so that the file's name is on disk, too.
 fn sync_folder(file: &Path) -> io::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }

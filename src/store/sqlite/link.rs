@@ -1,5 +1,5 @@
-//! The parts that are specific to SQLite: running statements, mapping its errors, and ids from counters that the one
-//! writer keeps.
+//! The parts that are specific to SQLite: running statements, mapping its errors, and giving out ids, which only the
+//! one writer does.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ texts! {
 /// Returns a number that changes when another connection has committed.
 const DATA_VERSION: &str = "PRAGMA data_version";
 
-/// The writer's connection. It runs each statement in the writer's own thread. A connection of the pool has a separate
+/// The writer's connection. Its statements run in the writer's own thread. A connection of the pool has a separate
 /// thread instead: each statement wakes that thread, and its end wakes the calling thread.
 pub struct WriteConnection {
     conn: Connection,
@@ -42,6 +42,7 @@ pub struct WriteConnection {
 }
 
 impl WriteConnection {
+    /// Takes an open connection.
     pub fn new(conn: Connection) -> Self {
         Self { conn, columns: HashMap::new() }
     }

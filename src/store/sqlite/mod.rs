@@ -1,8 +1,8 @@
 //! The desk's record in one SQLite file.
 //!
-//! One process owns the file, by a lock beside it. So the death of an owner is certain, and its leases need not run
-//! out. One task writes, many works per commit. Reads use a few connections of their own and see committed data.
-//! Moments are stored in milliseconds.
+//! One process owns the file, by a lock on a file beside it. A process that gets this lock knows that the former owner
+//! is dead, so the former owner's leases need not run out. One thread writes, many works per commit. Reads use a few
+//! connections of their own and see committed data. Moments are stored in milliseconds.
 
 mod backup;
 mod link;
@@ -50,14 +50,14 @@ const WAITING_JOBS: usize = 1_024;
 pub struct SqliteStore {
     readers: SqlitePool,
     jobs: Option<mpsc::Sender<Job>>,
-    // Kept here as well, so that waiting tasks do not see a closed channel over and over.
+    // Kept here as well as in the writer: without any sender, waiting tasks would wake at once, over and over.
     changed: watch::Sender<u64>,
     writer: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl SqliteStore {
-    /// Opens the file (creating it if necessary), becomes its owner and brings its schema up to date. Effects that a
-    /// former owner was delivering when it died wait again, marked as unsure. Ids of effects follow `clock`.
+    /// Opens the file (creating it if necessary), becomes its owner and brings its schema up to date. Ends the leases
+    /// of a former owner, so that its effects are soon taken over and looked for. Ids of effects follow `clock`.
     ///
     /// # Errors
     /// If another process owns the file or it cannot be used; then nothing in it was changed.
@@ -65,8 +65,8 @@ impl SqliteStore {
         Self::open_with_pause(path, clock, TAKE_OVER_PAUSE).await
     }
 
-    /// Like [`SqliteStore::open`], with another pause (real time) between the end of a lease, as `take_over` counts it,
-    /// and the take-over.
+    /// Like [`SqliteStore::open`], with a pause (real time) other than [`TAKE_OVER_PAUSE`]. It must be the dispatchers'
+    /// `take_over_pause`, since the leases of a former owner then count as ended that long ago.
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
@@ -86,8 +86,8 @@ impl SqliteStore {
         Ok(Arc::new(Self { readers: readers(path), jobs: None, changed, writer: Mutex::new(None) }))
     }
 
-    /// Opens the file for reading and writing beside its owner, or without one. A guest never takes or recovers leases.
-    /// It waits its turn to write, and the owner sees its writes within about a second.
+    /// Opens the file for reading and writing as a *guest*: beside its owner, or without one. A guest never takes or
+    /// recovers leases. It waits its turn to write, and the owner sees its writes within about a second.
     ///
     /// # Errors
     /// If there is no such file, its schema is not this program's, or it cannot be used.
@@ -114,7 +114,8 @@ impl SqliteStore {
         open::migrate(path, &mut conn).await?;
         conn.close().await.map_err(fault).map_err(failed)?;
         let mut conn = options.connect().map_err(failed)?;
-        // The former owner is certainly dead, so only its last calls still have to end.
+        // The former owner is certainly dead, so only its last calls still have to end. That is why its leases count as
+        // ended `pause` ago.
         let ended_ms = crate::clock::real::epoch_ms() - i64::try_from(pause.as_millis()).unwrap_or_default();
         let unsure = conn.rows(statement(RECOVER).bind(ended_ms)).map_err(failed)?;
         if !unsure.is_empty() {
@@ -144,7 +145,7 @@ impl SqliteStore {
 
     async fn ask(&self, task: Task) -> Result<Done, StoreError> {
         let Some(jobs) = &self.jobs else {
-            return Err(StoreError::Away("it was opened to be read only".to_owned()));
+            return Err(StoreError::Away("it was opened read-only".to_owned()));
         };
         let closed = || StoreError::Away("it was closed".to_owned());
         let (answer, end) = oneshot::channel();
@@ -221,14 +222,15 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        // The readers close first: the last connection, the writer's, then cleans up SQLite's log.
+        // The readers close first. The last connection to close removes SQLite's write-ahead log, which a read-only
+        // connection cannot do.
         self.readers.close().await;
         // If the store was closed before, by this or another caller, there is nothing to finish.
         let _ = self.ask(Task::Close).await;
         if let Some(writer) = self.writer.lock().await.take()
             && writer.await.is_err()
         {
-            tracing::error!("the database's writer did not end well");
+            tracing::error!("the database's writer ended by a panic");
         }
     }
 }

@@ -16,8 +16,7 @@ use crate::store::StoreError;
 /// The migrations of the schema.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 
-/// How many statements the writing connection keeps prepared: works send theirs together, some dozen texts with up to
-/// some dozen rows.
+/// How many statements the writer's connection keeps prepared: more than the program has SQL texts.
 const STATEMENTS: usize = 400;
 /// The size of the writer's page cache, in KiB if negative. Each change to one of many tickets touches different pages,
 /// and reading a page again costs more than changing it.
@@ -38,7 +37,6 @@ pub enum OpenError {
          run that version, or restore a copy from before the update", path.display()
     )]
     Newer {
-        /// The file.
         path: PathBuf,
         /// The newest migration of its schema.
         found: i64,
@@ -56,20 +54,10 @@ pub enum OpenError {
     Unreleased(PathBuf),
     /// The file is no database, belongs to another program, or is damaged.
     #[error("{} is no database of this program, or damaged: {what}", path.display())]
-    Corrupt {
-        /// The file.
-        path: PathBuf,
-        /// What was found.
-        what: String,
-    },
+    Corrupt { path: PathBuf, what: String },
     /// The file cannot be reached: a missing folder, a missing permission, a full disk.
     #[error("{} cannot be opened: {what}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        what: String,
-    },
+    Io { path: PathBuf, what: String },
 }
 
 impl OpenError {
@@ -122,15 +110,18 @@ pub struct Writing {
 }
 
 impl Writing {
+    /// Returns the usual options for the file at `path`.
     pub fn to(path: &Path) -> Self {
         Self { path: path.to_owned(), busy_timeout: BUSY_TIMEOUT, max_pages: None }
     }
 
+    /// Changes how long the writer waits for another process that writes.
     #[cfg(test)]
     pub fn waiting(self, busy_timeout: Duration) -> Self {
         Self { busy_timeout, ..self }
     }
 
+    /// Limits the number of pages that the file may have.
     #[cfg(test)]
     pub fn of_pages(self, most: u32) -> Self {
         Self { max_pages: Some(most), ..self }

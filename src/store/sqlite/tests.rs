@@ -1,4 +1,4 @@
-//! What only this store has: plans, and a disk that is full, busy or gone.
+//! Tests specific to SQLite: settings of the connection, and a database that is busy, full or fails to commit.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -58,7 +58,7 @@ async fn a_full_disk_fails_what_does_not_fit_and_nothing_else() {
     SqliteStore::open(&path, Clock::system()).await.expect("it opens").close().await;
     let options = Writing::to(&path).of_pages(80);
     let store = SqliteStore::open_as(&path, Clock::system(), options, TAKE_OVER_PAUSE).await.expect("it opens");
-    // A work that tries on after the disk has failed it must not keep the half of what it wrote.
+    // A work that goes on although the disk is full must not keep half of what it wrote.
     let stubborn: Work = Arc::new(|tx| {
         Box::pin(async move {
             for number in 0..20_000 {
@@ -84,7 +84,7 @@ async fn a_commit_that_fails_is_decided_again() {
     let path = folder.path().join("desk.db");
     let store = SqliteStore::open(&path, Clock::system()).await.expect("it opens");
     let mut conn = open::migrating(&path).connect().await.expect("a connection");
-    // A check that is made at the commit only, and that the second run passes.
+    // A foreign key that is checked only at the commit. It is violated by the first run, and not by the second.
     let schema = "CREATE TABLE tripwire (run INTEGER REFERENCES counters (name) DEFERRABLE INITIALLY DEFERRED); \
                   CREATE TRIGGER trip AFTER INSERT ON seen WHEN new.key LIKE '%:1' AND new.at_ms = 0 \
                   BEGIN INSERT INTO tripwire VALUES ('nobody'); END";

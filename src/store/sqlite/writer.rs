@@ -72,12 +72,13 @@ impl Job {
     }
 }
 
-/// Whether each work of a transaction can be rolled back alone.
+/// Whether the works of a transaction have savepoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Care {
-    /// It cannot: this saves two statements per work, and failures are rare.
+    /// There are no savepoints, so a failure rolls back all works. This saves two statements per work, and failures are
+    /// rare.
     All,
-    /// It can: each work has its own savepoint.
+    /// Each work has a savepoint, so it can be rolled back alone.
     Each,
 }
 
@@ -100,11 +101,12 @@ pub struct Writer {
     /// The data version at the last check. It changes with the commits of other connections: those of a guest (a
     /// process that writes without the file's lock), or those of the lock's owner if this store is the guest.
     others: Option<i64>,
-    // Dropped last: while it is held, no other process opens the file. A guest has none.
+    // Dropped last: while it is held, no other process becomes the owner of the file. A guest has none.
     owner: Option<Owner>,
 }
 
 impl Writer {
+    /// Creates a writer. [`Writer::begin`] starts it.
     pub fn new(
         conn: WriteConnection,
         options: Writing,
@@ -183,7 +185,7 @@ impl Writer {
                     batch.remove(index).end(Err(StoreError::Away(error.to_string())));
                 }
                 Err(Failure::Whole(error)) => {
-                    tracing::warn!(%error, works = batch.len(), "a transaction failed and is given up");
+                    tracing::warn!(%error, works = batch.len(), "a transaction failed and was rolled back");
                     self.give_up();
                     tries += 1;
                     if tries == COMMIT_TRIES {
@@ -268,7 +270,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Empties SQLite's log if a job asks for it: until then, overwritten data is still in it.
+    /// Empties SQLite's log if a job asks for it: until then, deleted data is still in the log.
     fn scrub_if_asked(&mut self, batch: &mut Vec<Job>) {
         for index in (0..batch.len()).rev() {
             if matches!(batch[index].task, Task::Scrub) {
@@ -279,7 +281,8 @@ impl Writer {
 
     /// Runs the first queries of the works (`Scope::ahead`) before any work begins. A work that shares a name with an
     /// earlier work of the transaction is left out, since the earlier work may change the rows. Works that share no
-    /// name do not change each other's rows; works that run at the same time rely on this, too.
+    /// name do not change each other's rows. On PostgreSQL, where such works run at the same time, they rely on this,
+    /// too.
     fn read_ahead(&mut self, batch: &[Job]) -> Result<Vec<Known>, StoreError> {
         let (mut names, mut queries, mut whose) = (HashSet::new(), Vec::new(), HashMap::new());
         for (index, job) in batch.iter().enumerate() {
@@ -288,7 +291,7 @@ impl Writer {
             names.extend(&about.names);
             if names.len() == known_names + about.names.len() {
                 for query in about.ahead.iter().cloned() {
-                    // Works with the same query share a name, so the later one runs its own query.
+                    // If an earlier work has the same query, the later one runs its query itself.
                     if let Entry::Vacant(free) = whose.entry(query.clone()) {
                         free.insert(index);
                         queries.push(query);
@@ -337,7 +340,7 @@ impl Writer {
         (answer, touched)
     }
 
-    /// Rolls back the open transaction, if any. Replaces a connection that does not answer.
+    /// Rolls back the open transaction, if any. A connection that cannot even do that is replaced.
     fn give_up(&mut self) {
         self.ids.forget();
         // A failed `ROLLBACK` statement means that SQLite has already ended the transaction.
@@ -357,5 +360,5 @@ impl Writer {
 
 fn words_of(panic: &(dyn Any + Send)) -> String {
     let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("it panicked: {}", words.unwrap_or("no words"))
+    format!("it panicked: {}", words.unwrap_or("no message"))
 }

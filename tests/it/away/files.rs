@@ -1,4 +1,4 @@
-//! A database file that is not to be used: the program says why, ends, and leaves every byte of it as it was.
+//! A database file that is not to be used: the program says why, ends, and changes no byte of the file.
 
 use deskbell::sandbox::stage::Platforms;
 use sqlx::Connection as _;
@@ -28,7 +28,7 @@ async fn what_is_not_the_programs_own_is_refused_and_left_as_it_was() {
     .await;
     refused(&site, "a newer version of this program", None).await;
 
-    // The second page and all behind it are gone.
+    // The file is cut off after its first page.
     refused(&site, "desk.db", Some(whole[..4_096.min(whole.len())].to_vec())).await;
 
     std::fs::remove_file(site.path("desk.db")).expect("it is there");
@@ -40,7 +40,8 @@ async fn what_is_not_the_programs_own_is_refused_and_left_as_it_was() {
     site.stage.close().await;
 }
 
-/// Puts `content` in the place of the database, if it is given, and asserts that the program refuses what stands there.
+/// Writes `content` in place of the database, if it is given, and asserts that the program refuses the file and says
+/// why.
 async fn refused(site: &Site, why: &str, content: Option<Vec<u8>>) {
     let file = site.path("desk.db");
     if let Some(content) = content {

@@ -1,4 +1,4 @@
-//! A gate between the program and a PostgreSQL: shut, it drops every connection and lets none through.
+//! A gate between the program and PostgreSQL. While it is shut, it drops every connection and each new one.
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, UnixStream};
@@ -12,7 +12,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate before the database at this address of a Unix socket.
+    /// Opens a gate before the database at this address, which names a Unix socket.
     pub async fn before(database: &str) -> Self {
         let database = Url::parse(database).expect("an address");
         let (_, folder) = database.query_pairs().find(|(name, _)| name == "host").expect("a Unix socket");
@@ -39,12 +39,12 @@ impl Gate {
         Self { url: format!("postgres://deskbell@127.0.0.1:{port}{}?sslmode=disable", database.path()), is_open }
     }
 
-    /// The address of the database behind it.
+    /// Returns the address of the database through the gate.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The same with another database.
+    /// Returns the address of another database through the gate.
     pub fn url_of(&self, name: &str) -> String {
         let mut url = Url::parse(&self.url).expect("an address");
         url.set_path(name);

@@ -1,7 +1,7 @@
-//! A platform, or something on the way to it, that answers nonsense: what was asked for is looked for before it is
-//! repeated, answers are read only so far, and nothing of them gets into the log.
+//! A platform, or a proxy before it, answers nonsense. A post is looked for before it is repeated, answers are read
+//! only up to a limit, and nothing of them gets into the log.
 //!
-//! The program's calls go through a stand-in that carries them out, or does not, and answers as it pleases.
+//! The program's calls go through a stand-in, which carries a call out or not, and answers as the test wants.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -25,9 +25,9 @@ use crate::harness::see;
 use crate::program::Site;
 use crate::program::child;
 
-/// What stands in the answers and must not get into the log.
+/// A word in the nonsense that must not get into the log.
 const MARK: &str = "very-strange";
-/// So much longer than any real answer.
+/// Length of a huge answer, far longer than any real one.
 const HUGE_BYTES: usize = 50 * 1024 * 1024;
 const REQUESTS: [(&str, &str, &str); 8] = [
     ("jeff", "sales", "the printer is jammed"),
@@ -40,7 +40,7 @@ const REQUESTS: [(&str, &str, &str); 8] = [
     ("ana", "sales", "a password is forgotten"),
 ];
 
-/// Each kind of nonsense, first with the call carried out, then without.
+/// Number of kinds of nonsense. Each kind answers one post that was carried out, and one that was not.
 const KINDS: usize = 8;
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn answers_that_make_no_sense_lead_to_no_second_copy_and_to_no_lost_one() 
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     for (stand_in, world) in stand_ins.iter().zip(&worlds) {
         let posts = stand_in.state.posts.load(Ordering::SeqCst);
-        assert!(posts >= 4 * KINDS - 1, "{}: every kind was met: {posts} posts", world.platform());
+        assert!(posts >= 4 * KINDS - 1, "{}: not every kind was answered: {posts} posts", world.platform());
         assert_eq!(stand_in.state.looks_spoilt.load(Ordering::SeqCst), SPOILT_LOOKS, "{}", world.platform());
         for (_, channel, text) in REQUESTS {
             let answers = super::answers_to(&see(world, "ada"), channel, text);
@@ -157,10 +157,10 @@ async fn events_that_make_no_sense_are_dropped() {
     site.stage.close().await;
 }
 
-/// How many looks into a channel or thread are answered by nonsense.
+/// Number of reads of a channel's or thread's history that are answered by nonsense.
 const SPOILT_LOOKS: usize = 4;
 
-/// Answers in a platform's place.
+/// A server that answers in a platform's place.
 struct StandIn {
     url: String,
     state: Arc<Calls>,
@@ -175,7 +175,7 @@ struct Calls {
 }
 
 impl StandIn {
-    /// Before the API at `url`, with the same path.
+    /// Starts a stand-in for the API at `url`, with the same path.
     async fn before(url: &str) -> Self {
         let real = url::Url::parse(url).expect("an address");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -210,7 +210,7 @@ async fn answer(
     if calls.is_mad.load(Ordering::SeqCst) {
         if is_post {
             let number = calls.posts.fetch_add(1, Ordering::SeqCst);
-            // Every other one is answered well: a platform that makes no sense to anybody counts as away.
+            // Every other post is answered well: if all answers were nonsense, the platform would count as away.
             let number = if number % 2 == 0 { number / 2 } else { 2 * KINDS };
             if number < KINDS {
                 let _ = calls.pass_on(method.clone(), &uri, headers.clone(), body.clone()).await;
@@ -220,7 +220,7 @@ async fn answer(
             }
             return calls.pass_on(method, &uri, headers, body).await;
         }
-        // Only what is looked for: reading after a start comes to other places.
+        // The first reads of a history are answered by nonsense.
         let one_more = |looks| (looks < SPOILT_LOOKS).then_some(looks + 1);
         if is_look && calls.looks_spoilt.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok() {
             return another_shape();
@@ -261,18 +261,18 @@ fn nonsense(kind: usize) -> Response {
     }
 }
 
-/// JSON that says that all is well, and nothing else.
+/// Returns JSON that says that the call succeeded, without the fields that were asked for.
 fn another_shape() -> Response {
     axum::Json(serde_json::json!({"ok": true, "message": MARK, "messages": 7})).into_response()
 }
 
-/// The cards at the desk.
+/// Returns the texts of the bot's messages in the desk's channel.
 fn triage(view: &deskbell::sandbox::View) -> Vec<String> {
     let channel = view.channels.iter().find(|channel| channel.name == TRIAGE).expect("the desk's channel");
     channel.messages.iter().filter(|message| message.bot).map(|message| message.text.clone()).collect()
 }
 
-/// The keys on them.
+/// Returns the ticket keys on cards.
 fn keys(cards: &[String]) -> Vec<String> {
     let key = |card: &String| {
         let at = card.find("IT-")?;

@@ -1,4 +1,5 @@
-//! What cannot be reached at the start is waited for, in public; what an operator must mend ends the program.
+//! The start of the program. It waits for what cannot be reached, and says so in its log; it ends if an operator must
+//! mend something.
 
 use std::time::Duration;
 
@@ -134,7 +135,7 @@ async fn a_platform_that_is_away_or_refuses_the_token_keeps_nobody_elses_desk_sh
             child.ready().await;
             ask(world, "jeff", "sales", "no sound").await;
             confirmed(world, "sales", "no sound").await;
-            // What the desk on that platform did not see meanwhile is shown there now.
+            // The card that the desk on that platform has missed is shown there now.
             let both = |view: &View| {
                 let desk = view.channels.iter().find(|channel| channel.name == TRIAGE)?;
                 let cards = desk.messages.iter().filter(|message| message.text.contains("IT-100")).count();
@@ -216,7 +217,7 @@ async fn a_postgres_that_is_away_is_waited_for_and_one_that_refuses_is_not() {
     site.stage.close().await;
 }
 
-/// Waits until it says that it cannot start yet: it lives, and is not ready.
+/// Waits until the program logs that it cannot start yet. Asserts that it lives and that a part of it does not work.
 async fn waits(child: &Child) {
     child.says(WAITS).await;
     let address = child.address().await;

@@ -1,4 +1,4 @@
-//! On Discord, whose gateway brings nothing again: only reading finds what was missed.
+//! Catching up on Discord. A new session of the gateway does not repeat missed events, so only reading finds them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ use crate::harness::{Desk, Setup, patiently};
 use crate::looks::Looks as _;
 
 const DISCORD: Platforms = Platforms { slack: false, discord: true, slack_http: false };
-/// Longer than positions overlap.
+/// Longer than the five minutes that catching up goes back before a position.
 const LONG: Duration = Duration::from_secs(600);
 const EACH_A_TICKET: &str = "[intake]\nburst_window = \"0s\"\n";
 const LIST: &str = "GET /channels/{id}/messages";
@@ -28,7 +28,7 @@ async fn on(more: &'static str) -> Desk {
     Desk::open_with(Setup { platforms: DISCORD, more, ..Setup::default() }).await
 }
 
-/// The bot goes, and time goes by.
+/// Stops the bot and lets time pass.
 async fn leave(desk: &mut Desk) {
     desk.settle().await;
     desk.stop().await;
@@ -43,7 +43,7 @@ async fn tickets(desk: &Desk) -> u64 {
     desk.store().total().await.expect("a number")
 }
 
-/// All words on record, oldest ticket first.
+/// Returns all texts on record, oldest ticket first.
 async fn texts(desk: &Desk) -> Vec<String> {
     let mut all = Vec::new();
     for ticket in desk.store().tickets(None, 1000).await.expect("tickets").into_iter().rev() {
@@ -58,20 +58,20 @@ async fn sorted(desk: &Desk) -> Vec<String> {
     all
 }
 
-/// Waits until it is so, moving the clock by `step` each time that it is not.
+/// Waits until `so` holds, and moves the clock by `step` each time that it does not.
 async fn until(desk: &Desk, step: Duration, what: &str, so: impl AsyncFn() -> bool) {
     let mut grown = desk.stage.journal.grown();
     patiently(what, async {
         while !so().await {
             desk.stage.clock.advance(step);
-            // Nothing need change; then it is looked again.
+            // Even if nothing changes, `so` is checked again.
             let _ = tokio::time::timeout(Duration::from_millis(5), grown.changed()).await;
         }
     })
     .await;
 }
 
-/// How often messages were listed since this many entries of the journal.
+/// Returns how often messages were listed after the first `since` entries of the journal.
 fn lists(desk: &Desk, since: usize) -> usize {
     let entries = desk.stage.journal.since(0);
     let calls = entries.iter().skip(since);
@@ -132,10 +132,10 @@ async fn what_is_said_edited_and_deleted_while_it_is_down_is_found() {
         assert_eq!(sorted(&desk).await, wanted);
         assert_eq!(desk.transcript(&world), transcript);
     }
-    // Opening a thread that is there already is refused, and taken for done.
+    // Opening a thread that exists already is refused, and the bot takes it as done.
     let entries = desk.stage.journal.since(0);
     let refused = entries.iter().filter(|entry| entry.kind == "refused");
-    // Who has been asked for by itself and is gone is refused, too: the two that were deleted.
+    // Reading a deleted message by itself is refused, too: there are two.
     desk.expect_refusals(refused.filter(|entry| entry.text("method").ends_with("/threads")).count() + 2);
     desk.end().await;
 }
@@ -169,7 +169,7 @@ async fn the_very_first_start_reads_nothing_of_what_was_before() {
     let before = desk.stage.journal.since(0).len();
     desk.start().await;
     assert_eq!((tickets(&desk).await, lists(&desk, before)), (0, 0));
-    // Nor does the second start, though it reads from a while before.
+    // The second start does not find that message either, although it reads from a while before its position.
     desk.stop().await;
     desk.stage.clock.advance(Duration::from_secs(1));
     say(&desk, "ana", &sales, "@desk from after").await;
@@ -204,7 +204,7 @@ async fn many_pages_are_read_oldest_first_and_a_refusal_is_waited_out() {
     assert_eq!(texts(&desk).await, wanted);
     let entries = desk.stage.journal.since(0);
     let refused: Vec<i64> = entries.iter().filter(|entry| entry.kind == "refused").map(|entry| entry.at_ms).collect();
-    assert!(refused[1] - refused[0] >= 30_000, "the platform's word is obeyed: {refused:?}");
+    assert!(refused[1] - refused[0] >= 30_000, "the platform's Retry-After is obeyed: {refused:?}");
     desk.expect_refusals(2);
     desk.end().await;
 }
@@ -239,7 +239,7 @@ async fn what_comes_live_waits_for_what_was_missed_in_its_channel_and_nowhere_el
         desk.stage.journal.since(0).iter().any(|entry| entry.kind == "refused" && entry.text("error") == "no answer")
     })
     .await;
-    // Its answer comes live, before the request itself was read.
+    // An answer in the request's thread comes live, before the request itself was read.
     say(&desk, "jeff", &Spot::thread("sales", &ask.id), "it is the blue one").await;
     say(&desk, "ana", &Spot::direct(), "the door is stuck").await;
     until(&desk, Duration::ZERO, "elsewhere it goes on", async || tickets(&desk).await == 1).await;
@@ -266,11 +266,11 @@ async fn a_start_that_is_cut_short_forgets_nothing() {
     desk.stop().await;
     world.inject(Fault::Forget);
     desk.stage.clock.advance(LONG);
-    // The trouble is over for those calls that are still to fail.
+    // Cancel the failures that are still to come.
     desk.stage.discord.end_troubles();
     desk.start().await;
     assert_eq!(sorted(&desk).await, ["the door is stuck", "the lift hangs", "the printer is jammed"]);
-    // A thread that the bot had no time to open is looked for in vain, too.
+    // Reading a thread that the bot had no time to open is refused, too.
     let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
     desk.expect_refusals(refused);
     desk.end().await;
@@ -333,13 +333,13 @@ async fn a_quiet_session_is_left_alone_after_a_restart_too() {
     desk.end().await;
 }
 
-/// Events are counted by session, so after a second one nobody can tell whether all is quiet.
+/// Ends a desk that has had a second session: events are counted by session, so nobody can tell whether all is quiet.
 async fn close(desk: Desk) {
     assert_eq!(desk.discord().faults_seen(), Vec::<String>::new());
     desk.leave().await;
 }
 
-/// One for several platforms: who holds what.
+/// The leases that several platforms share: the holder of each name.
 #[derive(Default)]
 struct Board {
     holders: Mutex<HashMap<String, u8>>,
@@ -382,7 +382,7 @@ impl Turn for Player {
 
 #[tokio::test]
 async fn a_standby_takes_the_shard_over_and_reads_what_was_missed() {
-    // The program itself only gives the record.
+    // The program only creates the database. The platforms of this test run without it.
     let mut desk = on("").await;
     desk.stop().await;
     let store: Arc<dyn deskbell::store::Store> =
@@ -425,7 +425,8 @@ async fn a_standby_takes_the_shard_over_and_reads_what_was_missed() {
     say(&desk, "jeff", &Spot::channel("sales"), "@desk the printer is jammed").await;
     until(&desk, Duration::ZERO, "the first hears", async || count().await == 1).await;
 
-    // The first loses the shard, frozen or cut off; what is said between is read by the other.
+    // The first loses its lease on the shard, as if it were frozen or cut off. The second reads what was said
+    // meanwhile.
     board.set(9);
     until(&desk, Duration::ZERO, "nobody listens", async || {
         platforms.iter().all(|platform| platform.stands_by()) && desk.stage.discord.links() == 0
@@ -438,7 +439,7 @@ async fn a_standby_takes_the_shard_over_and_reads_what_was_missed() {
     assert!(platforms[0].stands_by() && !platforms[1].stands_by());
     assert_eq!(sessions() - begun, 2);
 
-    // A stop gives it back at once, after what was taken in is stored.
+    // A stop gives the lease back at once, after the events that were taken in are stored.
     stop[1].cancel();
     until(&desk, Duration::ZERO, "it was given back", async || board.holder() != Some(1)).await;
     until(&desk, Duration::ZERO, "the first takes it", async || {

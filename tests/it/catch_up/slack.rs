@@ -1,4 +1,5 @@
-//! On Slack. What is under way when the bot goes is forgotten by the platform in these tests: only reading finds it.
+//! Catching up on Slack. In these tests Slack forgets its undelivered events while the bot is away, so only reading
+//! finds them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::looks::Looks as _;
 
 const SOCKET: Platforms = Platforms { slack: true, discord: false, slack_http: false };
 const HTTP: Platforms = Platforms { slack_http: true, ..SOCKET };
-/// Longer than positions overlap.
+/// Longer than the five minutes that catching up goes back before a position.
 const LONG: Duration = Duration::from_secs(600);
 const HASTY: &str = "[timing]\ncall_timeout = \"1s\"\n";
 
@@ -23,14 +24,14 @@ async fn on(platforms: Platforms, more: &'static str) -> Desk {
     Desk::open_with(Setup { platforms, more, ..Setup::default() }).await
 }
 
-/// The bot goes, and time goes by.
+/// Stops the bot and lets time pass.
 async fn leave(desk: &mut Desk) {
     desk.settle().await;
     desk.stop().await;
     desk.stage.clock.advance(LONG);
 }
 
-/// It comes back, and Slack has forgotten what it could not deliver.
+/// Makes Slack forget its undelivered events, and starts the bot.
 async fn come_back(desk: &mut Desk) {
     desk.slack().inject(Fault::Forget);
     desk.start().await;
@@ -44,7 +45,7 @@ async fn tickets(desk: &Desk) -> u64 {
     desk.store().total().await.expect("a number")
 }
 
-/// All that is on record, oldest ticket first.
+/// Returns all messages on record, oldest ticket first.
 async fn records(desk: &Desk) -> Vec<Record> {
     let mut all = Vec::new();
     for ticket in desk.store().tickets(None, 1000).await.expect("tickets").into_iter().rev() {
@@ -57,13 +58,13 @@ async fn texts(desk: &Desk) -> Vec<String> {
     records(desk).await.into_iter().map(|record| record.text).collect()
 }
 
-/// Waits until it is so, moving the clock by `step` each time that it is not.
+/// Waits until `so` holds, and moves the clock by `step` each time that it does not.
 async fn until(desk: &Desk, step: Duration, what: &str, so: impl AsyncFn() -> bool) {
     let mut grown = desk.stage.journal.grown();
     patiently(what, async {
         while !so().await {
             desk.stage.clock.advance(step);
-            // Nothing need change; then it is looked again.
+            // Even if nothing changes, `so` is checked again.
             let _ = tokio::time::timeout(Duration::from_millis(5), grown.changed()).await;
         }
     })
@@ -117,8 +118,7 @@ async fn what_is_said_edited_and_deleted_while_it_is_down_is_found() {
         let transcript = desk.transcript(&world);
         assert!(!transcript.contains("hunter2") && transcript.contains("Jeff: it is the green one"), "{transcript}");
 
-        // Two messages were asked for by themselves, and are not there.
-        // Each of the two that were deleted is looked for in its thread, and by itself.
+        // Both deleted messages are looked for in their threads and by themselves, and each of these calls is refused.
         desk.expect_refusals(4);
         // Once more, with and without a while between: nothing is new.
         for wait in [Duration::from_secs(5), LONG] {
@@ -146,7 +146,7 @@ async fn the_very_first_start_reads_nothing_of_what_was_before() {
     desk.stage.clock.advance(Duration::from_secs(1));
     come_back(&mut desk).await;
     assert_eq!(tickets(&desk).await, 0);
-    // Nor does the second start, though it reads from a while before.
+    // The second start does not find that message either, although it reads from a while before its position.
     desk.stop().await;
     desk.stage.clock.advance(Duration::from_secs(1));
     say(&desk, "ana", &sales, "@desk from after").await;
@@ -184,7 +184,7 @@ async fn many_pages_are_read_oldest_first_and_a_refusal_is_waited_out() {
         .filter(|entry| entry.kind == "refused" && entry.text("method") == "conversations.history")
         .map(|entry| entry.at_ms)
         .collect();
-    assert!(refused[1] - refused[0] >= 30_000, "the platform's word is obeyed: {refused:?}");
+    assert!(refused[1] - refused[0] >= 30_000, "the platform's Retry-After is obeyed: {refused:?}");
     desk.expect_refusals(3);
     desk.end().await;
 }
@@ -209,7 +209,7 @@ async fn a_catch_up_leaves_room_for_other_calls() {
         .filter(|entry| entry.kind == "called" && entry.text("method") == "conversations.replies")
         .map(|entry| entry.at_ms)
         .collect();
-    // Each request has its thread, and its card.
+    // Each request has two threads to read: its own, and that of its card.
     assert!(calls.len() >= 60, "{}", calls.len());
     assert!(calls.windows(26).all(|calls| calls[25] - calls[0] >= 59_000), "{calls:?}");
     desk.end().await;
@@ -222,7 +222,7 @@ async fn an_answer_that_comes_before_its_request_was_read_is_not_lost() {
     let ask = say(&desk, "jeff", &Spot::channel("sales"), "@desk the printer is jammed").await;
     let world = desk.slack();
     world.inject(Fault::Forget);
-    // Names are not known beforehand, and the first that is asked for does not come: the request is read, not handled.
+    // The list of names fails and the author's name does not come, so the request is read but not handled.
     world.inject(Fault::Fail { method: "users.list".to_owned(), status: 500, times: 1 });
     world.inject(Fault::Hang { method: "users.info".to_owned(), times: 1 });
     desk.begin().await;
@@ -274,7 +274,7 @@ async fn a_broken_channel_does_not_stop_the_others() {
     say(&desk, "ana", &Spot::direct(), "my laptop is gone").await;
     world.inject(Fault::Forget);
     desk.start().await;
-    // The direct conversation is read last, and yet before those that failed.
+    // The direct conversation is last in line, but it is read before the failed ones are tried again.
     assert_eq!(texts(&desk).await, ["my laptop is gone", "the printer is jammed"]);
     desk.expect_refusals(4);
     desk.end().await;
@@ -290,7 +290,7 @@ async fn what_is_said_while_the_connection_is_broken_is_found() {
     world.inject(Fault::Forget);
     patiently("it connects again", world.connected()).await;
     until(&desk, Duration::ZERO, "it is found", async || tickets(&desk).await == 1).await;
-    // The library calls a broken connection an error; the program's log leaves it out.
+    // Slack's library logs a broken connection as an error. The program's own log leaves that library out.
     let errors = desk.end_with_errors().await;
     assert!(errors.iter().all(|error| error.contains("slack_wss_client_id")), "{errors:?}");
 }
@@ -365,7 +365,7 @@ async fn what_could_not_be_stored_is_read_once_the_database_is_back() {
     desk.stage.clock.advance(LONG);
     let mut other = Locked::take(&desk.folder.path().join("desk.db")).await;
     say(&desk, "jeff", &Spot::channel("sales"), "@desk the printer is jammed").await;
-    // It has it in its hands, and will not get it again.
+    // The event is delivered, and will not be delivered again.
     until(&desk, Duration::ZERO, "it is handed over", async || {
         desk.stage.journal.since(0).iter().any(|entry| entry.kind == "delivered")
     })
@@ -383,7 +383,7 @@ async fn what_could_not_be_stored_is_read_once_the_database_is_back() {
     desk.end().await;
 }
 
-/// Somebody who holds the database, so that nobody else can write.
+/// A connection that holds the write lock of the database.
 struct Locked(sqlx::SqliteConnection);
 
 impl Locked {

@@ -1,6 +1,7 @@
-//! Outages that are announced, and their news, while the program is killed, and what must have come of them.
+//! Announces outages and tells their news while the program is killed, and checks the result.
 //!
-//! Whoever announces acts in this process, beside the one that is killed: what is decided is committed as that one would commit it.
+//! The announcements are made in this process, on the database of the killed program, and committed as that program
+//! would commit them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,11 +28,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::checker::Report;
 
-/// The desk beside the process that is killed.
+/// An intake on the database of the program that is killed.
 pub struct Beside {
     store: Arc<dyn Store>,
     pub intake: Intake,
-    /// Whoever announces.
+    /// The person who announces.
     mia: Person,
     acts: AtomicU32,
 }
@@ -56,7 +57,7 @@ impl Beside {
         self.store.close().await;
     }
 
-    /// These hear of outages.
+    /// Makes these places follow the service, so that they hear of its outages.
     pub async fn follow(&self, places: &[Place]) {
         let (places, now) = (places.to_vec(), Clock::system().now());
         let follow = self.store.within(move |tx| {
@@ -66,7 +67,7 @@ impl Beside {
         follow.await.expect("they follow");
     }
 
-    /// Somebody announces the outage of this number.
+    /// Announces the outage with this number. Numbers must be used in order, from 1 on.
     pub async fn announce(&self, number: u32) {
         let title = format!("Outage {number}");
         let fields = [("title", title.as_str()), ("services", "vpn"), ("severity", "low"), ("known", "news 0")];
@@ -75,7 +76,7 @@ impl Beside {
         self.act(send, &[]).await;
     }
 
-    /// Somebody tells news of it.
+    /// Tells the news with this number about an outage.
     pub async fn tell_news(&self, number: u32, news: u32) {
         let (key, known) = (format!("MI-{number}"), format!("news {news}"));
         let fields = [("outage", key.as_str()), ("phase", "identified"), ("known", known.as_str())];
@@ -96,7 +97,7 @@ impl Beside {
         let number = self.acts.fetch_add(1, Ordering::Relaxed);
         let key = DedupeKey::stored(format!("act {number}"));
         let event = Event { key, at: Clock::system().now(), what: EventKind::Acted(acted) };
-        // The one that is killed may hold the database.
+        // The killed program may hold the database, so a failure is tried again.
         for _ in 0..50 {
             match self.intake.handle(event.clone()).await {
                 Ok(outcome) => {
@@ -110,7 +111,7 @@ impl Beside {
     }
 }
 
-/// The channels that hear of outages.
+/// Returns the channels that follow the service.
 pub fn followers(stage: &Stage, platforms: Platforms) -> Vec<Place> {
     let place = |platform, tenant, channel| Place {
         tenant: Tenant { platform, id: tenant },
@@ -134,13 +135,13 @@ pub fn followers(stage: &Stage, platforms: Platforms) -> Vec<Place> {
     places
 }
 
-/// Somebody who is on no platform: what they would be told is no part of what is looked at.
+/// Returns a person who is on no platform, so that answers to them are not part of the checked traffic.
 pub fn nobody(platforms: Platforms) -> Person {
     let platform = if platforms.slack { PlatformName::Slack } else { PlatformName::Discord };
     Person::new(PersonRef::new(platform, if platforms.slack { "U0NOBODY" } else { "1" }), "Mia")
 }
 
-/// Announces outages and tells news of them, until it is told to stop; of each outage the number of its last news.
+/// Announces outages and tells their news until `stop`. Returns the number of the last news of each outage.
 pub async fn announce(desk: &Beside, seed: u64, stop: CancellationToken) -> Vec<u32> {
     let mut random = StdRng::seed_from_u64(seed ^ 0x6f75_7461);
     let mut told: Vec<u32> = Vec::new();
@@ -164,7 +165,8 @@ pub async fn announce(desk: &Beside, seed: u64, stop: CancellationToken) -> Vec<
     told
 }
 
-/// Each follower heard of each outage once, nothing older after something newer, and the newest last.
+/// Reports each follower that did not hear of an outage exactly once, was told older news after newer news, or was not
+/// told the newest news last.
 pub fn check(journal: &str, followers: &[Place], told: &[u32], report: &mut Report) {
     let mut heard: BTreeMap<(u32, String), BTreeMap<String, Vec<u32>>> = BTreeMap::new();
     for line in journal.lines() {

@@ -1,5 +1,5 @@
-//! Replicas, one of which is frozen at the worst moment, past its leases, and thawed: whatever it was about to do stands
-//! once in the end.
+//! Freezes one of several replicas at the worst moment, past its leases, and thaws it. Every message that it was about
+//! to send exists once in the end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,22 +17,23 @@ use super::tag::{Kind, Tag};
 use crate::harness::PATIENCE;
 use crate::program::child::Child;
 
-/// How long nothing is sent until no limit of a channel holds anything back.
+/// Time without an entry in the journal after which no limit of a channel delays a post.
 const LIMITS_PASS: Duration = Duration::from_millis(1_500);
 
-/// What came of a freeze.
+/// The result of a freeze.
 pub struct Thawed {
     pub report: Report,
-    /// Copies that stood for a while, and were taken away.
+    /// Number of second copies that were removed.
     pub brief_copies: usize,
-    /// From the thaw until everything stood once, for good; zero if nothing had to be mended.
+    /// Time from the thaw to the last post or removal; zero if there was none after the thaw.
     pub mended_in: Duration,
-    /// What the platforms saw, and what the replicas logged, the frozen one first.
+    /// The platforms' journal, then the replicas' logs, the frozen one's first.
     pub told: String,
 }
 
-/// Three replicas on the database at `url`; the one that delivers is frozen at `point`, with what was said `first`, until
-/// the others have taken over, and is thawed then. `without` switches a safeguard off in all of them.
+/// Runs three replicas on the database at `url`. The one that delivers is frozen at `point`, at a request on the
+/// platform `first`, and is thawed when the others have taken over. `without` names a safeguard that is switched off in
+/// all three.
 pub async fn freeze_at(point: &str, platforms: Platforms, first: &str, url: &str, without: &str) -> Thawed {
     let folder = TempDir::new().expect("a folder");
     let journal = Journal::to_file(&folder.path().join("journal.jsonl")).expect("a journal");
@@ -45,7 +46,7 @@ pub async fn freeze_at(point: &str, platforms: Platforms, first: &str, url: &str
     worlds.sort_by_key(|world| world.platform() != first);
     let trial = [("DESKBELL_TRIAL_WITHOUT", without)];
 
-    // It is alone at first, so that it is the one that delivers.
+    // This replica is alone at first, so that it is the one that delivers.
     let frozen = run::start(folder.path(), "serve", &[trial[0], ("DESKBELL_TRIAL_FREEZE_AT", point)]);
     frozen.ready().await;
     for (number, world) in (1..).zip(&worlds) {
@@ -53,7 +54,7 @@ pub async fn freeze_at(point: &str, platforms: Platforms, first: &str, url: &str
         let text = format!("@desk {tag} the printer is jammed");
         world.say("jeff", &Spot::channel("sales"), &text, None).await.expect("said");
         if number == 1 {
-            // What is said on the other platform reaches it only after the thaw.
+            // A request on the other platform reaches this replica only after the thaw.
             frozen.says(&format!("trial: frozen at {point}")).await;
         }
     }
@@ -69,7 +70,7 @@ pub async fn freeze_at(point: &str, platforms: Platforms, first: &str, url: &str
         let logs: Vec<String> = others.iter().map(Child::log).collect();
         panic!("the others do not take over: {} of {wanted} stand\n{}", standing(&journal), logs.join("\n---\n"));
     }
-    // What it may send then must not be held back by a limit that the others have just used up.
+    // The thawed replica must not be delayed by a limit that the others have just used up.
     loop {
         grown.mark_unchanged();
         if timeout(LIMITS_PASS, grown.changed()).await.is_err() {
@@ -78,7 +79,7 @@ pub async fn freeze_at(point: &str, platforms: Platforms, first: &str, url: &str
     }
     let thawed_us = journal.since(0).last().map_or(0, |entry| entry.wall_us);
     frozen.thaw();
-    // It may take a while to come to itself.
+    // The thawed replica may take a while until it works again.
     frozen.ready().await;
     run::calm(&[&others[0]], &config, &worlds, &journal).await;
     let entries = journal.since(0);
@@ -102,7 +103,7 @@ pub async fn freeze_at(point: &str, platforms: Platforms, first: &str, url: &str
     Thawed { report, brief_copies, mended_in, told: told.join("\n---\n") }
 }
 
-/// Posts of the bot that stand.
+/// Returns the number of posts that were not removed.
 fn standing(journal: &Journal) -> usize {
     let entries = journal.since(0);
     let count = |kind: &str| entries.iter().filter(|entry| entry.kind == kind).count();

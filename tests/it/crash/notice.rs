@@ -1,5 +1,5 @@
-//! A notice or an outage to many places, while the real program is killed again and again: each place hears it once, and of an outage
-//! the newest last.
+//! Sends a notice or an outage to many places while the real program is killed again and again. Each place hears it
+//! once, and hears the newest news of an outage last.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,26 +25,25 @@ const NOTICE: &str = "payroll";
 /// What is told to all places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// A notice.
     Notice,
-    /// An outage, with news of it in the midst.
+    /// An outage, and news of it while it is being delivered.
     Outage,
 }
 
-/// What became of it.
+/// The result of a run.
 pub struct Heard {
-    /// How often each place heard it.
+    /// How often it was posted in each place.
     pub times: HashMap<String, u32>,
-    /// How many had heard it at each kill.
+    /// How many places had it at each kill.
     pub at_kills: Vec<usize>,
-    /// What `deskbell effects --about` says in the end.
+    /// The output of `deskbell effects --about` at the end.
     pub ledger: String,
-    /// What each place was told of an outage, in order: the number of the news in each text.
+    /// The numbers of the news that each place was told of an outage, in order.
     pub news: HashMap<String, Vec<u32>>,
 }
 
-/// Tells so many places on Discord (which takes fifty a second), with so many kills spread over it. The first kill comes
-/// while the first pages are queued.
+/// Sends a notice or an outage to `places` places on Discord (which takes fifty posts a second), and kills the program
+/// `kills` times, spread over the delivery. The first kill comes while the first pages are queued.
 pub async fn killed(told: Told, places: usize, kills: u32, seed: u64) -> Heard {
     let folder = TempDir::new().expect("a folder");
     let journal = Journal::in_memory();
@@ -105,7 +104,7 @@ pub async fn killed(told: Told, places: usize, kills: u32, seed: u64) -> Heard {
     Heard { times: seen.times, at_kills, ledger, news: seen.news }
 }
 
-/// What the journal has shown of the notice.
+/// Counts what each place has heard, from the journal.
 struct Seen {
     journal: Journal,
     next: u64,
@@ -114,7 +113,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// How many places have heard it by now.
+    /// Reads the new entries of the journal. Returns how many places have heard it.
     fn reached(&mut self) -> usize {
         for entry in self.journal.since(self.next) {
             self.next = entry.seq + 1;

@@ -1,4 +1,5 @@
-//! One run: the stage in this process, the program as a child that is killed again and again, and the checker at the end.
+//! One run: the stage in this process, the program as a child process that is killed again and again, and the checker
+//! at the end.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,18 +25,20 @@ use super::tag::{Kind, Tag};
 use super::traffic::{Habits, PACE, Traffic};
 use crate::program::child::Child;
 
-/// Every mention is a request of its own, so that marks and tickets are one to one. Cards are held for as long as a process lives.
+/// Every mention is a request of its own, so that the tags of requests and the tickets are one to one. Cards are held
+/// back for about as long as a process lives.
 const SETTINGS: &str = "[intake]\nburst_window = \"0s\"\n[knowledge]\nhold = \"2s\"\nconfidence = 20\nsearch_within = \"1s\"\n[guard]\nmode = \"route\"\n";
-/// Patience for processes that live a few seconds, on one machine. Nobody says anything any more while the last one reads
-/// what was missed, which takes longer than a silent connection is trusted otherwise. What fails alone is held soon.
+/// Timing for processes that live a few seconds, on one machine. `silence` is long: while the last process reads what
+/// was missed, nobody writes, for longer than a silent connection is trusted otherwise. `retry_limit` is short, so that
+/// an effect that alone fails is soon held.
 const TIMING: &str = "[timing]\ncall_timeout = \"1s\"\nlease = \"1500ms\"\ntake_over_pause = \"500ms\"\n\
                       silence = \"2h\"\nretry_limit = \"3s\"\n";
-/// How long nothing must happen on the platforms before all is said and done.
+/// How long the platforms must be silent before a run counts as over.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How long nothing may happen on the platforms while work is left over: catching up reads, with long pauses.
+/// How long the platforms may be silent while work is left. Catching up makes long pauses between its reads.
 const AFTERMATH: Duration = Duration::from_secs(120);
 
-/// What a run is to be.
+/// The parameters of a run.
 pub struct Plan {
     pub kills: u32,
     pub seed: u64,
@@ -43,11 +46,11 @@ pub struct Plan {
     /// The program's environment: the switches of a trial.
     pub environment: Vec<(&'static str, String)>,
     pub hasty: bool,
-    /// How the platforms misbehave after each start, besides what chance brings.
+    /// Faults of the platforms that are injected after each start, besides the random ones.
     pub faults: Vec<Fault>,
 }
 
-/// What a run came to.
+/// The result of a run.
 pub struct Outcome {
     pub report: Report,
     pub kills: u32,
@@ -67,7 +70,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Prints what it came to; if something is at fault, keeps the files and fails.
+    /// Prints the result. If there is a fault, keeps the files and panics.
     pub fn assert_clean(self) {
         let Self { report, kills, ends, counts, suggested, outages, routed, unknown_calls, took, folder } = self;
         println!(
@@ -94,7 +97,7 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
     let config = Config::from_text(&settings, []).expect("good settings");
     let environment: Vec<(&str, &str)> = plan.environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
 
-    // The desk opens: what was said before that is nothing that it was asked.
+    // This is the desk's first start: messages from before it are never read.
     start(folder.path(), "serve", &environment).ready().await;
     know(&config).await;
     let stop = CancellationToken::new();
@@ -124,7 +127,7 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
         // Dropping it is a SIGKILL.
         drop(child);
         if random.random_bool(0.25) {
-            // Some things are said while nobody is there.
+            // People also write while no process runs.
             tokio::time::sleep(Duration::from_millis(random.random_range(100..2_000))).await;
         }
     }
@@ -163,7 +166,7 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
     }
 }
 
-/// The desk knows the sandbox's articles: some of the troubles are answered by them.
+/// Imports the sandbox's articles, which answer some of the troubles.
 async fn know(config: &Config) {
     let store = app::open_beside(config, Clock::system()).await.expect("the record can be changed");
     let articles = sandbox::run::articles().expect("articles");
@@ -173,8 +176,8 @@ async fn know(config: &Config) {
     store.close().await;
 }
 
-/// How long the program lives: some are killed while they start, most in the midst of things, and half of those right
-/// after something has happened on the platforms.
+/// Waits until the process is to be killed. Some processes are killed while they start, most later. Half of all kills
+/// come right after an entry in the journal.
 async fn live(random: &mut StdRng, journal: &Journal) {
     let is_short = random.random_bool(0.3);
     let life_ms = if is_short { random.random_range(50..900) } else { random.random_range(900..4_000) };
@@ -205,7 +208,8 @@ pub fn settings(stage: &Stage, folder: &Path, url: &str, platforms: Platforms) -
     text
 }
 
-/// Waits until nothing is on its way in or out, all that was said meanwhile has been read, and the platforms have been silent for a while.
+/// Waits until no effect waits or is held, no event is undelivered, the children have caught up, and the platforms have
+/// been silent for [`SILENCE`]. Returns the counts. Panics if nothing happens for [`AFTERMATH`] before that.
 pub async fn calm(children: &[&Child], config: &Config, worlds: &[Arc<dyn World>], journal: &Journal) -> Counts {
     let store = app::open_to_read(config).await.expect("the record can be read");
     let mut deadline = Instant::now() + AFTERMATH;
@@ -234,7 +238,7 @@ pub async fn calm(children: &[&Child], config: &Config, worlds: &[Arc<dyn World>
     }
 }
 
-/// Whether the program has still to read what was said while it was away.
+/// Whether the program has missed messages to read, by its metrics.
 async fn is_behind(child: &Child) -> bool {
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let answer =

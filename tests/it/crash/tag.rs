@@ -1,4 +1,4 @@
-//! The mark that stands in everything that is said, so that journal and export alone tell what belongs together.
+//! The tags in people's texts. From these alone, journal and export show which texts belong together.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub struct Tag {
     pub about: u32,
 }
 
-/// What kind of words.
+/// The purpose of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Asks the desk for something.
@@ -27,7 +27,7 @@ pub enum Kind {
     Resolution,
     /// Does not concern the desk.
     Chatter,
-    /// Asks an agent for something by pinging them: the guard passes it on once, or, heard too late, not at all.
+    /// Pings an agent with a request. The guard passes it on once, or not at all if it is heard too late.
     Ping,
 }
 
@@ -42,12 +42,12 @@ const KINDS: [(Kind, char); 7] = [
 ];
 
 impl Tag {
-    /// The first mark in a text.
+    /// Returns the first tag in a text.
     pub fn in_text(text: &str) -> Option<Self> {
         Self::all(text).next()
     }
 
-    /// Every mark in a text, in order.
+    /// Returns the tags in a text, in order.
     pub fn all(text: &str) -> impl Iterator<Item = Self> + '_ {
         text.match_indices('[').filter_map(|(at, _)| Self::read(&text[at + 1..]))
     }

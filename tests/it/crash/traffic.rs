@@ -1,5 +1,5 @@
-//! What people do on both platforms while the bot is being killed: seeded, mixed, and marked, so that the journal alone
-//! tells what should have come of it.
+//! People's acts on both platforms while the bot is being killed. They are random from a seed, and the texts have tags,
+//! so that the journal alone shows what should have followed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -30,12 +30,12 @@ const TROUBLES: [&str; 8] = [
 ];
 const MORE: [&str; 5] =
     ["it is the blue one", "still the same", "since this morning", "restarted it twice", "only in the office"];
-/// Mean time between two acts of people who are not in a hurry.
+/// Mean time between two acts in the usual traffic.
 pub const PACE: Duration = Duration::from_millis(380);
 /// How many of the newest requests people still deal with.
 const LIVELY: usize = 30;
 
-/// How the traffic is.
+/// Parameters of the traffic.
 #[derive(Clone, Copy)]
 pub struct Habits {
     pub seed: u64,
@@ -45,10 +45,10 @@ pub struct Habits {
     pub hasty: bool,
     /// Mean time between two acts.
     pub pace: Duration,
-    /// How often somebody greets, early only: on Discord the answer is taken away after a minute, and the end would have
-    /// to wait for that.
+    /// Number of greetings. They are used up early: on Discord the answer to a greeting is removed after a minute, and
+    /// the end of a run would have to wait for that.
     pub greetings: u32,
-    /// How often somebody pings an agent with a request, early only, for the same reason.
+    /// Number of pings of agents with a request. They are used up early, for the same reason.
     pub pings: u32,
 }
 
@@ -67,7 +67,7 @@ pub struct Traffic {
     busy: Vec<(usize, String)>,
     greetings_left: u32,
     pings_left: u32,
-    /// Until when each world takes nothing.
+    /// Until when each platform takes nothing.
     away: Vec<Option<Instant>>,
 }
 
@@ -90,7 +90,7 @@ struct Ask {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     New,
-    /// Somebody is about to take it.
+    /// An agent has claimed it by words, and the bot has not told so yet.
     Taking,
     Taken,
     Resolving,
@@ -103,7 +103,7 @@ struct Reply {
     words: String,
 }
 
-/// Words that can still be changed.
+/// A message that its author can still edit or delete.
 #[derive(Clone)]
 struct Words {
     world: usize,
@@ -133,7 +133,7 @@ impl Traffic {
         }
     }
 
-    /// Goes on until it is told to stop, and ends what was begun.
+    /// Lets people act until `stop`, then waits for the acts that were begun.
     pub async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             self.learn();
@@ -150,7 +150,7 @@ impl Traffic {
         while self.acting.join_next().await.is_some() {}
     }
 
-    /// Reads what the bot has posted since.
+    /// Reads the new posts of the bot from the journal, and notes what they say about the requests.
     fn learn(&mut self) {
         let entries = self.journal.since(self.read);
         self.read += entries.len() as u64;
@@ -219,14 +219,14 @@ impl Traffic {
         *choices.choose(&mut self.random).expect("there is a choice")
     }
 
-    /// A request that people still deal with, and of which this is so.
+    /// Returns one of the newest requests that fits, at random.
     fn lively(&mut self, so: impl Fn(&Ask) -> bool) -> Option<usize> {
         let from = self.asks.len().saturating_sub(LIVELY);
         let fitting: Vec<usize> = (from..self.asks.len()).filter(|at| so(&self.asks[*at])).collect();
         fitting.choose(&mut self.random).copied()
     }
 
-    /// Says something; what the platform refuses (a thread under words that are gone) is not said.
+    /// Says something. Returns `None` if the platform refuses it, such as a thread under a deleted message.
     async fn say(&self, world: usize, who: &str, spot: &Spot, text: &str) -> Option<MessageAt> {
         match self.worlds[world].say(who, spot, text, None).await {
             Ok(at) => Some(at),
@@ -247,7 +247,7 @@ impl Traffic {
         self.ask(world, who, "").await;
     }
 
-    /// Asks in a channel, or directly if there is none.
+    /// Asks in a channel, or directly if `channel` is empty.
     async fn ask(&mut self, world: usize, who: String, channel: &str) {
         let tag = self.tag(Kind::Request, None);
         let words = format!("{tag} {}", self.one_of(&TROUBLES));
@@ -337,7 +337,7 @@ impl Traffic {
         self.worlds[words.world].delete(&words.who, &words.at).await.expect("one's own words can be deleted");
     }
 
-    /// An agent takes a request: by words, by its button or by a command; never by two of them.
+    /// An agent takes a request: by words, by its button or by a command.
     async fn claim(&mut self) {
         let fits = |ask: &Ask| ask.is_confirmed && ask.stage == Stage::New && ask.key.is_some() && !ask.is_deleted;
         let Some(at) = self.lively(fits) else { return };
@@ -356,7 +356,7 @@ impl Traffic {
             } else if let Some(card) = self.asks[at].cards.get(self.worlds[world].platform()).cloned() {
                 self.press(world, agent, card, "Take it", None);
             }
-            // A click may be lost, and be repeated: the stage changes once the bot says so.
+            // A click or command may be lost and repeated, so the stage changes only once the bot says so.
         }
         self.asks[at].agent.get_or_insert(agent);
     }
@@ -372,7 +372,7 @@ impl Traffic {
         }
     }
 
-    /// The requester asks how it stands.
+    /// The requester asks to be shown the request.
     fn show(&mut self) {
         let Some(at) = self.lively(|ask| ask.key.is_some() && !ask.is_shown && !ask.is_deleted) else { return };
         self.asks[at].is_shown = true;
@@ -420,13 +420,13 @@ impl Traffic {
         let Some(hands) = self.hands(world, who) else { return };
         let (acting, who) = (Arc::clone(&self.worlds[world]), who.to_owned());
         self.acting.spawn(async move {
-            // Whether it was answered or not stands in the journal.
+            // The journal shows whether the command was answered.
             let _ = acting.command(&who, &Spot::channel("random"), &text).await;
             hands
         });
     }
 
-    /// Presses a button; if a form is to open, fills it in with this and sends it.
+    /// Presses a button. With `reply`, also fills in the form that opens, and sends it.
     fn press(&mut self, world: usize, who: &str, on: MessageAt, label: &'static str, reply: Option<Reply>) {
         let Some(hands) = self.hands(world, who) else { return };
         let (acting, who) = (Arc::clone(&self.worlds[world]), who.to_owned());
@@ -441,7 +441,7 @@ impl Traffic {
         });
     }
 
-    /// A person does one thing after the other.
+    /// Marks a person as busy, since people do one thing after the other. Returns `None` if the person is busy already.
     fn hands(&mut self, world: usize, who: &str) -> Option<(usize, String)> {
         let hands = (world, who.to_owned());
         if self.busy.contains(&hands) {
@@ -477,7 +477,7 @@ impl Traffic {
             6 | 7 => Fault::LoseAnswer { method, times },
             8 => Fault::Hang { method, times: 1 },
             9 if self.away[at].is_none() => self.leave(at),
-            // Slack's histories show what was posted a little later, at times.
+            // Slack's history shows posts a little later at times.
             10 if world.platform() == "slack" => Fault::Lag { by: Duration::from_secs(self.one_of(&[0, 2])) },
             _ if self.random.random_bool(0.5) => Fault::DropSockets,
             _ => Fault::AskReconnect,
@@ -486,8 +486,8 @@ impl Traffic {
 }
 
 impl Traffic {
-    /// A platform takes nothing for a while, many times as long as one message may fail: it is out of reach, refuses the
-    /// token, or somebody answers in its place.
+    /// Returns a fault by which a platform takes nothing for a while, often longer than one message may be refused: it
+    /// is out of reach, refuses the token, or something else answers in its place.
     fn leave(&mut self, at: usize) -> Fault {
         let is_long = self.random.random_bool(0.3);
         let away_ms =
@@ -509,7 +509,7 @@ impl Traffic {
         }
     }
 
-    /// The platforms whose time it is are there again.
+    /// Ends the absences whose time is over.
     fn come_back(&mut self) {
         for (world, away) in self.worlds.iter().zip(&mut self.away) {
             if away.is_some_and(|until| until <= Instant::now()) {
@@ -520,7 +520,7 @@ impl Traffic {
     }
 }
 
-/// The control with this label on a message, as this person sees it now.
+/// Returns the control with this label on a message at the desk, as this person sees it now.
 fn control(world: &dyn World, who: &str, on: &MessageAt, label: &str) -> Option<String> {
     let view = world.view(who).ok()?;
     let channel = view.channels.into_iter().find(|channel| channel.name == TRIAGE)?;
@@ -528,14 +528,14 @@ fn control(world: &dyn World, who: &str, on: &MessageAt, label: &str) -> Option<
     message.controls.into_iter().find(|control| control.label == label).map(|control| control.id)
 }
 
-/// Fills in the form that is open, if it is for that request, and sends it. What is not sent is closed: the form of an
-/// earlier press that opened late, too.
+/// Fills in the open form, if it is for this request, and sends it. A form that is not sent is closed. It may be the
+/// form of an earlier press that opened late.
 async fn submit(world: &dyn World, who: &str, Reply { key, words }: Reply) {
     let Some(form) = world.view(who).ok().and_then(|view| view.form) else { return };
     let is_for_it = form.title.split_whitespace().any(|word| word == key);
     let values = BTreeMap::from([(form.fields[0].id.clone(), words)]);
     if !is_for_it || world.submit(who, &form.id, &values).await.is_err() {
-        // It may be closed already.
+        // The form may be closed already.
         let _ = world.dismiss(who, &form.id).await;
     }
 }

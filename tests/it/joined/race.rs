@@ -1,4 +1,4 @@
-//! Lines that are joined while somebody takes them to be sent, or puts a card in front of them.
+//! Lines that are joined to an effect while a dispatcher leases it, or has a card posted before it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +23,7 @@ use crate::harness::patiently;
 use crate::looks::{Looks as _, Works as _};
 use crate::store_contract::kit::*;
 
-/// Tickets, and lines said on each.
+/// The number of tickets, and of lines for each.
 const TICKETS: i64 = 12;
 const LINES: usize = 40;
 
@@ -54,7 +54,7 @@ async fn every_line_is_sent_once(store: Arc<dyn Store>) {
     let stop = CancellationToken::new();
     let delivering = tokio::spawn(bare::dispatcher(&store, &platform, timing).run(stop.clone()));
 
-    // Nobody has shown the cards yet: the first line of each has one put in front of it.
+    // No card is posted yet: the first line of each ticket causes one, which is delivered before the line.
     for number in 0..LINES {
         for ticket in &tickets {
             let words = format!("{}:{number}", ticket.id.0);
@@ -79,16 +79,16 @@ async fn every_line_is_sent_once(store: Arc<dyn Store>) {
     for ticket in &tickets {
         assert_eq!(said[&ticket.id.0], (0..LINES).collect::<Vec<_>>(), "of ticket {}", ticket.id.0);
     }
-    assert!(posts.len() < said.len() * LINES, "some share a message");
+    assert!(posts.len() < said.len() * LINES, "no lines share a message");
     for ticket in 1..=TICKETS {
         let standing = store.standing(TicketId(ticket)).await.expect("they stand");
         assert_eq!(standing.iter().filter(|one| one.is_card()).count(), 1);
-        assert_eq!(standing.iter().filter(|one| one.shows().is_some()).count(), LINES, "each is found again");
+        assert_eq!(standing.iter().filter(|one| one.shows().is_some()).count(), LINES, "one for each line");
     }
     store.close().await;
 }
 
-/// As a decision does it: with a change of the ticket, again if somebody else was faster.
+/// Queues a line as a decision does: together with a change of the ticket, and again after a conflict.
 async fn say(store: &Arc<dyn Store>, line: Effect) {
     let work: Work = Arc::new(move |tx| {
         let line = line.clone();
@@ -116,7 +116,7 @@ async fn say(store: &Arc<dyn Store>, line: Effect) {
     }
 }
 
-/// A platform that takes everything, and keeps what each message under a card says, line by line.
+/// A platform that takes everything, and keeps the lines of each message under a card.
 #[derive(Default)]
 struct Recorder {
     posts: Mutex<Vec<Vec<String>>>,

@@ -1,4 +1,4 @@
-//! `deskbell check`: says what is right, and what to mend.
+//! `deskbell check`: reports what works, and how to mend the rest.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ async fn all_is_well() {
         let said = site.run("check").await.succeeded().out;
         assert!(said.lines().count() > 10, "{said}");
         assert!(said.lines().all(|line| line.starts_with("ok  ") || line.starts_with("      ")), "{said}");
-        // Who has which right.
+        // The report lists who has which right.
         assert!(said.contains("      ticket_work: admins, agents\n"), "{said}");
         assert!(said.contains("      outage_mention_all: nobody\n"), "{said}");
     }

@@ -1,4 +1,4 @@
-//! Runs the binary, with nothing of the test's own environment.
+//! Runs the binary without the environment of the test.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::harness::patiently;
 
-/// What a run of the program came to.
+/// The exit code and output of a run of the program.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,
@@ -18,14 +18,14 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Itself, if all went well.
+    /// Returns itself. Panics if the exit code is not 0.
     pub fn succeeded(self) -> Self {
         assert_eq!(self.code, Some(0), "out:\n{}\nerr:\n{}", self.out, self.err);
         self
     }
 }
 
-/// A running program; killed when dropped.
+/// A running program. It is killed when this is dropped.
 pub struct Child {
     process: std::process::Child,
     out: Page,
@@ -33,7 +33,7 @@ pub struct Child {
     readers: Vec<JoinHandle<()>>,
 }
 
-/// What was printed so far.
+/// The text that the program has written to one of its outputs.
 #[derive(Clone)]
 struct Page {
     text: Arc<Mutex<String>>,
@@ -45,7 +45,7 @@ pub async fn run(folder: &Path, line: &str, environment: &[(&str, &str)]) -> End
     Child::spawn(folder, line, environment).ended().await
 }
 
-/// The status of a GET, 0 if nobody answers.
+/// Returns the HTTP status of a GET, or 0 if nobody answers.
 pub async fn get(url: &str) -> u16 {
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     client.get(url).send().await.map_or(0, |answer| answer.status().as_u16())
@@ -72,7 +72,7 @@ impl Child {
         self.status("VmHWM:")
     }
 
-    /// The system's number for it.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
@@ -83,12 +83,12 @@ impl Child {
         line.split_whitespace().nth(1)?.parse().ok()
     }
 
-    /// What it has logged so far.
+    /// Returns what the program has logged so far.
     pub fn log(&self) -> String {
         self.err.all()
     }
 
-    /// What it logged, if it has ended by itself.
+    /// Returns what the program logged, if it has ended by itself.
     pub fn ended_early(&mut self) -> Option<String> {
         let ended = self.process.try_wait().expect("a child can be asked");
         ended.map(|_| self.log())
@@ -98,7 +98,7 @@ impl Child {
         Self::spawn_by(Command::new(env!("CARGO_BIN_EXE_deskbell")), folder, line, environment)
     }
 
-    /// The same by another command that runs the program.
+    /// Like [`Self::spawn`], by another command that runs the program.
     pub fn spawn_by(mut command: Command, folder: &Path, line: &str, environment: &[(&str, &str)]) -> Self {
         command
             .args(line.split_whitespace())
@@ -115,12 +115,12 @@ impl Child {
         Self { process, out, err, readers }
     }
 
-    /// Where it answers.
+    /// Waits until the program logs the address that it listens at, and returns it.
     pub async fn address(&self) -> String {
         patiently("it says where it listens", self.err.find(address_in)).await
     }
 
-    /// Where it answers for its health and metrics: said before, if that is another place.
+    /// Returns the address of health and metrics. If it differs from [`Self::address`], it is logged before that.
     pub async fn health_address(&self) -> String {
         let address = self.address().await;
         let log = self.log();
@@ -128,7 +128,7 @@ impl Child {
         own.map_or(address, str::to_owned)
     }
 
-    /// Waits until it says that it is ready, and connected with every platform.
+    /// Waits until the program answers that it is ready and that every part of it works (see [`works`]).
     pub async fn ready(&self) {
         let address = self.health_address().await;
         let ready = async {
@@ -139,12 +139,12 @@ impl Child {
         patiently("it is ready", ready).await;
     }
 
-    /// Waits until it has logged these words.
+    /// Waits until the program has logged these words.
     pub async fn says(&self, words: &str) {
         patiently(words, self.err.find(|text| text.contains(words).then_some(()))).await;
     }
 
-    /// Lets it go on after it was stopped.
+    /// Continues the process after it was frozen by a signal.
     pub fn thaw(&self) {
         let sent = Command::new("kill").args(["-CONT", &self.process.id().to_string()]).status().expect("kill runs");
         assert!(sent.success());
@@ -163,7 +163,7 @@ impl Child {
             let read = tokio::task::spawn_blocking(move || reader.join());
             patiently("it ends", read).await.expect("no panic").expect("no panic");
         }
-        // Its outputs are closed, so that it is ending.
+        // Both outputs are closed, so the process is ending.
         let status = self.process.wait().expect("it ends");
         Ended { code: status.code(), out: self.out.all(), err: self.err.all() }
     }
@@ -171,7 +171,7 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // It may have ended long ago.
+        // This fails if the process has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,7 +1,8 @@
-//! With other base addresses nothing reaches the real platforms, whatever those in their place answer or leave out.
+//! If the settings name other base addresses, no connection goes to the real platforms, whatever the servers at these
+//! addresses answer or leave out.
 //!
-//! The program runs with a proxy in its environment that writes down who comes, and, where there is `strace`, with every
-//! connection that it makes written down: none may lead away from this machine, nor ask for a name.
+//! The program runs with a proxy in its environment that counts connections. Where `strace` works, every connection of
+//! the program is recorded, too: none may leave this machine, and none may go to a name server.
 
 use std::path::Path;
 use std::process::Command;
@@ -126,7 +127,7 @@ fn slack(method: &str) -> Value {
     }
 }
 
-/// Serves `router` in a platform's place, until the test ends.
+/// Serves `router` in a platform's place until the test ends. Returns its base address.
 async fn stand_in(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
@@ -138,7 +139,7 @@ fn write(folder: &Path, settings: &str) {
     std::fs::write(folder.join("deskbell.toml"), settings).expect("the settings are written");
 }
 
-/// Notices what leaves this machine.
+/// Notices connections that leave this machine.
 struct Trap {
     proxy: String,
     came: Arc<Mutex<usize>>,
@@ -161,7 +162,7 @@ impl Trap {
                 }
             }
         });
-        // It may be missing, or not be allowed to look.
+        // `strace` may be missing or not permitted.
         let tried = Command::new(STRACE).args(["-o", "/dev/null", "-e", "trace=connect", "/bin/true"]).output();
         let strace = tried.is_ok_and(|tried| tried.status.success()).then_some(STRACE);
         Self { proxy, came, strace }
@@ -174,7 +175,7 @@ impl Trap {
         match self.strace {
             Some(strace) => {
                 let mut command = Command::new(strace);
-                // -D: the program itself is the child.
+                // With -D our child is the program, not strace.
                 command.args(["-D", "-f", "-qq", "-e", "trace=connect", "-o", CALLS, env!("CARGO_BIN_EXE_deskbell")]);
                 Child::spawn_by(command, folder, line, &environment)
             }
@@ -182,7 +183,7 @@ impl Trap {
         }
     }
 
-    /// Asserts that nobody came by.
+    /// Asserts that no connection has left this machine.
     fn is_empty(&self, folder: &Path) {
         assert_eq!(*self.came.lock().unwrap_or_else(PoisonError::into_inner), 0, "the proxy was asked");
         if self.strace.is_none() {
@@ -192,7 +193,7 @@ impl Trap {
         assert!(calls.contains("127.0.0.1"), "{calls}");
         for call in calls.lines().filter(|call| call.contains("connect(")) {
             let here = call.contains("inet_addr(\"127.0.0.1\")") && !call.contains("htons(53)");
-            assert!(here, "it leads away: {call}");
+            assert!(here, "a connection leaves this machine: {call}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a platform asks for is done: a 429 is waited for, in the clock's time, and nothing is said twice.
+//! After a 429 the bot waits as long as the platform asks, in the clock's time, and posts nothing twice.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! No secret in any log, error or debug output, at whatever level.
+//! No log, error or debug output holds a secret, whatever the log level.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use deskbell::sandbox::{Fault, Spot, View, World};
 use super::Site;
 use crate::harness::{find_control, patiently, see};
 
-/// Everything that can be named, as loud as it goes.
+/// The program and its libraries log at their most verbose level.
 const LOUD: &str = "[log]\nlevel = \"trace,deskbell=trace,slack_morphism=trace,hyper=trace,\
                     hyper_util=trace,reqwest=trace,rustls=trace,tungstenite=trace,tokio_tungstenite=trace,sqlx=trace,\
                     axum=trace\"\n";
@@ -42,14 +42,14 @@ async fn the_loudest_log_holds_no_secret() {
         for secret in secrets {
             if let Some(at) = told.find(&secret) {
                 let line = told[..at].rfind('\n').map_or(0, |end| end + 1);
-                panic!("a secret is told: {}", &told[line..at + secret.len()]);
+                panic!("a secret is in the output: {}", &told[line..at + secret.len()]);
             }
         }
         site.stage.close().await;
     }
 }
 
-/// Everything that brings a secret: mentions, clicks, a form, a command, calls that fail and sockets that break.
+/// Plays all that brings a secret: mentions, clicks, a form, a command, calls that fail and sockets that break.
 async fn scene(world: &Arc<dyn World>, is_http: bool) {
     world.say("jeff", &Spot::channel("sales"), "@desk the printer is jammed", None).await.expect("said");
     press(world, "Take it").await;
@@ -84,7 +84,7 @@ async fn press(world: &Arc<dyn World>, label: &str) {
     world.press("mia", &at, &control.id, None).await.expect("answered");
 }
 
-/// Waits until Mia sees it.
+/// Waits until `look` finds something in Mia's view, and returns it.
 async fn until<T>(world: &Arc<dyn World>, look: impl Fn(&View) -> Option<T>) -> T {
     let mut changes = world.changes();
     patiently("Mia sees it", async {

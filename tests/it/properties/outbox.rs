@@ -1,4 +1,4 @@
-//! The store's outbox, as the property sees it: all that is said here of the port.
+//! The outbox of the store, as the property test uses it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::{at, channel};
 use crate::looks::Works as _;
 use crate::store_contract::kit::claim;
 
-// Broadcasts have order keys of their own: they hold up nothing that is said in the same place.
+// Without broadcasts, which have an order key of their own and so do not keep the order of the place.
 const LANES: [Lane; 4] = [Lane::Answer, Lane::Act, Lane::Card, Lane::Note];
 
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,7 @@ pub fn acts() -> impl Strategy<Value = Vec<Act>> {
     proptest::collection::vec(act, 5..60)
 }
 
-/// An effect that waits: its order key, its number, its id.
+/// An effect. `key` is its order key, `number` its place in the order of all decisions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     pub key: usize,
@@ -77,13 +77,13 @@ impl Outbox {
         Self::open_in(folder, Clock::starting_at(at(0), 0.0)).await
     }
 
-    /// Another process takes over after this one has died.
+    /// Closes the store, and opens it again as another process that takes over the leases.
     pub async fn restart(self) -> Self {
         self.store.close().await;
         Self::open_in(self.folder, self.clock).await
     }
 
-    /// Decides an effect.
+    /// Queues an effect.
     pub async fn put(&self, key: usize, number: u32, lane: usize) {
         let to = Destination::Place(channel("C1").thread(&key.to_string()));
         let post = Post::new(to, Message::said(number.to_string()), LANES[lane]);
@@ -99,13 +99,13 @@ impl Outbox {
         self.store.transact(work).await.expect("it is committed");
     }
 
-    /// What may be delivered now.
+    /// Returns the effects that may be delivered now, at most `most`.
     pub async fn due(&self, most: u32) -> Vec<Entry> {
         let due = self.store.due(PlatformName::Slack, self.clock.now(), None, &[], most).await.expect("effects");
         due.ready.iter().map(entry).collect()
     }
 
-    /// Leases these; returns those that are ours now.
+    /// Leases these effects. Returns those for which it got a lease.
     pub async fn lease(&self, wanted: &[Entry]) -> Vec<Entry> {
         let claims: Vec<Claim> = wanted.iter().map(|one| claim(&one.id)).collect();
         let lasting = Duration::from_secs(3_600);
@@ -134,7 +134,7 @@ impl Outbox {
     async fn open_in(folder: TempDir, clock: Clock) -> Self {
         let store = SqliteStore::open(&folder.path().join("desk.db"), clock.clone()).await.expect("it opens");
         let store: Arc<dyn Store> = store;
-        // What a dead process had leased waits again.
+        // Effects that the dead process had leased wait again.
         let worker = WorkerId::new();
         store.take_over(&worker, PlatformName::Slack, TAKE_OVER_PAUSE, clock.now()).await.expect("an answer");
         Self { store, clock, folder, worker }

@@ -1,4 +1,4 @@
-//! The scenes whose traffic is looked at: everything that the bot says and asks on a platform, at least once.
+//! The scenes whose traffic is checked. They make the bot post and ask everything on a platform at least once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use crate::harness::{Desk, see};
 use crate::looks::Looks as _;
 
-/// What went over the wire on both platforms.
+/// The recorded traffic of both platforms.
 pub struct Traffic {
     pub slack: Vec<Passage>,
     pub discord: Vec<Passage>,
@@ -116,7 +116,7 @@ async fn direct(desk: &Desk, world: &Arc<dyn World>) {
     desk.fill(world, "ana", "and a lamp").await;
 }
 
-/// What befalls the workspace itself.
+/// Changes of the workspace: a reaction, members of the desk's group, a name, a reconnection.
 async fn workspace(desk: &Desk, world: &Arc<dyn World>) {
     let ask = desk.say(world, "sam", &Spot::channel("general"), "@desk coffee machine leaks").await;
     world.react("sam", &ask, "eyes", true).await.expect("reacted");
@@ -128,7 +128,7 @@ async fn workspace(desk: &Desk, world: &Arc<dyn World>) {
     desk.ask(world, "sam", "@desk and so does the tap").await;
 }
 
-/// What was to be answered in a channel, and the bot has lost it in the meantime: the answer goes to the person directly.
+/// The bot loses a channel before it has answered there: the answer goes to the person directly.
 async fn closed_channel(desk: &mut Desk, world: &Arc<dyn World>) {
     desk.pass(Duration::from_secs(600)).await;
     let refused = |desk: &Desk| desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();

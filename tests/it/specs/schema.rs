@@ -1,4 +1,4 @@
-//! JSON Schemas, made stricter: what a description does not mention must not be sent.
+//! JSON Schemas, made stricter: a key that a description does not name is refused.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::Finding;
 pub struct Spec {
     name: &'static str,
     document: Value,
-    /// Under which key the descriptions stand that others refer to.
+    /// The key of the descriptions that others refer to.
     shared: &'static str,
     built: BTreeMap<String, Validator>,
 }
@@ -29,12 +29,12 @@ impl Spec {
         Self { name, document, shared, built: BTreeMap::new() }
     }
 
-    /// The file as it is (closed).
+    /// The content of the file, with closed objects.
     pub fn document(&self) -> &Value {
         &self.document
     }
 
-    /// Takes another description in the place of `name`.
+    /// Replaces the description called `name`.
     pub fn replace(&mut self, name: &str, description: Value) {
         self.document[self.shared][name] = description;
     }
@@ -44,14 +44,14 @@ impl Spec {
         self.document[self.shared].get(name).is_some()
     }
 
-    /// Holds `body` against the description called `name`; `place` begins the findings' places.
+    /// Checks `body` against the description called `name`. The places of findings begin with `place`.
     pub fn check_named(&mut self, name: &str, place: &str, body: &Value, findings: &mut Vec<Finding>) {
         let schema = self.document[self.shared][name].clone();
         assert!(schema.is_object(), "{} has no {name}", self.name);
         self.check(name, &schema, place, body, findings);
     }
 
-    /// Holds `body` against a schema, which `key` names.
+    /// Checks `body` against a schema, which is built once for each `key`.
     pub fn check(&mut self, key: &str, schema: &Value, place: &str, body: &Value, findings: &mut Vec<Finding>) {
         if !self.built.contains_key(key) {
             let mut whole = schema.as_object().cloned().unwrap_or_default();
@@ -81,13 +81,13 @@ impl Spec {
         }
     }
 
-    /// Something that this file does not describe at all.
+    /// Returns the finding that this file does not describe `place`.
     pub fn undescribed(&self, place: &str) -> Finding {
         Finding::new(self.name, place, "not described")
     }
 }
 
-/// Adds `additionalProperties: false` wherever properties are listed and nothing is said of others.
+/// Adds `additionalProperties: false` wherever properties are listed without a rule for others.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -101,13 +101,14 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// A list of properties, and not a property of that name.
+/// Whether the value of a key `properties` lists properties, and is not itself the description of a property of that
+/// name.
 fn is_properties(value: &Value) -> bool {
     let described = |field: &Value| field.is_object() || field.is_boolean();
     value.as_object().is_some_and(|fields: &Map<String, Value>| !fields.is_empty() && fields.values().all(described))
 }
 
-/// What is really wrong: of alternatives, the one that was most likely meant.
+/// Returns the errors that caused an error. Of several alternatives, only those of the one that was most likely meant.
 fn causes<'a>(error: &'a ValidationError<'a>) -> Vec<&'a ValidationError<'a>> {
     let (ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context }) = &error.kind else {
         return vec![error];
@@ -116,7 +117,8 @@ fn causes<'a>(error: &'a ValidationError<'a>) -> Vec<&'a ValidationError<'a>> {
     branches.min_by_key(|branch| strangeness(branch)).filter(|branch| !branch.is_empty()).unwrap_or_else(|| vec![error])
 }
 
-/// A branch of another kind (its discriminator differs) is strange; then the number of problems counts.
+/// How unlikely it is that an alternative was meant: the number of errors that show another kind (a type or
+/// discriminator differs), then the number of all errors.
 fn strangeness(branch: &[&ValidationError<'_>]) -> (usize, usize) {
     let is_other_kind = |error: &&&ValidationError<'_>| {
         let path = error.instance_path.as_str();
@@ -127,7 +129,7 @@ fn strangeness(branch: &[&ValidationError<'_>]) -> (usize, usize) {
     (branch.iter().filter(is_other_kind).count(), branch.len())
 }
 
-/// A path without what differs from case to case: positions and ids.
+/// Returns a path with `*` for positions and ids.
 pub fn general(path: &str) -> String {
     let part = |part: &str| {
         let is_id = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());

@@ -11,12 +11,12 @@ use serde_json::Value;
 pub struct Shape(BTreeMap<String, BTreeSet<&'static str>>);
 
 impl Shape {
-    /// Adds what a value has.
+    /// Adds the paths and types of a value.
     pub fn add(&mut self, value: &Value) {
         self.walk("", value);
     }
 
-    /// Both together.
+    /// Returns the union of both shapes.
     pub fn with(mut self, other: &Self) -> Self {
         for (path, types) in &other.0 {
             self.0.entry(path.clone()).or_default().extend(types);
@@ -28,9 +28,9 @@ impl Shape {
         self.0.entry(path.to_owned()).or_default().insert(type_of(value));
         match value {
             Value::Object(fields) => {
-                // What a form or a message's menus hold is kept under ids of the app's own.
+                // The values of forms and menus have keys that the app itself has chosen.
                 let own_ids = path.ends_with("/values") || path.ends_with("/values/*");
-                // Blocks are as various as Block Kit, which has a description of its own.
+                // Blocks are left out: they are checked against the description of Block Kit.
                 for (key, field) in fields.iter().filter(|(key, _)| *key != "blocks") {
                     self.walk(&format!("{path}/{}", if own_ids { "*" } else { key }), field);
                 }
@@ -40,8 +40,8 @@ impl Shape {
         }
     }
 
-    /// Where `self` has what `known` does not: keys, or types at the same place. `null` goes with everything, and where
-    /// `known` is empty, nothing is known.
+    /// Returns the paths at which `self` has a key or type that `known` lacks. `null` fits every type. Where an object
+    /// or list of `known` is empty, every content fits.
     pub fn beyond(&self, known: &Self) -> Vec<(String, String)> {
         let mut found = Vec::new();
         for (path, types) in &self.0 {
@@ -64,7 +64,7 @@ impl Shape {
         found
     }
 
-    /// Paths that `self` lacks and `wanted` has.
+    /// Returns the paths of `wanted` that `self` lacks, although it has their parents.
     pub fn lacking(&self, wanted: &Self) -> Vec<(String, String)> {
         let lacks = |path: &&String| {
             let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);

@@ -1,8 +1,8 @@
-//! Where a description is silent, out of date or at odds with the platform, and why the difference stands.
+//! Differences from a description that is incomplete, out of date or wrong, and why each is accepted.
 
 use super::{FRAMES, GATEWAY, SAMPLES, WEB_API, Waiver};
 
-/// All of them; one that nothing needs fails a test.
+/// All accepted differences. A test fails if one is no longer needed.
 pub const WAIVERS: &[Waiver] = &[
     Waiver {
         spec: WEB_API,

@@ -1,4 +1,4 @@
-//! What is held until an operator has mended something, what waits for a limit that is used up, and what goes with a person.
+//! Held effects, effects that wait for a limit that is used up, and what an erasure removes of both.
 
 use std::sync::Arc;
 
@@ -41,8 +41,8 @@ pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Stor
     lease(&store, std::slice::from_ref(&first.id)).await;
     hold(&store, &first.id, "post:C1").await;
     let second = due(&store, 5).await.remove(0);
-    assert_eq!(texts(std::slice::from_ref(&second)), ["second"], "those behind it go on");
-    // Whoever knows that its place refuses holds it without a lease.
+    assert_eq!(texts(std::slice::from_ref(&second)), ["second"], "the effects behind a held one go on");
+    // A dispatcher that knows that the place refuses holds an effect without a lease.
     hold(&store, &second.id, "post:C1").await;
     assert_eq!(texts(&due(&store, 5).await), ["third"]);
     let counts = store.counts().await.expect("counts");
@@ -53,7 +53,7 @@ pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Stor
     assert_eq!((listed[0].held_in.as_deref(), listed[0].held_at), (Some("post:C1"), Some(at(5))));
     assert_eq!(listed[0].error, "a permission is missing: no");
     store.tidy(at(1_000_000)).await.expect("it tidies");
-    // A try that was under way and comes to its end later changes nothing.
+    // A try that ends after its effect was held changes nothing.
     store.settle(&first.id, &worker(), Settlement::Done, at(6)).await.expect("an answer");
     assert_eq!(store.counts().await.expect("counts").held, 2);
 
@@ -68,11 +68,11 @@ pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Stor
     assert_eq!(texts(&[back]), ["first"], "it has its words");
     deliver(&store, Settlement::Done).await;
     assert_eq!(release(&store, Release::One(second.id.clone()), 8).await, 1);
-    assert_eq!(release(&store, Release::One(second.id.clone()), 8).await, 0, "it waits already");
+    assert_eq!(release(&store, Release::One(second.id.clone()), 8).await, 0, "it is already released");
     assert_eq!(texts(&due(&store, 8).await), ["second"]);
     assert_eq!(store.held_in(PlatformName::Slack).await.expect("places"), []);
-    // Each has its turn: what was let go and was refused again comes last.
-    assert_eq!(texts(&due(&store, 8).await), ["second"], "the third stands behind it");
+    // Held effects are released in turn: one that was released and refused again comes last.
+    assert_eq!(texts(&due(&store, 8).await), ["second"], "the third is behind it");
     hold(&store, &second.id, "post:C1").await;
     let third = due(&store, 8).await.remove(0);
     hold(&store, &third.id, "post:C1").await;
@@ -82,7 +82,7 @@ pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Stor
     deliver(&store, Settlement::Done).await;
     assert_eq!(release(&store, one(), 10).await, 1);
     assert_eq!(texts(&due(&store, 10).await), ["second"]);
-    // Held again, it is still held since the first time.
+    // An effect that is held again counts as held since the first time.
     hold(&store, &second.id, "post:C1").await;
     store.settle(&second.id, &worker(), held("post:C1"), at(9)).await.expect("an answer");
     let listed = store.listed(Listed::Held, None, None, 10).await.expect("a list");
@@ -96,12 +96,12 @@ pub async fn a_card_that_is_held_is_not_queued_twice_and_goes_before_its_lines(s
     let queued = due(&store, 0).await.remove(0);
     hold(&store, &queued.id, "post:C9").await;
     write(&store, [], [card(), card()]).await;
-    assert_eq!(due(&store, 9).await, [], "it will show what is newest then");
+    assert_eq!(due(&store, 9).await, [], "the held card will show the newest state");
     write(&store, [], [about(&ticket, line_under("C9", "1.1", 10))]).await;
     assert_eq!(due(&store, 9).await.len(), 1);
     assert_eq!(release(&store, Release::Card(queued.effect.order_key()), 9).await, 1);
     let first: Vec<EffectId> = due(&store, 9).await.into_iter().map(|queued| queued.id).collect();
-    assert_eq!(first, [queued.id], "the line comes behind it");
+    assert_eq!(first, [queued.id], "the line is behind the card");
 }
 
 pub async fn what_is_held_for_too_long_ends_and_is_told(store: Arc<dyn Store>) {
@@ -123,7 +123,8 @@ pub async fn what_is_held_for_too_long_ends_and_is_told(store: Arc<dyn Store>) {
     assert_eq!(release(&store, Release::One(queued.id), 8).await, 0, "its words are gone");
 }
 
-/// A look leaves out the gates whose limits are used up, and finds what stands in the others, however much waits in those.
+/// `due` leaves out the gates whose limits are used up, and finds the effects of other gates, however many wait in the
+/// full ones.
 pub async fn gates_whose_limits_are_used_up_are_left_out(store: Arc<dyn Store>) {
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
     let in_thread = |channel_id: &str, number: i64, lane: Lane| {
@@ -145,14 +146,14 @@ pub async fn gates_whose_limits_are_used_up_are_left_out(store: Arc<dyn Store>) 
         &store.due(PlatformName::Slack, at(0), None, std::slice::from_ref(&full), 1).await.expect("effects").ready[0],
     );
     assert_eq!(beside(&[full.clone(), other]).await.0, ["C3 1"]);
-    // What waits for another limit than it seemed stands in a gate of its own.
+    // An effect that waits for another limit than was guessed is moved to another gate.
     let own = Gate("0thread:7".to_owned());
     store.regate(&[(first[7].id.clone(), own.clone())]).await.expect("it is changed");
     let found =
         store.due(PlatformName::Slack, at(0), None, std::slice::from_ref(&full), 100).await.expect("effects").ready;
     assert_eq!(texts(&found), ["C1 7", "C2 1", "C3 1"]);
     assert_eq!(found[0].gate, own);
-    // What is not due, or stands behind another one, is not found there either.
+    // An effect that is not due, or is behind a leased one, is not found in another gate, either.
     lease(&store, std::slice::from_ref(&found[0].id)).await;
     write(&store, [], [in_thread("C1", 7, Lane::Answer)]).await;
     write(&store, [], [Effect { not_before: Some(at(60)), ..in_thread("C4", 1, Lane::Answer) }]).await;
@@ -192,7 +193,7 @@ pub async fn tickets_that_lack_a_card_in_a_channel_are_found(store: Arc<dyn Stor
     assert_eq!(lacking(3, 2).await, [5]);
 }
 
-/// Whatever may hold a person's words is found by that person: what is held, and what is to be told to one person alone.
+/// An erasure finds every effect that may hold words of the person, including held effects and whispers.
 pub async fn who_is_erased_goes_from_what_is_held_and_from_whispers(store: Arc<dyn Store>) {
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
     let author = Person::new(account("U2"), "Ana");
@@ -220,7 +221,7 @@ pub async fn who_is_erased_goes_from_what_is_held_and_from_whispers(store: Arc<d
         found.map(|queued| queued.id.clone()).collect::<Vec<_>>()
     };
     let posts = of(&|what| matches!(what, EffectKind::Say(_)));
-    assert_eq!((posts.len(), all.len()), (1, 5), "the second post to the same place stands behind the first");
+    assert_eq!((posts.len(), all.len()), (1, 5), "the second post to the same place is behind the first");
     for post in &posts {
         hold(&store, post, "post:C1").await;
     }
@@ -241,7 +242,7 @@ pub async fn who_is_erased_goes_from_what_is_held_and_from_whispers(store: Arc<d
     let kept: Vec<String> = left.iter().map(|queued| format!("{:?}", queued.effect.what)).collect();
     let kept = kept.join("\n");
     assert!(!kept.contains("pin") && !kept.contains("U2"), "{kept}");
-    assert_eq!(left.len(), 3, "what holds nothing of her is said, and her line shows what is left: {kept}");
+    assert_eq!(left.len(), 3, "the effects without her words and her emptied line are left: {kept}");
     assert!(kept.contains("another one's words") && kept.contains("U4"), "{kept}");
 }
 

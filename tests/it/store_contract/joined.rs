@@ -1,4 +1,4 @@
-//! Lines of a mirror that wait are one effect.
+//! Waiting lines under a card are coalesced into one effect.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::looks::{Looks as _, Works as _};
 pub async fn lines_that_wait_untried_share_one_effect(store: Arc<dyn Store>) {
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
     let line = |of: &str| about(&ticket, line_under("C9", of, 10));
-    // Of one decision, and of several.
+    // Lines of one decision are joined, and lines of several decisions.
     write(&store, [], [line("1.1"), line("1.2")]).await;
     write(&store, [], [line("1.3")]).await;
     let waiting = due(&store, 0).await;
@@ -28,7 +28,7 @@ pub async fn lines_that_wait_untried_share_one_effect(store: Arc<dyn Store>) {
     let first = waiting[0].id.clone();
     assert_eq!(shown_by(&store, &first).await, ["1.1", "1.2", "1.3"]);
 
-    // What is being sent, or was tried, stays as it is: somebody may read it already.
+    // An effect that is leased or was tried is not changed, since its message may be posted already.
     lease_as_it_is(&store, &first).await;
     write(&store, [], [line("1.4"), line("1.5")]).await;
     store.settle(&first, &worker(), Settlement::Done, at(0)).await.expect("it is settled");
@@ -52,12 +52,12 @@ pub async fn lines_are_joined_only_to_what_they_follow(store: Arc<dyn Store>) {
     let apart = [
         (about(&other, line_under("C9", "1.2", 10)), 2),
         (about(&ticket, line_under("C8", "1.2", 10)), 3),
-        // The words of the line before may change by this: what comes later must not be said before.
+        // A refresh may change the words of the line before it. A later line must not be shown before that change.
         (about(&ticket, refresh("1.1")), 4),
         (about(&ticket, line_under("C9", "1.3", 10)), 5),
         (about(&ticket, show_card("C9")), 6),
         (about(&ticket, line_under("C9", "1.4", 10)), 7),
-        // What is no mirror of a message stands alone.
+        // A post of the bot's own words is not joined.
         (about(&ticket, post(Destination::UnderCard(channel("C9")), "the bot's own")), 8),
         (about(&ticket, line_under("C9", "1.5", 10)), 9),
         (Effect { put_behind: true, ..about(&ticket, line_under("C9", "1.6", 10)) }, 10),
@@ -69,7 +69,7 @@ pub async fn lines_are_joined_only_to_what_they_follow(store: Arc<dyn Store>) {
     }
     assert_eq!(shown_by(&store, &first).await, ["1.1"]);
     write(&store, [], [about(&ticket, line_under("C9", "1.8", 10))]).await;
-    assert_eq!(waiting().await, 11, "what was not joined can be joined to");
+    assert_eq!(waiting().await, 11, "a line is joined to the last effect, which was not joined itself");
 }
 
 pub async fn lines_share_an_effect_as_long_as_they_fit_into_one_message(store: Arc<dyn Store>) {
@@ -123,7 +123,7 @@ pub async fn what_is_taken_back_is_not_joined_to(store: Arc<dyn Store>) {
     let elsewhere = about(&ticket, line_under("C8", "1.1", 10));
     write(&store, [], [line("1.1"), line("1.2"), refresh.clone(), line("1.3"), elsewhere.clone()]).await;
     let first = due(&store, 0).await.remove(0);
-    assert_eq!(taken_back(&store, &first.id).await, [first.effect, refresh, line("1.3")], "with what waits behind it");
+    assert_eq!(taken_back(&store, &first.id).await, [first.effect, refresh, line("1.3")], "with the effects behind it");
     assert_eq!(taken_back(&store, &first.id).await, [], "it has ended");
     let left = due(&store, 0).await;
     assert_eq!(left.iter().map(|queued| &queued.effect).collect::<Vec<_>>(), [&elsewhere]);
@@ -181,7 +181,7 @@ pub async fn an_erasure_waits_for_what_is_being_posted(store: Arc<dyn Store>) {
     };
     store.transact(withdraw()).await.expect("nothing is under way");
     let stale = store.lease(&worker(), &[claim(&read.id)], LONG).await.expect("an answer");
-    assert_eq!(stale, [], "what was rendered before is not sent");
+    assert_eq!(stale, [], "an effect that was laid out before the erasure is not leased");
     lease_as_it_is(&store, &read.id).await;
     let waits = store.transact(withdraw()).await;
     assert!(matches!(waits, Err(StoreError::Conflict)), "{waits:?}");

@@ -1,4 +1,4 @@
-//! What the contracts are written with.
+//! Helpers for the contracts: stores, values of the domain, and short ways to commit, lease and settle.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -37,7 +37,8 @@ pub async fn open_postgres(url: &str) -> Arc<dyn Store> {
     PostgresStore::open(&postgres(url)).await.expect("it opens")
 }
 
-/// Nothing wakes anybody but what happens.
+/// Settings with which a store looks for work without a notification only once an hour, so that a test that waits for a
+/// notification does not pass without it.
 pub fn postgres(url: &str) -> PostgresSettings {
     PostgresSettings { look_every: LONG, ..PostgresSettings::new(url) }
 }
@@ -46,7 +47,7 @@ pub fn clock() -> Clock {
     Clock::starting_at(at(0), 0.0)
 }
 
-/// The way in, by plain rules; the desk has one channel.
+/// An intake with default rules, one channel of the desk, and no automatic closing.
 pub fn door(store: Arc<dyn Store>) -> Intake {
     let desk = DeskSettings { auto_close_days: 0, ..DeskSettings::default() };
     let rules = Rules { desk, triage: vec![channel("C9")], ..Rules::default() };
@@ -78,7 +79,7 @@ pub fn applying(changes: Vec<Change>, effects: Vec<Effect>) -> Work {
     })
 }
 
-/// Reads something inside a transaction.
+/// Runs `read` in a transaction, and returns its result.
 pub async fn within<T, F>(store: &Arc<dyn Store>, read: F) -> T
 where
     T: Send + 'static,
@@ -87,33 +88,33 @@ where
     store.within(read).await.expect("it is read")
 }
 
-/// Leases the most urgent effect, whenever it is due, and settles it.
+/// Leases the most urgent effect that is due within 1,000 seconds, and settles it.
 pub async fn deliver(store: &Arc<dyn Store>, end: Settlement) {
     let queued = due(store, 1_000).await.remove(0);
     lease_as_it_is(store, &queued.id).await;
     store.settle(&queued.id, &worker(), end, at(0)).await.expect("it is settled");
 }
 
-/// It was delivered as these messages, of which these stand for a ticket.
+/// The end of a delivery as these messages, with the standing messages to record.
 pub fn posted(messages: Vec<MessageRef>, stands: Vec<Standing>) -> Settlement {
     let also = stands.iter().filter_map(|one| under(one).expect("it is written")).collect();
     Settlement::Posted { messages, stands, also }
 }
 
-/// Longer than any test.
+/// A time longer than any test.
 pub const LONG: Duration = Duration::from_secs(3_600);
 
-/// The process that these tests are.
+/// The worker as which the contracts lease and settle.
 pub fn worker() -> WorkerId {
     WorkerId("01WORKER".to_owned())
 }
 
-/// What an effect is leased by that was not changed.
+/// The claim for an effect that was not changed since it was queued.
 pub fn claim(effect: &EffectId) -> Claim {
     Claim { effect: effect.clone(), revision: 0, costs: vec!["post".to_owned()], sent: Vec::new() }
 }
 
-/// Leases an effect as it is now, however often it was changed.
+/// Leases a waiting effect with its present revision.
 pub async fn lease_as_it_is(store: &Arc<dyn Store>, effect: &EffectId) {
     let waiting = due(store, 100_000).await.into_iter().find(|queued| queued.id == *effect).expect("it waits");
     let claim = Claim { revision: waiting.revision, ..claim(effect) };
@@ -121,7 +122,7 @@ pub async fn lease_as_it_is(store: &Arc<dyn Store>, effect: &EffectId) {
     assert_eq!(ours, std::slice::from_ref(effect), "it is leased");
 }
 
-/// Leases all of these.
+/// Leases all these effects.
 pub async fn lease(store: &Arc<dyn Store>, effects: &[EffectId]) {
     let claims: Vec<Claim> = effects.iter().map(claim).collect();
     let ours = store.lease(&worker(), &claims, LONG).await.expect("an answer");
@@ -206,7 +207,7 @@ pub fn post(to: Destination, text: &str) -> EffectKind {
     EffectKind::Say(Post::new(to, Message::said(text), Lane::Note))
 }
 
-/// A line under the card in a channel, by the message whose words it shows; it takes so much room.
+/// A line under the card in channel `id`. It shows the words of message `of`, which take `room` characters.
 pub fn line_under(id: &str, of: &str, room: usize) -> EffectKind {
     EffectKind::Show {
         view: View::Lines { of: vec![message("C1", of)], room },
@@ -216,28 +217,28 @@ pub fn line_under(id: &str, of: &str, room: usize) -> EffectKind {
     }
 }
 
-/// The messages whose words an effect that waits will show, as it is now.
+/// Returns the ids of the messages whose words a waiting effect will show.
 pub async fn shown_by(store: &Arc<dyn Store>, effect: &EffectId) -> Vec<String> {
     let waiting = due(store, 100_000).await.into_iter().find(|queued| queued.id == *effect);
     shown(&waiting.expect("it waits").effect.what)
 }
 
-/// The messages whose words it shows.
+/// Returns the ids of the messages whose words an effect shows.
 pub fn shown(what: &EffectKind) -> Vec<String> {
     what.view().map(View::shows).unwrap_or_default().iter().map(|of| of.id.clone()).collect()
 }
 
-/// A card of a ticket.
+/// The standing message of a ticket's card.
 pub fn card_of(ticket: &Ticket, place: &Place, id: &str) -> Standing {
     Standing::of(ticket.id, &View::Card, place.clone(), message(place.channel(), id))
 }
 
-/// Something that was said for a ticket.
+/// The standing message of a post for a ticket that is no view.
 pub fn said_for(ticket: &Ticket, place: &Place, id: &str) -> Standing {
     Standing { view: SAID.to_owned(), slot: "an effect".to_owned(), ..card_of(ticket, place, id) }
 }
 
-/// A line that shows the words of a message, under a card.
+/// The standing message of a line under a card that shows the words of message `of`.
 pub fn line_of(ticket: &Ticket, place: &Place, of: &MessageRef, id: &str) -> Standing {
     let view = View::Lines { of: vec![of.clone()], room: 0 };
     Standing { slot: of.to_string(), ..Standing::of(ticket.id, &view, place.clone(), message(place.channel(), id)) }

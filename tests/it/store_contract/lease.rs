@@ -1,4 +1,5 @@
-//! Leases, what a dead process leaves, named leases, and how far conversations have been read.
+//! Leases of effects, the take-over after the death of a process, leases by name, positions of conversations, and dead
+//! events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,13 +30,13 @@ pub async fn what_another_process_took_over_is_not_ours_to_settle(store: Arc<dyn
     assert_eq!(
         store.take_over(&other, PlatformName::Slack, LONG, at(0)).await.expect("an answer"),
         0,
-        "it has just ended"
+        "the lease has not ended for long enough"
     );
     assert_eq!(store.take_over(&other, PlatformName::Discord, NONE, at(0)).await.expect("an answer"), 0);
     assert_eq!(
         store.take_over(&frozen, PlatformName::Slack, NONE, at(0)).await.expect("an answer"),
         0,
-        "it is its own"
+        "a worker does not take over its own leases"
     );
     assert_eq!(store.take_over(&other, PlatformName::Slack, NONE, at(0)).await.expect("an answer"), 1);
     let waiting = due(&store, 0).await;
@@ -45,7 +46,7 @@ pub async fn what_another_process_took_over_is_not_ours_to_settle(store: Arc<dyn
     let posted = |id: &str| posted(vec![message("C1", id)], vec![stands(&ticket, id)]);
     let settle = async |by: &WorkerId, end| store.settle(&effect, by, end, at(1)).await.expect("an answer");
     let retry = Settlement::Retry { at: at(9), unsure: false, counts: true, error: "503".to_owned() };
-    assert_eq!(settle(&frozen, posted("1.1")).await, Settled::Taken(None), "the other one is at it");
+    assert_eq!(settle(&frozen, posted("1.1")).await, Settled::Taken(None), "the other worker has the lease");
     assert_eq!(settle(&frozen, retry).await, Settled::Taken(None));
     assert_eq!(settle(&other, posted("1.2")).await, Settled::Kept);
     let theirs = Settled::Taken(Some(vec![message("C1", "1.2")]));
@@ -119,7 +120,7 @@ pub async fn a_turn_passes_on_when_it_ends_or_is_given_back(store: Arc<dyn Store
     if store.is_shared() {
         assert!(!hold(&two, LONG).await);
         store.release_lease("outbox:test", &two).await.expect("an answer");
-        assert!(!hold(&two, LONG).await, "nobody gives back what is another's");
+        assert!(!hold(&two, LONG).await, "a worker cannot release another's lease");
         store.release_lease("outbox:test", &one).await.expect("an answer");
         assert!(hold(&two, NONE).await);
         assert!(hold(&one, LONG).await, "it had ended");
@@ -205,7 +206,7 @@ pub async fn dead_events_are_listed_oldest_first_and_exhumed(store: Arc<dyn Stor
     let dead = store.dead_events(10).await.expect("an answer");
     let seen: Vec<_> = dead.iter().map(|one| (one.key.clone(), one.times, one.buried_at)).collect();
     assert_eq!(seen, [(key("1.2"), 1, at(3)), (key("1.1"), 2, at(9))]);
-    assert_eq!(dead[1].event_json, "{\"at\":9}", "as it was last");
+    assert_eq!(dead[1].event_json, "{\"at\":9}", "the last text is kept");
     store.delete_dead(&key("1.2")).await.expect("it is deleted");
     assert_eq!(store.dead_events(10).await.expect("an answer"), dead[1..]);
 }

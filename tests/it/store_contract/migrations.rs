@@ -1,4 +1,4 @@
-//! The schema: the same steps on both databases, and a database of an older shape is refused.
+//! The migrations: both databases have the same steps, and a database with an older schema is refused.
 
 use std::path::Path;
 
@@ -21,10 +21,10 @@ fn steps_are_paired() {
         names
     };
     assert_eq!(names("sqlite"), names("postgres"));
-    assert_eq!(names("sqlite").len(), 1, "nothing was released yet: there is one step");
+    assert_eq!(names("sqlite").len(), 1, "before the first release there is one step");
 }
 
-/// What the program left behind while its schema was still in the making.
+/// A database as the program made it before its first release.
 const OLDER: &str = "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
     installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL, checksum BYTEA NOT NULL, \
     execution_time BIGINT NOT NULL); \

@@ -122,7 +122,7 @@ pub async fn a_card_that_waits_is_not_queued_twice(store: Arc<dyn Store>) {
     let waiting = due(&store, 0).await;
     assert_eq!(waiting.len(), 2);
     let (first, other) = (&waiting[0].id, &waiting[1].id);
-    // What it shows was laid out before it changed: it is not leased like that.
+    // This claim was laid out before the effect was changed, so it gets no lease.
     let stale = Claim { revision: waiting[0].revision - 1, ..claim(first) };
     assert_eq!(store.lease(&worker(), &[stale], LONG).await.expect("an answer"), []);
     lease_as_it_is(&store, first).await;
@@ -132,17 +132,18 @@ pub async fn a_card_that_waits_is_not_queued_twice(store: Arc<dyn Store>) {
     store.settle(first, &worker(), Settlement::Done, at(0)).await.expect("it is settled");
     store.settle(other, &worker(), Settlement::Done, at(0)).await.expect("it is settled");
     deliver(&store, Settlement::Done).await;
-    // One that was to be held is shown as soon as somebody wants it.
+    // A card that was scheduled for later is due at once if it is queued again without a delay.
     write(&store, [], [Effect { not_before: Some(at(60)), ..card() }]).await;
     assert_eq!(due(&store, 0).await, []);
     write(&store, [], [card()]).await;
     assert_eq!(due(&store, 0).await.len(), 1);
-    // But a failed try holds it back.
+    // But the pause after a failed try is kept.
     deliver(&store, Settlement::Retry { at: at(30), unsure: false, counts: true, error: "429".to_owned() }).await;
     write(&store, [], [card()]).await;
     assert_eq!(due(&store, 29).await, []);
     assert_eq!(due(&store, 30).await.len(), 1);
-    // One that may stand already shows what was before, if it does: another comes behind it, and one only.
+    // A card whose try had an unknown outcome may be posted with its old state. So one more card is queued behind it,
+    // and only one.
     let card_waiting = due(&store, 30).await.remove(0).id;
     lease_as_it_is(&store, &card_waiting).await;
     let unsure = Settlement::Retry { at: at(31), unsure: true, counts: true, error: "no answer".to_owned() };
@@ -183,7 +184,7 @@ pub async fn timers_are_set_moved_and_cleared(store: Arc<dyn Store>) {
     let clear = |slot| Change::ClearTimer { on: TicketId(2).into(), kind: TimerKind::AutoClose, slot };
     write(&store, [clear(0)], []).await;
     assert_eq!(due(60).await, both[1..]);
-    // A subject may have several of a kind.
+    // A subject may have several timers of a kind.
     let several = [1, 2].map(|slot| Timer { slot, ..timer(TicketId(2), 20 + i64::from(slot)) });
     write(&store, several.clone().map(Change::SetTimer), []).await;
     assert_eq!(due(60).await, [&both[1..], &several].concat());
@@ -198,7 +199,7 @@ fn timer(on: TicketId, second: i64) -> Timer {
 pub async fn who_delivers_is_woken(store: Arc<dyn Store>) {
     let mut changed = store.changed();
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
-    assert!(!changed.has_changed().expect("the store lives"), "nothing for those who deliver");
+    assert!(!changed.has_changed().expect("the store lives"), "a commit without effects wakes nobody");
     write(&store, [], [about(&ticket, show_card("C9"))]).await;
     assert!(changed.has_changed().expect("the store lives"));
     changed.mark_unchanged();
@@ -210,7 +211,7 @@ pub async fn who_delivers_is_woken(store: Arc<dyn Store>) {
         })
     });
     assert!(store.transact(work).await.is_err());
-    assert!(!changed.has_changed().expect("the store lives"), "what was rolled back wakes nobody");
+    assert!(!changed.has_changed().expect("the store lives"), "a transaction that was rolled back wakes nobody");
     deliver(&store, Settlement::Done).await;
     assert!(changed.has_changed().expect("the store lives"));
 }
@@ -234,5 +235,5 @@ pub async fn dead_events_counts_and_tidying(store: Arc<dyn Store>) {
     assert_eq!(store.counts().await.expect("counts"), counts);
     store.tidy(at(100)).await.expect("it tidies");
     let counts = Counts { failed: 0, ..counts };
-    assert_eq!(store.counts().await.expect("counts"), counts, "what waits and what is dead is kept");
+    assert_eq!(store.counts().await.expect("counts"), counts, "waiting effects and dead events are kept");
 }

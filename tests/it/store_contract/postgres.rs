@@ -1,4 +1,4 @@
-//! One database, several processes; and databases that are refused.
+//! Several processes on one PostgreSQL, and databases that are refused.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -83,7 +83,7 @@ async fn numbers_are_given_once_though_works_fail() {
     join_all((0..60).map(|number| store.transact(opening(number)))).await;
     join_all((0..30).map(|_| store.transact(opening(2)))).await;
     let ids: HashSet<i64> = store.tickets(None, 100).await.expect("tickets").iter().map(|ticket| ticket.id.0).collect();
-    assert_eq!(ids.len(), 50, "every work that was kept has a number of its own");
+    assert_eq!(ids.len(), 50, "every committed transaction has a number of its own");
     assert!(ids.iter().all(|id| (1..=90).contains(id)), "{ids:?}");
 }
 
@@ -91,7 +91,7 @@ async fn numbers_are_given_once_though_works_fail() {
 async fn a_number_that_is_somebody_elses_is_not_tried_for_ever() {
     let Some(url) = crate::postgres::database().await else { return };
     let (one, other) = (open_postgres(&url).await, open_postgres(&url).await);
-    // Another version's, say, which does not draw its numbers.
+    // The other process takes a number without drawing it from the sequence, as another version of the program might.
     opened(&other, 1, &channel("C1"), "U1", at(0)).await;
     let opening: Work = Arc::new(|tx| {
         Box::pin(async move {
@@ -134,7 +134,7 @@ async fn lines_that_are_being_joined_are_not_leased_without_them() {
     let by = WorkerId::new();
     let lease = || other.lease(&by, std::slice::from_ref(&as_found), LONG);
 
-    // Joined and not committed: whoever delivers passes it by.
+    // A line is joined but not committed: a dispatcher gets no lease of the effect.
     let (joined, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let work: Work = {
         let (joined, go_on, line) = (Arc::clone(&joined), Arc::clone(&go_on), line("1.2"));
@@ -156,11 +156,11 @@ async fn lines_that_are_being_joined_are_not_leased_without_them() {
     assert_eq!(lease().await.expect("an answer"), []);
     go_on.notify_one();
     patiently("it is committed", joining).await.expect("it ends").expect("it is committed");
-    assert_eq!(lease().await.expect("an answer"), [], "it was found before they were joined");
+    assert_eq!(lease().await.expect("an answer"), [], "the effect was read before the line was joined");
     assert_eq!(shown_by(&other, &found.id).await, ["1.1", "1.2"]);
     lease_as_it_is(&other, &found.id).await;
 
-    // Leased: what is said now waits by itself.
+    // The effect is leased: the next line is an effect of its own.
     write(&one, [], [line("1.3")]).await;
     assert_eq!(one.counts().await.expect("counts").waiting, 2);
 }
@@ -260,7 +260,7 @@ async fn what_cannot_be_reached_is_said_without_the_password() {
     }
 }
 
-/// So many replicas on one fresh database.
+/// Returns the URL of a new database, and the intakes of so many replicas on it.
 async fn doors(replicas: usize) -> Option<(String, Vec<Intake>)> {
     let url = crate::postgres::database().await?;
     let mut doors = Vec::new();

@@ -1,4 +1,4 @@
-//! Tickets, places, what was said and done.
+//! Tickets, their places and messages, the audit, drafts and dedupe keys.
 
 use std::sync::Arc;
 
@@ -108,7 +108,7 @@ pub async fn what_is_said_and_done_is_read_back_in_order(store: Arc<dyn Store>) 
     said.push(Record { message: None, edited_at: Some(at(9)), ..record(ticket.id, "", Voice::Agent, at(6), "form") });
     said.push(Record { message: None, ..record(ticket.id, "", Voice::Agent, at(6), "form again") });
     write(&store, said.clone().into_iter().map(Change::Record), []).await;
-    // Said once: what is recorded again stays as it was.
+    // A message is recorded once. When it is recorded again, nothing changes.
     write(&store, [Change::Record(Record { text: "other".to_owned(), ..said[0].clone() })], []).await;
     said.sort_by_key(|record| record.at);
     assert_eq!(store.records(ticket.id).await.expect("records"), said);
@@ -199,18 +199,18 @@ pub async fn drafts_are_their_persons_alone_and_kept_for_an_hour(store: Arc<dyn 
     let keep = async |draft: &Draft| write(&store, [Change::KeepDraft(Box::new(draft.clone()))], []).await;
     keep(&draft).await;
     assert_eq!(read(who("U1"), at(20)).await.as_ref(), Some(&draft));
-    assert_eq!(read(who("U2"), at(20)).await, None, "whoever has its id has no draft of somebody else's");
+    assert_eq!(read(who("U2"), at(20)).await, None, "the id does not give access to another person's draft");
     keep(&Draft { who: who("U2"), page: 2, ..draft.clone() }).await;
     assert_eq!(read(who("U1"), at(20)).await.as_ref(), Some(&draft), "nor can they change it");
     let later = Draft { page: 0, at: at(1_000), ..draft.clone() };
     keep(&later).await;
     assert_eq!(read(who("U1"), at(4_600)).await.as_ref(), Some(&later), "for an hour");
     assert_eq!(read(who("U1"), at(4_601)).await, None);
-    // A later one takes those with it that are not kept any longer.
+    // When a draft is kept, drafts that are too old are deleted.
     let other = Draft { id: DraftId::of(&DedupeKey::stored("i:2".to_owned())), at: at(5_000), ..draft.clone() };
     keep(&other).await;
     assert_eq!(read(who("U1"), at(1_000)).await, None);
-    // Whoever is taken out is taken out of drafts of others, too.
+    // An erased person is removed from drafts of others, too.
     let forget = async |who: PersonRef| {
         within(&store, move |tx| {
             let who = who.clone();
@@ -270,7 +270,7 @@ pub async fn a_place_and_a_message_lead_to_their_ticket(store: Arc<dyn Store>) {
     assert_eq!(of_message("1.1", "C1").await, Some((first.id, Side::Request)), "a thread hangs under it");
     assert_eq!(of_message("1.1", "C2").await, None);
 
-    // A card that had to be posted again takes the old one's place; the old one's thread is still the ticket's.
+    // A card that was posted again replaces the old one. The thread of the old card still belongs to the ticket.
     let newer = card_of(&first, &channel("C9"), "9.7");
     write(&store, [], [about(&first, show_card("C9"))]).await;
     deliver(&store, posted(Vec::new(), vec![newer.clone()])).await;
@@ -388,7 +388,7 @@ pub async fn one_failing_work_among_ten_leaves_nothing_and_harms_nobody(store: A
                 tx.apply(&Change::Record(said))?;
                 match number {
                     4 => Err(StoreError::Work("a fault".to_owned())),
-                    // Breaks a rule of the database: there is no such ticket.
+                    // Violates a foreign key: there is no such ticket.
                     6 => tx.apply(&Change::Move { from: TicketId(1), to: TicketId(99) }).map(|()| Outcome::Ignored),
                     8 => panic!("a fault of ours"),
                     _ => Ok(Outcome::Recorded(TicketKey::new("IT", i64::from(number)))),
@@ -420,7 +420,7 @@ pub async fn a_fact_is_known_once_remembered(store: Arc<dyn Store>) {
             })
         });
         loop {
-            // Where works run at the same time, the one that is slower decides again.
+            // If transactions run at the same time, the slower one conflicts and is repeated.
             match store.transact(Arc::clone(&work)).await {
                 Err(StoreError::Conflict) => {}
                 answer => break answer,
@@ -437,7 +437,7 @@ pub async fn a_fact_is_known_once_remembered(store: Arc<dyn Store>) {
     assert_eq!(once().await.expect("an outcome"), Outcome::Skipped, "forgotten");
 }
 
-/// Much that is old goes a little at a time: nobody waits long for that.
+/// Old keys are deleted in portions, so that no other transaction waits long.
 pub async fn what_is_old_is_forgotten_a_little_at_a_time(store: Arc<dyn Store>) {
     let all = TIDIED_AT_ONCE + TIDIED_AT_ONCE / 2;
     let key = |number: u32| DedupeKey::interaction(PlatformName::Slack, &format!("I{number}"));

@@ -1,4 +1,4 @@
-//! The file: a crash, a second owner, another version, damage.
+//! The database file: a crash, a second owner, a newer schema, other files, damage, and deleted words.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ async fn after_a_crash_nothing_is_lost_and_leases_are_unsure() {
     lease(&store, std::slice::from_ref(&leased.id)).await;
     drop(store);
 
-    // The lock is let go of once the writer has seen that nobody is left.
+    // The writer releases the lock once it has noticed that the store was dropped.
     let store = loop {
         match SqliteStore::open(&path, clock()).await {
             Ok(store) => break store as Arc<dyn Store>,
@@ -35,7 +35,7 @@ async fn after_a_crash_nothing_is_lost_and_leases_are_unsure() {
     assert_eq!(store.ticket(ticket.id).await.expect("an answer"), Some(ticket.clone()));
     assert_eq!(due(&store, 0).await.len(), 1, "its last call may still be under way");
     let own = store.take_over(&worker(), PlatformName::Slack, TAKE_OVER_PAUSE, at(0)).await.expect("an answer");
-    assert_eq!(own, 0, "one's own are under way, whatever the machine's clock says");
+    assert_eq!(own, 0, "a worker does not take over its own leases, whatever the machine's clock says");
     let early =
         store.take_over(&WorkerId::new(), PlatformName::Slack, TAKE_OVER_PAUSE + LONG, at(0)).await.expect("an answer");
     assert_eq!(early, 0);
@@ -123,7 +123,7 @@ async fn deleted_and_delivered_words_are_not_in_the_file_any_more() {
     let path = folder.path().join("desk.db");
     let store = open(&path).await;
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
-    // Long enough to lie on pages of its own.
+    // The words are long enough to fill pages of their own.
     let words = "xylophone-secret ".repeat(700);
     write(
         &store,

@@ -1,4 +1,4 @@
-//! The speed of reading.
+//! The pace of the calls that a catch-up makes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,20 +9,20 @@ use super::span;
 use crate::clock::Clock;
 use crate::domain::limits::discord as limits;
 
-/// The part of the allowed calls that reading may use, as a divisor; the dispatcher has the rest.
+/// The divisor for the part of the allowed calls that a catch-up may use. The rest is left to the dispatcher.
 const PART: u32 = 5;
-/// The number of calls that may be made at once after a pause.
+/// The number of calls that may be made at once after a quiet time.
 const AT_ONCE: u32 = 20;
 
-/// Limits reading to its part of the calls, and lets urgent gaps go first.
+/// Limits a catch-up to its part of the calls, and lets urgent gaps go first.
 pub(in crate::platform::discord) struct Pace {
     clock: Clock,
-    /// The moment at which all past calls would have been made at an even pace.
+    /// The time at which all calls so far would have been made at an even pace.
     even: Mutex<Timestamp>,
     urgent: Arc<watch::Sender<usize>>,
 }
 
-/// Marks an urgent gap as long as it exists.
+/// Counts one urgent gap until it is dropped.
 pub(in crate::platform::discord) struct Urgent(Arc<watch::Sender<usize>>);
 
 impl Drop for Urgent {
@@ -58,7 +58,7 @@ impl Pace {
         *self.urgent.borrow() > 0
     }
 
-    /// Waits until nothing is urgent.
+    /// Waits until no gap is urgent.
     pub(in crate::platform::discord) async fn calm(&self) {
         // The sender lives in `self`, so waiting cannot fail.
         let _ = self.urgent.subscribe().wait_for(|count| *count == 0).await;

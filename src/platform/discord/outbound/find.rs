@@ -1,4 +1,5 @@
-//! Finds out whether an earlier try was carried out, by the effect's mark in a button, or by author and words.
+//! Looks for the messages of an earlier try: by the effect's mark in a control, or by the author and a hash of the
+//! text.
 
 use serde_json::Value;
 use serenity::http::{LightMethod, Route};
@@ -15,7 +16,8 @@ use crate::platform::discord::rest::RestError;
 use crate::platform::{Act, Delivery};
 
 impl Shared {
-    /// Searches the messages posted since the effect was decided, and notes which parts stand.
+    /// Searches the messages posted since the effect was decided. Returns the messages of the effect if all its parts
+    /// are posted; otherwise remembers the parts that are.
     pub(super) async fn find_message(
         &self,
         channel: &str,
@@ -26,8 +28,8 @@ impl Shared {
         match self.look_through(channel, tenant, rendered, delivery).await? {
             Looked::Found(messages) => Ok(Some(messages)),
             Looked::Without => Ok(None),
-            // Without the right to read a history Discord shows an empty one. An empty history counts only if the bot
-            // has the right.
+            // Discord shows an empty history to a bot that may not read it. So an empty history proves nothing unless
+            // the bot has the right.
             Looked::Empty if !self.may_read_history(channel_id(channel)?).await? => Err(history_is_hidden()),
             Looked::Empty => match self.look_through(channel, tenant, rendered, delivery).await? {
                 Looked::Found(messages) => Ok(Some(messages)),
@@ -46,7 +48,7 @@ impl Shared {
         let route = Route::ChannelMessages { channel_id: channel_id(channel)? };
         let since = delivery.since.checked_sub(CLOCK_SKEW).unwrap_or(delivery.since);
         let mut after = snowflake_at(since);
-        // Compares with what was sent, not with what would be sent now: the record may have changed since.
+        // The texts of earlier tries are compared, not the text of now: the record may have changed since.
         let now = sent_of(rendered);
         let tries = if delivery.sent.is_empty() { std::slice::from_ref(&now) } else { delivery.sent.as_slice() };
         let wholes: Vec<&String> = tries.iter().filter_map(|sent| sent.0.last()).collect();
@@ -61,7 +63,7 @@ impl Shared {
                 Err(error) if error.is(code::UNKNOWN_CHANNEL) => return Ok(Looked::Without),
                 other => other?,
             };
-            // An answer without a list is no answer: it must not pass for a history without the message.
+            // An answer without a list must not pass for a history without the message.
             let page = page.as_array().ok_or_else(no_list)?;
             shows_nothing &= page.is_empty();
             for message in page.iter().rev().filter(|message| message["author"]["id"] == self.me.to_string()) {
@@ -94,15 +96,15 @@ impl Shared {
 
 /// The result of searching a history.
 enum Looked {
-    /// The message stands.
+    /// The last part is posted, and so the whole message.
     Found(Vec<MessageRef>),
-    /// The message does not stand: there are other messages, or the place does not exist.
+    /// The message is not posted, or not whole: there are other messages, or the place does not exist.
     Without,
     /// The history is empty.
     Empty,
 }
 
-/// Returns hashes of the parts that a try would send.
+/// Returns hashes of the parts that a try would send; `None` if the act posts no message that can be found.
 pub(in crate::platform::discord) fn fingerprint(effect: &EffectId, act: &Act) -> Option<Sent> {
     match act {
         Act::Post { message, .. } | Act::Hint { message, .. } => Some(sent_of(&render::message(message, effect))),
@@ -114,7 +116,7 @@ fn sent_of(rendered: &Rendered) -> Sent {
     Sent(rendered.parts.iter().map(|part| hash_of(part)).collect())
 }
 
-/// Returns the hash of a text without surrounding spaces, since Discord removes them.
+/// Returns the hash of a text without its surrounding white space, which Discord removes.
 fn hash_of(text: &str) -> String {
     hex::encode(&Sha256::digest(text.trim())[..8])
 }

@@ -1,4 +1,4 @@
-//! Progress of unfinished deliveries: the parts that stand, and the interactions that were answered.
+//! The memory of unfinished deliveries: the parts that are posted, and the interactions that have their first answer.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::PoisonError;
@@ -9,10 +9,10 @@ use serenity::model::id::InteractionId;
 use crate::domain::ids::EffectId;
 use crate::platform::discord::Shared;
 
-/// The size at which these memories are cleared.
+/// The size at which such a memory is cleared.
 const REMEMBERED: usize = 4_096;
 
-/// The parts of unfinished deliveries that stand, and the interactions that had their first answer.
+/// The posted parts of unfinished deliveries, and the interactions that have their first answer.
 #[derive(Default)]
 pub(in crate::platform::discord) struct Progress {
     parts: HashMap<EffectId, Vec<Value>>,

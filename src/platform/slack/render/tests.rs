@@ -1,4 +1,4 @@
-//! What Slack is given to read.
+//! Tests of the texts that Slack gets.
 
 use proptest::prelude::*;
 
@@ -24,12 +24,12 @@ fn quoted(text: &str) -> Rendered {
     render(&Message::new([Line(vec![Span::Quoted(text.to_owned())])]), &ctx())
 }
 
-/// What is rendered, as a reader reads it.
+/// Returns a rendered text without Slack's escapes, as a reader sees it.
 fn unescaped(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
-/// A text without what shows as nothing, and without white space.
+/// Returns a text without invisible characters, code fences and white space.
 fn bare(text: &str) -> String {
     const INVISIBLE: &[char] = &[ZERO_WIDTH_SPACE, '\u{202c}', '\u{2069}', '`'];
     text.chars().filter(|c| !INVISIBLE.contains(c) && !c.is_whitespace()).collect()
@@ -108,7 +108,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Whatever is said, a line that names a speaker stems from the bot.
+    /// A line that names a speaker always comes from the bot, whatever people write.
     #[test]
     fn no_line_of_peoples_passes_for_one_of_the_bots(words in imitations(), others in imitations()) {
         let says = |words: &str| {

@@ -1,4 +1,4 @@
-//! One connection: what the bot sends on it, and what it is answered.
+//! One connection of the Gateway: the frames that the bot sends, and the answers.
 
 use super::GATEWAY;
 use super::HEARTBEAT_INTERVAL_MS;
@@ -25,7 +25,7 @@ use serde_json::json;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// The parameters of the address.
+/// The query parameters of the address.
 #[derive(Debug, Deserialize)]
 pub struct Parameters {
     v: Option<String>,
@@ -33,7 +33,7 @@ pub struct Parameters {
     compress: Option<String>,
 }
 
-/// Takes a connection.
+/// Accepts a connection.
 pub async fn upgrade(
     Extracted(shared): Extracted<Arc<Shared>>,
     Query(parameters): Query<Parameters>,
@@ -77,7 +77,7 @@ impl Connection {
         }
         if let End::Close(code, reason) = end {
             tracing::debug!(code, reason, "the gateway closes a connection");
-            // The other side may have gone already.
+            // Sending fails if the other side has closed the connection already.
             let _ = self.socket.send(Frame::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
         }
     }
@@ -253,7 +253,7 @@ impl Connection {
     }
 }
 
-/// An event with further fields; of two with one name the later one counts.
+/// Returns an event with further fields. Of two fields of the same name, the later one counts.
 pub(super) fn with_fields(data: &str, fields: &str) -> String {
     data.strip_suffix('}').map_or_else(|| data.to_owned(), |data| format!("{data},{fields}}}"))
 }

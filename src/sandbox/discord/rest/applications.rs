@@ -1,4 +1,4 @@
-//! The application, its commands, and where its Gateway is.
+//! The application, its commands, and the address of the Gateway.
 //!
 //! Sources: <https://docs.discord.com/developers/resources/application>, `…/interactions/application-commands`.
 

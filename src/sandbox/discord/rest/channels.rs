@@ -11,7 +11,7 @@ use crate::sandbox::discord::errors::{ApiError, Wrong};
 use crate::sandbox::discord::state::State;
 use crate::sandbox::discord::validate::snowflake;
 
-/// Minutes without activity after which a thread may be archived.
+/// The choices for the minutes without activity after which a thread is archived.
 const ARCHIVE_AFTER_MINUTES: [i64; 4] = [60, 1_440, 4_320, 10_080];
 
 impl State {
@@ -98,7 +98,7 @@ impl State {
         Ok(Done::Json(self.channel_json(channel)))
     }
 
-    /// Notes fields of a body that Discord does not know there.
+    /// Notes the fields of a body other than `known` as faults.
     pub(super) fn note_other_fields(&mut self, call: &Call, known: &[&str]) {
         let fields = call.body.as_object().into_iter().flatten().map(|(name, _)| name.clone());
         let unknown: Vec<String> = fields.filter(|name| !known.contains(&name.as_str())).collect();

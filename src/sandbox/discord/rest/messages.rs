@@ -49,7 +49,8 @@ impl State {
         Ok(Done::Empty)
     }
 
-    /// The bot's own reaction. A new one needs the right to add reactions, and the one to read history.
+    /// Adds or removes the bot's own reaction. A new one needs the right to add reactions, which the bot has everywhere
+    /// here, and the right to read the history.
     pub(super) fn react(&mut self, channel: u64, id: u64, emoji: &str, add: bool) -> Result<Done, ApiError> {
         self.open_to_bot(channel)?;
         self.message(channel, id)?;
@@ -74,7 +75,7 @@ impl State {
         Ok(Done::Empty)
     }
 
-    /// The newest first, as Discord has it.
+    /// Returns the messages of a channel, newest first.
     pub(super) fn list_messages(&self, channel: u64, call: &Call) -> Result<Done, ApiError> {
         let limit = call.limit(50, 100)?;
         let (before, after, around) = (call.number("before")?, call.number("after")?, call.number("around")?);
@@ -83,7 +84,7 @@ impl State {
             return Err(ApiError::field("", "MESSAGE_LIST_EXCLUSIVE", message));
         }
         let messages = &self.open_to_bot(channel)?.messages;
-        // Without the right to read history Discord says nothing of it, and shows nothing.
+        // Without the right to read the history, Discord reports no error and returns an empty list.
         if self.blind.contains(&self.parent(channel)) {
             return Ok(Done::Json(json!([])));
         }

@@ -1,6 +1,6 @@
-//! REST v10: finds the route, checks the token and the limits, meets injected faults, and answers.
+//! REST v10: finds the route, applies injected faults and limits, checks the token, and answers.
 //!
-//! Source: <https://docs.discord.com/developers/reference>. One file per group of routes.
+//! Source: <https://docs.discord.com/developers/reference>. There is one file for each group of routes.
 
 mod applications;
 mod channels;
@@ -31,10 +31,10 @@ use crate::domain::limits::discord as platform;
 use crate::sandbox::Absence;
 use crate::sandbox::traffic::Direction;
 
-/// The largest body that is read.
+/// The largest body of a request.
 const BODY_BYTES: usize = 25 * 1024 * 1024;
 
-/// A request, read.
+/// A request with its parsed query and body.
 struct Call {
     /// The method and the path with its variable parts as `{…}`.
     template: &'static str,
@@ -47,7 +47,7 @@ impl Call {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// A parameter that is a number.
+    /// Returns a parameter that must be a number.
     fn number(&self, name: &str) -> Result<Option<u64>, ApiError> {
         let Some(text) = self.parameter(name) else { return Ok(None) };
         let number = text
@@ -56,7 +56,7 @@ impl Call {
         Ok(Some(number))
     }
 
-    /// The `limit` of a list, at most `most`.
+    /// Returns the `limit` of a list: `usual` if not given, refused above `most`.
     fn limit(&self, usual: usize, most: usize) -> Result<usize, ApiError> {
         match self.number("limit")?.map(usize::try_from) {
             None => Ok(usual),
@@ -83,7 +83,7 @@ enum Outcome {
     Answer(Answer),
     /// The connection is cut without an answer.
     Cut,
-    /// There never is an answer.
+    /// The call never gets an answer.
     Hang,
 }
 
@@ -91,11 +91,11 @@ struct Answer {
     status: u16,
     body: Option<Value>,
     headers: Vec<(&'static str, String)>,
-    /// The text of somebody in between, in place of the body.
+    /// The body of a proxy's answer, used in place of `body`.
     foreign: Option<String>,
 }
 
-/// Takes any request but the Gateway's.
+/// Answers every request except the Gateway's.
 pub async fn handle(Extracted(shared): Extracted<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let method = parts.method.as_str().to_owned();
@@ -257,7 +257,7 @@ impl State {
         u128::try_from(age_ms).is_ok_and(|age_ms| age_ms > platform::EDIT_OLD_AGE.as_millis())
     }
 
-    /// Interactions' answers carry their own token in the path; everything else needs the bot's.
+    /// Checks the bot's token. Answers to interactions have their own token in the path, and need no other.
     fn check_token(&self, route: &Route, headers: &HeaderMap) -> Result<(), ApiError> {
         if matches!(route, Route::Callback(..) | Route::FollowUp(..) | Route::WebhookMessage(..) | Route::Gateway) {
             return Ok(());
@@ -343,12 +343,12 @@ fn respond(answer: Answer) -> Response {
         None => Body::empty(),
     };
     response.body(body).unwrap_or_else(|error| {
-        tracing::error!(%error, "an answer could not be built");
+        tracing::error!(%error, "an answer of the Discord sandbox could not be built");
         cut()
     })
 }
 
-/// An answer whose body fails before anything is written, which makes the server cut the connection.
+/// Returns an answer whose body fails before anything is written, so that the server cuts the connection.
 fn cut() -> Response {
     let failing = futures_util::stream::once(async { Err::<Bytes, _>(io::Error::other("the connection is cut")) });
     Response::new(Body::from_stream(failing))

@@ -3,14 +3,14 @@
 /// A route and its variable parts.
 #[derive(Clone, Debug)]
 pub enum Route {
-    /// A part of the path that should be an id is none.
+    /// A part of the path, given here, should be an id and is none.
     BadId(String),
     Gateway,
     GatewayBot,
     Me,
     MyGuilds,
     Application,
-    /// Application, and guild if the guild's own are meant.
+    /// The application, and the guild (`None`: global commands). The next two variants have the same fields.
     ListCommands(u64, Option<u64>),
     PutCommands(u64, Option<u64>),
     PostCommand(u64, Option<u64>),
@@ -24,7 +24,7 @@ pub enum Route {
     GetMessage(u64, u64),
     EditMessage(u64, u64),
     DeleteMessage(u64, u64),
-    /// The bot's own reaction: its emoji, and whether it is to be there.
+    /// The bot's own reaction: channel, message, emoji, and whether to add or remove it.
     React(u64, u64, String, bool),
     GetGuild(u64),
     GuildChannels(u64),
@@ -46,14 +46,14 @@ pub enum Verb {
     Delete,
 }
 
-/// A route with its name.
+/// A route with its template, such as `GET /channels/{id}`.
 pub struct Matched {
     pub template: &'static str,
     pub route: Route,
 }
 
 impl Route {
-    /// The channel in the path.
+    /// Returns the channel in the path, if there is one.
     pub fn channel(&self) -> Option<u64> {
         match self {
             Self::GetChannel(channel)
@@ -70,7 +70,7 @@ impl Route {
         }
     }
 
-    /// Whether the journal only notes the call itself.
+    /// Whether the journal gets an entry `called`. The other calls are noted by what they change.
     pub fn is_plain_call(&self) -> bool {
         !matches!(
             self,
@@ -84,7 +84,7 @@ impl Route {
     }
 }
 
-/// Finds the route.
+/// Finds the route of a request; `None` if the sandbox has none.
 pub fn find(method: &str, path: &str) -> Option<Matched> {
     let path = path.strip_prefix("/api/v10/")?;
     let parts: Vec<&str> = path.split('/').collect();

@@ -1,4 +1,6 @@
-//! Answers to interactions. Source: <https://docs.discord.com/developers/interactions/receiving-and-responding>.
+//! Routes for answers to interactions.
+//!
+//! Source: <https://docs.discord.com/developers/interactions/receiving-and-responding>.
 
 use serde_json::json;
 

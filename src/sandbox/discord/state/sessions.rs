@@ -1,4 +1,4 @@
-//! How many sessions the bot may still begin at the Gateway.
+//! The number of sessions that the bot may still begin at the Gateway.
 //!
 //! Source: <https://docs.discord.com/developers/events/gateway#session-start-limit-object>
 
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::State;
 
-/// How many sessions a bot may begin a day.
+/// The number of sessions that a bot may begin a day.
 pub const SESSIONS_A_DAY: u64 = 1_000;
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
-/// Sessions that may still be begun, and when they are counted anew.
+/// The number of sessions that may still be begun, and the time (epoch ms) of the next reset.
 #[derive(Debug)]
 pub(super) struct Sessions {
     left: u64,
@@ -24,13 +24,13 @@ impl Default for Sessions {
 }
 
 impl State {
-    /// Lets the bot begin so many more sessions for a time.
+    /// Lets the bot begin `left` more sessions until the reset.
     pub fn limit_sessions(&mut self, left: u64, reset_after: Duration) {
         let reset_after = i64::try_from(reset_after.as_millis()).unwrap_or(i64::MAX);
         self.sessions = Sessions { left, reset_at_ms: Some(self.now_ms().saturating_add(reset_after)) };
     }
 
-    /// How many sessions may be begun until they are counted anew.
+    /// Returns the number of sessions that may still be begun until the reset.
     pub fn sessions_left(&self) -> u64 {
         if self.sessions.reset_at_ms.is_some_and(|at| at <= self.now_ms()) {
             SESSIONS_A_DAY
@@ -39,13 +39,13 @@ impl State {
         }
     }
 
-    /// In how many milliseconds that is.
+    /// Returns the time until the reset, in milliseconds; a day if no session was begun since the last one.
     pub fn sessions_reset_ms(&self) -> i64 {
         let left = self.sessions.reset_at_ms.map(|at| at - self.now_ms()).filter(|left| *left > 0);
         left.unwrap_or(DAY_MS)
     }
 
-    /// Begins a session, if another one may be begun.
+    /// Counts a session that begins. Returns false if none was left.
     pub fn takes_session(&mut self) -> bool {
         let left = self.sessions_left();
         if self.sessions.reset_at_ms.is_none_or(|at| at <= self.now_ms()) {

@@ -1,4 +1,4 @@
-//! Threads: started, archived when nobody writes in them, woken again.
+//! Threads: their start, their archiving for inactivity, and their unarchiving.
 
 use super::Place;
 use super::State;
@@ -62,7 +62,7 @@ impl State {
         Ok(())
     }
 
-    /// Puts off the archiving of an active thread.
+    /// Restarts the time after which an active thread is archived for inactivity.
     pub fn keep_alive(&mut self, id: u64) {
         let now_ms = self.now_ms();
         let Some(thread) = self.thread_mut(id) else { return };
@@ -73,7 +73,7 @@ impl State {
         self.expiries.insert(after);
     }
 
-    /// Archives or unarchives a thread; the caller tells about it.
+    /// Archives or unarchives a thread. The caller announces the change.
     pub fn set_archived(&mut self, id: u64, archived: bool) -> Result<(), ApiError> {
         let now_ms = self.now_ms();
         let has_room = self.has_room_for_a_thread(id);
@@ -107,7 +107,7 @@ impl State {
         self.dispatch_in(id, Happening::new("THREAD_UPDATE", intents::GUILDS, data));
     }
 
-    /// Archives the threads whose time without activity has run out.
+    /// Archives the threads that were inactive for too long, and announces it.
     pub fn archive_idle_threads(&mut self) {
         let now_ms = self.now_ms();
         while let Some((expires_ms, id)) = self.expiries.first().copied()

@@ -1,4 +1,4 @@
-//! Several connections that share the guilds.
+//! Tests of several connections that share the guilds.
 
 use super::*;
 
@@ -33,7 +33,7 @@ async fn a_shard_hears_its_guilds_and_the_first_one_direct_messages() {
         }
         sockets.push(socket);
     }
-    assert_eq!(all.len(), 5, "each guild is somebody's: {all:?}");
+    assert_eq!(all.len(), 5, "each guild belongs to one shard: {all:?}");
 
     let channels = ["sales", "branch0", "branch1", "branch2", "branch3"];
     for channel in channels {

@@ -1,4 +1,4 @@
-//! `chat.postMessage`, `.postEphemeral`, `.update`, `.delete`, `.getPermalink`.
+//! `chat.postMessage`, `.postEphemeral`, `.update`, `.delete`, `.getPermalink`, `reactions.add` and `.remove`.
 
 use serde_json::{Map, Value, json};
 
@@ -11,11 +11,12 @@ use crate::sandbox::slack::posting::Draft;
 use crate::sandbox::slack::state::{Author, Content, Kind, State, TEAM_DOMAIN};
 use crate::sandbox::slack::{message, text, view};
 
-/// Characters of all blocks of a message together; undocumented, seen by many (bolt-js issue 2509).
+/// The most characters of all blocks of a message together. The limit is not documented, but many have met it (bolt-js
+/// issue 2509).
 const ALL_BLOCKS_CHARS: usize = 13_200;
 
-/// `chat.postMessage`. A reply to a root that is gone becomes a message of the channel (slack-go issue 1571); a root of
-/// which a tombstone stands still has its thread.
+/// `chat.postMessage`. A reply to a root that is gone becomes a message of the channel (slack-go issue 1571). A root
+/// that stays as a tombstone still has its thread.
 pub(in crate::sandbox::slack) fn post_message(call: &mut Call<'_>) -> Outcome {
     call.need("chat:write")?;
     let at = writable(call)?;
@@ -33,7 +34,7 @@ pub(in crate::sandbox::slack) fn post_message(call: &mut Call<'_>) -> Outcome {
     Ok(json!({"channel": channel.id, "ts": ts.to_string(), "message": posted}))
 }
 
-/// `chat.postEphemeral`. In a thread without replies Slack says yes and shows it to nobody.
+/// `chat.postEphemeral`. In a thread without replies Slack answers `ok`, but shows the message to nobody.
 pub(in crate::sandbox::slack) fn post_ephemeral(call: &mut Call<'_>) -> Outcome {
     call.need("chat:write")?;
     let at = writable(call)?;
@@ -51,7 +52,8 @@ pub(in crate::sandbox::slack) fn post_ephemeral(call: &mut Call<'_>) -> Outcome 
     Ok(json!({"message_ts": ts.to_string()}))
 }
 
-/// `chat.update`. A text without blocks takes the old blocks away; with blocks nobody sees that it was edited.
+/// `chat.update`. A text without blocks removes the old blocks. With blocks, readers do not see that the message was
+/// edited.
 pub(in crate::sandbox::slack) fn update(call: &mut Call<'_>) -> Outcome {
     call.need("chat:write")?;
     let at = call.channel()?;
@@ -96,7 +98,7 @@ pub(in crate::sandbox::slack) fn delete(call: &mut Call<'_>) -> Outcome {
     Ok(json!({"channel": call.state.channels[at].id, "ts": ts.to_string()}))
 }
 
-/// `reactions.add` and `reactions.remove`: the bot's own.
+/// `reactions.add` and `reactions.remove`, for the bot's own reaction.
 pub(in crate::sandbox::slack) fn react(call: &mut Call<'_>, add: bool) -> Outcome {
     call.need("reactions:write")?;
     let at = call.channel()?;
@@ -145,10 +147,10 @@ pub(in crate::sandbox::slack) fn permalink(call: &mut Call<'_>) -> Outcome {
     Ok(json!({"channel": id, "permalink": link}))
 }
 
-/// What a message is to say, checked.
+/// Reads and checks the content of a message.
 ///
 /// # Errors
-/// Slack's errors for texts, blocks and attachments that it does not take.
+/// Slack's errors for texts, blocks and attachments that it refuses.
 pub(in crate::sandbox::slack) fn content(state: &mut State, args: &Args) -> Result<Content, Refusal> {
     let given = args.text("text").unwrap_or_default();
     if given.chars().count() > slack::TEXT_CHARS_MAX {
@@ -187,10 +189,10 @@ pub(in crate::sandbox::slack) fn content(state: &mut State, args: &Args) -> Resu
     Ok(Content { text, blocks, attachments, files: Vec::new() })
 }
 
-/// The root of the thread that a message is to stand in; `None` if that root is gone.
+/// Returns the root of the thread `ts`; `None` if that root is gone.
 ///
 /// # Errors
-/// `thread_not_found` for what is a reply, or no time stamp.
+/// `thread_not_found`, if `ts` is a reply, or no time stamp.
 pub(in crate::sandbox::slack) fn thread_root(state: &State, at: usize, ts: &str) -> Result<Option<Ts>, Refusal> {
     let ts = Ts::parse(ts).ok_or_else(|| Refusal::of("thread_not_found"))?;
     match state.channels[at].messages.get(&ts) {
@@ -200,7 +202,8 @@ pub(in crate::sandbox::slack) fn thread_root(state: &State, at: usize, ts: &str)
     }
 }
 
-/// The conversation that the bot wants to write in; a person's id stands for the direct one.
+/// Returns the index of the conversation in the argument `channel`, if the bot may write there. A person's id means the
+/// direct conversation.
 fn writable(call: &mut Call<'_>) -> Result<usize, Refusal> {
     let id = call.args.required("channel")?;
     let at = match call.state.person_by_id(&id) {

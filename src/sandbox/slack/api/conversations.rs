@@ -17,12 +17,12 @@ pub(in crate::sandbox::slack) fn info(call: &mut Call<'_>) -> Outcome {
     Ok(json!({"channel": channel}))
 }
 
-/// `conversations.list`: public channels, and what the bot is in.
+/// `conversations.list`: public channels, and the conversations that the bot is in.
 pub(in crate::sandbox::slack) fn list(call: &mut Call<'_>) -> Outcome {
     page(call, |_, channel| (channel.kind == Kind::Public && !channel.deleted) || channel.bot)
 }
 
-/// `users.conversations`: what the bot (or a person) is in.
+/// `users.conversations`: the conversations that the bot or a person is in.
 pub(in crate::sandbox::slack) fn of_user(call: &mut Call<'_>) -> Outcome {
     let user = call.args.text("user").filter(|user| *user != call.state.ids.bot_user);
     if let Some(user) = &user

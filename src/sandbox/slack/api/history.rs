@@ -9,7 +9,7 @@ use crate::sandbox::slack::args::cursor_for;
 use crate::sandbox::slack::ids::Ts;
 use crate::sandbox::slack::message;
 
-/// `conversations.history`: newest first; pages go back in time.
+/// `conversations.history`: messages newest first, with pages that go back in time.
 pub(in crate::sandbox::slack) fn history(call: &mut Call<'_>) -> Outcome {
     let at = readable(call)?;
     let limit = call.args.limit(100, 999)?;
@@ -60,7 +60,7 @@ pub(in crate::sandbox::slack) fn replies(call: &mut Call<'_>) -> Outcome {
     Ok(out)
 }
 
-/// The last message that histories show yet.
+/// Returns the time stamp up to which histories show messages, given the injected lag.
 fn shown(call: &Call<'_>) -> Ts {
     let lag_us = i64::try_from(call.state.lag.as_micros()).unwrap_or(i64::MAX);
     match lag_us {
@@ -91,7 +91,7 @@ fn bounds(call: &Call<'_>) -> Result<(Bound<Ts>, Bound<Ts>), Refusal> {
     Ok((bound("oldest", "invalid_ts_oldest")?, bound("latest", "invalid_ts_latest")?))
 }
 
-/// A range that may be empty or upside down.
+/// Returns the time stamps within the bounds; none if the bounds are reversed.
 fn within(
     all: &std::collections::BTreeSet<Ts>,
     oldest: Bound<Ts>,

@@ -1,4 +1,5 @@
-//! The Web API's methods, one file for each group. What is not here is `unknown_method`, and written down as a fault.
+//! The methods of the Web API, with one file for each group. A call of another method gets `unknown_method`, and is
+//! noted as a fault.
 
 pub(super) mod auth;
 pub(super) mod chat;
@@ -16,7 +17,7 @@ use super::args::Args;
 use super::limits;
 use super::state::{Kind, State};
 
-/// What a method answers.
+/// The answer of a method.
 pub(super) type Outcome = Result<Value, Refusal>;
 
 /// `{"ok": false, "error": …}`.
@@ -27,7 +28,7 @@ pub(super) struct Refusal {
     provided: Option<String>,
     messages: Vec<String>,
     pub retry_after_s: Option<u64>,
-    /// It was asked for ([`Fault`](crate::sandbox::Fault)): no wrong program.
+    /// Whether it was injected ([`Fault`](crate::sandbox::Fault)), and so shows no error of the bot.
     is_wanted: bool,
 }
 
@@ -36,22 +37,22 @@ impl Refusal {
         Self { error, ..Self::default() }
     }
 
-    /// 429 with these seconds to wait.
+    /// Creates a 429 with these seconds to wait.
     pub(super) fn limited(retry_after_s: u64) -> Self {
         Self { retry_after_s: Some(retry_after_s), ..Self::of("ratelimited") }
     }
 
-    /// One that was asked for.
+    /// Creates a refusal that was injected.
     pub(super) fn wanted(error: &'static str) -> Self {
         Self { is_wanted: true, ..Self::of(error) }
     }
 
-    /// With details.
+    /// Adds details.
     pub(super) fn saying(self, messages: impl IntoIterator<Item = String>) -> Self {
         Self { messages: messages.into_iter().collect(), ..self }
     }
 
-    /// As Slack writes it.
+    /// Returns the JSON of the refusal.
     pub(super) fn json(&self) -> Value {
         let mut out = json!({"ok": false, "error": self.error});
         if let Some(needed) = &self.needed {
@@ -67,7 +68,7 @@ impl Refusal {
         out
     }
 
-    /// Whether only a wrong program gets it.
+    /// Whether the refusal shows an error of the bot.
     pub(super) fn is_fault(&self) -> bool {
         const FAULTS: &[&str] = &[
             "unknown_method",
@@ -109,7 +110,7 @@ impl Call<'_> {
         Err(Refusal { needed: Some(scope.to_owned()), provided: Some(provided), ..Refusal::of("missing_scope") })
     }
 
-    /// The channel of argument `channel`, if the bot may know of it.
+    /// Returns the index of the channel in the argument `channel`, if the bot may know of it.
     ///
     /// # Errors
     /// `channel_not_found`, `invalid_arguments`.
@@ -124,7 +125,7 @@ impl Call<'_> {
     }
 }
 
-/// Carries a call out.
+/// Carries out a call. Notes a refusal in the journal and, if the bot is wrong, as a fault.
 pub(super) fn call(core: &Arc<Core>, method: &str, args: &Args) -> Outcome {
     let outcome = authorised(core, method, args);
     if let Err(refusal) = &outcome {

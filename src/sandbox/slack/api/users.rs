@@ -49,7 +49,7 @@ pub(in crate::sandbox::slack) fn group_members(call: &mut Call<'_>) -> Outcome {
     Ok(json!({"users": group.members}))
 }
 
-/// A person as Slack writes one.
+/// Returns the JSON of a person.
 pub(in crate::sandbox::slack) fn person_json(state: &State, at: usize) -> Value {
     let person = &state.people[at];
     let mut user = user_json(&state.ids.team, &person.id, &person.handle, &person.name, false);
@@ -57,7 +57,7 @@ pub(in crate::sandbox::slack) fn person_json(state: &State, at: usize) -> Value 
     user
 }
 
-/// A user group as Slack writes one.
+/// Returns the JSON of a user group.
 pub(in crate::sandbox::slack) fn group_json(state: &State, group: &Group, with_users: bool) -> Value {
     let creator = state.people.first().map_or(&state.ids.bot_user, |person| &person.id);
     let mut out = json!({"id": group.id, "team_id": state.ids.team, "is_usergroup": true, "is_subteam": true,

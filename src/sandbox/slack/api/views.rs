@@ -8,7 +8,7 @@ use super::{Call, Outcome, Refusal};
 use crate::sandbox::slack::blocks;
 use crate::sandbox::slack::state::{Form, State};
 
-/// `views.open`: a trigger opens one form, within Slack's three seconds.
+/// `views.open`. A `trigger_id` opens one form, within Slack's three seconds.
 pub(in crate::sandbox::slack) fn open(call: &mut Call<'_>) -> Outcome {
     let trigger_id = call.args.required("trigger_id")?;
     let view = call
@@ -42,19 +42,19 @@ pub(in crate::sandbox::slack) fn open(call: &mut Call<'_>) -> Outcome {
     Ok(out)
 }
 
-/// A form of a checked view.
+/// Creates a form from a checked view.
 pub(in crate::sandbox::slack) fn new_form(state: &mut State, view: Value) -> Form {
     let id = state.mint.random("V", 10);
     let hash = new_hash(state);
     Form { id, view, hash, errors: BTreeMap::new() }
 }
 
-/// A new hash, as with every change of a view.
+/// Creates a hash for a new or changed view.
 pub(in crate::sandbox::slack) fn new_hash(state: &mut State) -> String {
     format!("{}.{}", state.clock.now().as_second(), state.mint.random("", 8).to_lowercase())
 }
 
-/// The view as Slack writes it, with what the person filled in.
+/// Returns the view as Slack writes it, with the values that the person filled in.
 pub(in crate::sandbox::slack) fn form_json(state: &State, form: &Form, previous: Value, filled: Value) -> Value {
     let given = |key: &str, default: Value| form.view.get(key).cloned().unwrap_or(default);
     json!({"id": form.id, "team_id": state.ids.team, "type": "modal", "blocks": form.view["blocks"],

@@ -1,4 +1,4 @@
-//! Each thing on its way: sent, acknowledged, sent again, given up.
+//! The flight of a parcel: it is sent, acknowledged, sent again, or given up.
 
 use super::FAREWELL;
 use super::Flight;
@@ -44,7 +44,7 @@ impl Core {
         }
     }
 
-    /// Sends an event in a while, unless it was sent meanwhile.
+    /// Sends an event after a delay, unless it was sent meanwhile.
     fn launch_later(self: &Arc<Self>, id: u64, after: Duration) {
         let core = Arc::clone(self);
         tokio::spawn(async move {
@@ -93,7 +93,8 @@ impl Core {
         waiting.retain(|id| flights.contains_key(id));
     }
 
-    /// A socket was opened; nothing if the app has as many as it may have.
+    /// Adds an open socket, sends its hello, and launches the waiting parcels. Returns its id; `None` if the app has
+    /// ten sockets already.
     pub(in crate::sandbox::slack) fn socket_opened(self: &Arc<Self>, out: mpsc::UnboundedSender<Out>) -> Option<u64> {
         let mut inner = self.hub.lock();
         if inner.sockets.len() >= SOCKETS {
@@ -121,7 +122,7 @@ impl Core {
         Some(id)
     }
 
-    /// A socket is gone: what it did not acknowledge goes elsewhere.
+    /// Removes a socket. The events that it did not acknowledge go to another one.
     pub(in crate::sandbox::slack) fn socket_closed(self: &Arc<Self>, id: u64) {
         let mut inner = self.hub.lock();
         if inner.sockets.remove(&id).is_none() {
@@ -138,14 +139,14 @@ impl Core {
         }
     }
 
-    /// The bot acknowledged an envelope.
+    /// Settles the parcel of an envelope that the bot has acknowledged.
     pub(in crate::sandbox::slack) fn acknowledged(&self, envelope: &str, answer: Option<Value>) {
         let mut inner = self.hub.lock();
         let Some(id) = inner.envelopes.get(envelope).copied() else { return };
         self.settle(&mut inner, id, answer);
     }
 
-    /// Cuts every connection without a word.
+    /// Cuts every connection without a close frame.
     pub(in crate::sandbox::slack) fn drop_sockets(self: &Arc<Self>) {
         let ids: Vec<u64> = {
             let inner = self.hub.lock();
@@ -175,7 +176,7 @@ impl Core {
         tokio::spawn(Arc::clone(self).verify_target());
     }
 
-    /// Sends what waited for the bot's HTTP endpoints.
+    /// Sends the parcels that waited for the bot's HTTP endpoints.
     pub(in crate::sandbox::slack) fn flush_waiting(self: &Arc<Self>) {
         let mut inner = self.hub.lock();
         let waiting: Vec<u64> = inner.waiting.drain(..).collect();
@@ -235,7 +236,7 @@ impl Core {
         });
     }
 
-    /// No acknowledgement came in time for what was sent `sent` times.
+    /// Sends an event again, or gives it up, if it was not acknowledged in time after its `sent`-th sending.
     fn overdue(self: &Arc<Self>, id: u64, sent: u32) {
         let mut inner = self.hub.lock();
         let Some(flight) = inner.flights.get_mut(&id) else { return };
@@ -276,7 +277,7 @@ impl Core {
         inner.land(id);
     }
 
-    /// Writes down that a parcel is handed over.
+    /// Notes in the journal that a parcel is sent.
     fn note_delivered(&self, parcel: &Parcel, attempt: u32) {
         let mut entry = parcel.about.clone();
         entry.insert("event".into(), json!(parcel.event));
@@ -299,7 +300,7 @@ impl Core {
         });
     }
 
-    /// One more try over HTTP begins: the parcel, how often it was sent before, how many copies to send.
+    /// Begins a try over HTTP. Returns the parcel, the number of earlier sendings, and the number of copies to send.
     pub(in crate::sandbox::slack) fn http_try(&self, id: u64) -> Option<(Arc<Parcel>, u32, u32)> {
         let mut inner = self.hub.lock();
         let flight = inner.flights.get_mut(&id)?;
@@ -311,17 +312,17 @@ impl Core {
         Some((parcel, attempt, copies))
     }
 
-    /// The parcel of a flight that is still under way.
+    /// Returns the parcel of a flight that is still under way.
     pub(in crate::sandbox::slack) fn http_parcel(&self, id: u64) -> Option<Arc<Parcel>> {
         self.hub.lock().flights.get(&id).map(|flight| Arc::clone(&flight.parcel))
     }
 
-    /// The bot answered 2xx.
+    /// Settles a parcel that the bot has answered with 2xx.
     pub(in crate::sandbox::slack) fn http_accepted(&self, id: u64, answer: Option<Value>) {
         self.settle(&mut self.hub.lock(), id, answer);
     }
 
-    /// The bot refused or was late; when to try again.
+    /// Counts a try over HTTP that was refused, failed or took too long. Returns when to try again.
     pub(in crate::sandbox::slack) fn http_refused(&self, id: u64, no_retry: bool) -> Next {
         let mut inner = self.hub.lock();
         let sends_late = inner.sends_late;

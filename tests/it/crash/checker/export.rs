@@ -1,4 +1,4 @@
-//! What the bot says that it has on record, as `deskbell export` prints it.
+//! The bot's own record, as `deskbell export` prints it.
 
 use serde_json::Value;
 
@@ -9,26 +9,26 @@ pub struct Ticket {
     pub key: String,
     pub status: String,
     pub platform: String,
-    /// Channel and root of the place where the requester is answered.
+    /// Channel and root (in a thread) of the place where the requester is answered.
     pub origin: (String, Option<String>),
     pub title: String,
     /// The message that opened it.
     pub opener: Option<At>,
     pub messages: Vec<Recorded>,
-    /// What was done, oldest first.
+    /// The acts in the audit, oldest first.
     pub acts: Vec<String>,
 }
 
 /// One message of a ticket.
 pub struct Recorded {
-    /// `None`: the words stand in no message.
+    /// `None` if the words do not stand in a message.
     pub at: Option<At>,
     pub voice: String,
     pub text: String,
     pub deleted: bool,
 }
 
-/// Reads the lines of an export; what cannot be read is told as a fault.
+/// Reads the lines of an export. Returns the tickets, and a fault for each line that cannot be read.
 pub fn read(lines: &str) -> (Vec<Ticket>, Vec<String>) {
     let (mut tickets, mut faults) = (Vec::new(), Vec::new());
     for line in lines.lines().filter(|line| !line.trim().is_empty()) {

@@ -1,4 +1,5 @@
-//! The way in: every request one ticket, every message recorded once where it belongs, as it stands in the end.
+//! Checks the way in: every request has one ticket, and every message is recorded once, on the right ticket, with its
+//! last text.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,7 +8,7 @@ use super::journal::{At, Said};
 use super::{Case, Report};
 use crate::crash::tag::{Kind, Tag};
 
-/// Which ticket is whose.
+/// Finds the request of each ticket. Reports tickets of no request or of several, and requests with several tickets.
 pub(super) fn requests(case: &mut Case<'_>, report: &mut Report) {
     report.tickets = case.tickets.len();
     report.requests = case.journal.said.iter().filter(|said| is(said, Kind::Request)).count();
@@ -32,7 +33,7 @@ pub(super) fn requests(case: &mut Case<'_>, report: &mut Report) {
     }
 }
 
-/// What is on record of what was said.
+/// Compares the recorded messages with people's messages.
 pub(super) fn messages(case: &Case<'_>, report: &mut Report) {
     let mut recorded: HashMap<&At, Vec<(&str, &Recorded)>> = HashMap::new();
     for ticket in case.tickets {
@@ -63,10 +64,10 @@ pub(super) fn messages(case: &Case<'_>, report: &mut Report) {
     }
 }
 
-/// Nothing is on record of these words.
+/// Reports a message that is not recorded, unless that is right or cannot be prevented.
 fn missing(case: &Case<'_>, said: &Said, report: &mut Report) {
     if said.deleted {
-        // Whether they were there for a while cannot be seen, and need not: they are not there.
+        // It may have been recorded before its deletion. The export cannot show that, and now the record is right.
         return;
     }
     let request = case
@@ -75,7 +76,7 @@ fn missing(case: &Case<'_>, said: &Said, report: &mut Report) {
         .iter()
         .find(|other| is(other, Kind::Request) && other.tag.map(|tag| tag.about) == said.tag.map(|tag| tag.about));
     if request.is_some_and(|request| request.deleted && case.ticket(request.tag.map_or(0, |tag| tag.about)).is_none()) {
-        // The request was taken back before the bot could read it: nobody has asked the desk for anything here.
+        // The request was deleted before the bot could read it, so nobody has asked the desk for anything here.
         return;
     }
     let first = said.platform() == "discord" && said.is_direct() && {

@@ -1,4 +1,4 @@
-//! What really happened, as the platforms' journal has it.
+//! The events that really happened, from the platforms' journal.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use crate::crash::tag::Tag;
 
-/// Where a message stands: platform, the platform's id of the channel, its id.
+/// The place of a message: platform, channel's id, message's id.
 pub type At = (String, String, String);
 
-/// The time that an event may take from its delivery to the disk; if the connection breaks sooner, the bot may not have
-/// got so far.
+/// The longest time from the delivery of an event to its commit. If the connection breaks sooner, the bot may not have
+/// committed the event.
 const GRASP_US: u64 = 5_000_000;
 
 /// The journal, read.
@@ -20,27 +20,28 @@ pub struct Journal {
     pub posts: Vec<Post>,
     pub whispers: Vec<Whisper>,
     pub acts: Vec<Act>,
-    /// Platforms on which the bot did anything.
+    /// Platforms on which the bot has posted.
     pub platforms: BTreeSet<String>,
-    /// When connections broke, by platform.
+    /// The moments at which connections broke, by platform, in microseconds.
     breaks: BTreeMap<String, Vec<u64>>,
 }
 
-/// Words of a person.
+/// A message of a person.
 pub struct Said {
     pub at: At,
     pub channel: String,
     pub thread: Option<String>,
     pub who: String,
     pub tag: Option<Tag>,
-    /// As it stands in the end.
+    /// The text after the last edit.
     pub text: String,
     pub edits: u32,
     pub deleted: bool,
     pub seq: u64,
-    /// When it was handed to the bot: position, moment, connections broken before.
+    /// Each delivery to the bot: number of the entry, moment in microseconds, number of connections that had broken
+    /// before.
     pub delivered: Vec<(u64, u64, usize)>,
-    /// When the bot first acknowledged it: position, connections broken before.
+    /// The bot's first acknowledgement: number of the entry, number of connections that had broken before.
     pub acked: Option<(u64, usize)>,
 }
 
@@ -53,24 +54,24 @@ impl Said {
         self.channel == "desk" || self.channel.starts_with("direct:")
     }
 
-    /// What the bot is told, its own mention left out.
+    /// Returns the text without the mention of the bot.
     pub fn words(&self) -> &str {
         self.text.trim().strip_prefix("@Desk").unwrap_or(&self.text).trim()
     }
 }
 
-/// Words of the bot that others than one person may see, or that stand in a direct conversation.
+/// A message of the bot in a channel or a direct conversation.
 pub struct Post {
     pub at: At,
     pub channel: String,
     pub thread: Option<String>,
-    /// As it stands in the end.
+    /// The text after the last edit.
     pub text: String,
     pub removed: bool,
     pub seq: u64,
 }
 
-/// What only one person saw.
+/// An ephemeral message of the bot to one person.
 pub struct Whisper {
     pub platform: String,
     pub to: String,
@@ -82,7 +83,7 @@ pub struct Act {
     pub kind: ActKind,
     pub platform: String,
     pub who: String,
-    /// The control that was pressed, or what was typed.
+    /// The id of the pressed control, the words in the form, or the command.
     pub text: String,
     /// The message that it was pressed on.
     pub on: At,
@@ -101,7 +102,7 @@ impl Journal {
     pub fn read(lines: &str) -> Self {
         let mut reader = Reader::default();
         for line in lines.lines() {
-            // A last line that was cut off is no entry.
+            // A line that was cut off at the end is skipped.
             if let Ok(entry) = serde_json::from_str::<Value>(line) {
                 reader.take(&entry);
             }
@@ -109,8 +110,8 @@ impl Journal {
         reader.journal
     }
 
-    /// Whether the bot cannot have got this to the disk: it was never delivered, or each time the connection broke at
-    /// once.
+    /// Whether the bot may have been unable to commit this message: it never acknowledged it, and each delivery (if
+    /// there was one) was followed by a broken connection within [`GRASP_US`].
     pub fn was_missed(&self, said: &Said) -> bool {
         let breaks = self.breaks.get(said.platform()).map_or(&[][..], Vec::as_slice);
         said.acked.is_none()
@@ -120,8 +121,8 @@ impl Journal {
                 .all(|(_, at_us, _)| breaks.iter().any(|broken_us| broken_us >= at_us && broken_us - at_us < GRASP_US))
     }
 
-    /// Whether the bot was bound to handle `first` before `second`: it had got (and, where the platform hears of that,
-    /// acknowledged) the one before it got the other, or it got both in order on one connection.
+    /// Whether the bot had to handle `first` before `second`: it acknowledged `first` before `second` was delivered, or
+    /// it got both in order on one connection, or neither was delivered.
     pub fn is_bound_before(&self, first: &Said, second: &Said) -> bool {
         if first.seq >= second.seq || first.at.0 != second.at.0 {
             return false;
@@ -133,7 +134,7 @@ impl Journal {
                 let on_one_line = one < other && one_epoch == other_epoch && acked_on(first) && acked_on(second);
                 acked_before || on_one_line
             }
-            // Both were missed, and read later, in order.
+            // Both were read later, in order.
             (None, None) => true,
             _ => false,
         }
@@ -250,7 +251,7 @@ fn is_posting(entry: &Value) -> bool {
     }
 }
 
-/// Emphasis, escapes and zero-width spaces laid aside.
+/// Returns the text without emphasis, escapes and zero-width spaces.
 fn readable(text: &str) -> String {
     text.replace(['\u{200b}', '*', '\\'], "")
 }

@@ -1,8 +1,8 @@
-//! The independent checker: from the platforms' journal and the bot's export alone, was anything lost, doubled or told in
-//! the wrong order?
+//! The independent checker. From the platforms' journal and the bot's export alone it finds what was lost, doubled or
+//! delivered in the wrong order.
 //!
-//! It knows what people mean by their words (their marks say it) and what the bot's sentences look like, and nothing of
-//! how the bot decides.
+//! The checker knows the purpose of people's texts, from their tags, and the wording of the bot's sentences. It knows
+//! nothing of how the bot decides.
 
 mod export;
 mod inbound;
@@ -16,8 +16,8 @@ use std::fmt;
 pub use self::export::Ticket;
 pub use self::journal::{At, Journal};
 
-/// What no bot can get back, because the platforms do not give it again. What falls under these is counted and told, and
-/// is no fault.
+/// Losses that no bot can prevent, because the platforms do not repeat the event or answer. They are counted and
+/// printed, but are no faults.
 pub const UNRECOVERABLE: [&str; 3] = [
     "a click, form or command made while the bot was away, or lost after it was deferred",
     "a first direct message on Discord, sent while the bot was away",
@@ -29,7 +29,7 @@ const TRIAGE: &str = "desk-triage";
 /// How many findings of a kind are printed.
 const SHOWN: usize = 25;
 
-/// What was found.
+/// The findings.
 #[derive(Debug, Default)]
 pub struct Report {
     pub requests: usize,
@@ -38,27 +38,27 @@ pub struct Report {
     pub acts: usize,
     pub posts: usize,
     pub private_answers: usize,
-    /// What should be there and is not.
+    /// Items that should exist and do not.
     pub lost: Vec<String>,
-    /// What is there more often than it should.
+    /// Items that exist more often than they should.
     pub doubled: Vec<String>,
-    /// What stands in another order than it was said or done.
+    /// Items in another order than they were said or done.
     pub disordered: Vec<String>,
-    /// What stands where, or as, it should not.
+    /// Items in a wrong place or form.
     pub wrong: Vec<String>,
-    /// Lines of one thread that overtook each other on their way to the bot, and stand as they arrived.
+    /// Pairs of lines in one thread that overtook each other on their way to the bot, and stand as they arrived.
     pub overtaken: usize,
-    /// What the platforms do not give again, by [`UNRECOVERABLE`].
+    /// Counts of the losses that no bot can prevent, by [`UNRECOVERABLE`].
     pub unrecoverable: BTreeMap<&'static str, usize>,
 }
 
 impl Report {
-    /// Whether nothing is at fault.
+    /// Whether there is no fault.
     pub fn is_clean(&self) -> bool {
         self.faults() == 0
     }
 
-    /// Number of faults.
+    /// Returns the number of faults.
     pub fn faults(&self) -> usize {
         self.lost.len() + self.doubled.len() + self.disordered.len() + self.wrong.len()
     }
@@ -109,20 +109,20 @@ impl fmt::Display for Report {
 struct Case<'a> {
     journal: &'a Journal,
     tickets: &'a [Ticket],
-    /// What was said, by where it stands.
+    /// People's messages, by place.
     said: HashMap<&'a At, &'a journal::Said>,
-    /// The ticket (its position) of each request, by the request's number.
+    /// The positions of each request's tickets in `tickets`, by the request's number.
     of_request: BTreeMap<u32, Vec<usize>>,
 }
 
 impl Case<'_> {
-    /// The one ticket of a request.
+    /// Returns the first ticket of a request.
     fn ticket(&self, request: u32) -> Option<&Ticket> {
         self.of_request.get(&request).and_then(|all| all.first()).map(|at| &self.tickets[*at])
     }
 }
 
-/// Holds a journal against an export.
+/// Compares a journal with an export.
 pub fn check(journal: &str, export: &str) -> Report {
     let mut report = Report::default();
     let journal = Journal::read(journal);
@@ -136,7 +136,7 @@ pub fn check(journal: &str, export: &str) -> Report {
     report
 }
 
-/// Whether a text names this key, and not a longer one.
+/// Whether a text contains this key, and not as a part of a longer one.
 fn names(text: &str, key: &str) -> bool {
     text.match_indices(key).any(|(at, _)| !text[at + key.len()..].starts_with(|next: char| next.is_ascii_digit()))
 }

@@ -1,4 +1,4 @@
-//! The way out: every effect seen once, by its class, and in order.
+//! Checks the way out: every effect is seen as often as its class allows, and in order.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -41,7 +41,7 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
     private_answers(case, &posts, report);
 }
 
-/// What the requester reads: one confirmation, then what was done, in order.
+/// Checks the requester's thread: one confirmation, then each act, in order.
 fn thread(ticket: &Ticket, request: Option<&Said>, posts: &[&Post], report: &mut Report) {
     let key = &ticket.key;
     let (channel, root) = &ticket.origin;
@@ -54,7 +54,7 @@ fn thread(ticket: &Ticket, request: Option<&Said>, posts: &[&Post], report: &mut
             None => post.at.1 == *channel && post.thread.is_none(),
         })
         .collect();
-    // Words under a request that was deleted have nothing to stand under on some platforms.
+    // On some platforms nothing can be posted under a request that was deleted.
     let may_lack = request.is_some_and(|said| said.deleted);
     let confirmations =
         |post: &&&Post| CONFIRMED.iter().any(|words| post.text.contains(words)) && names(&post.text, key);
@@ -100,7 +100,7 @@ fn thread(ticket: &Ticket, request: Option<&Said>, posts: &[&Post], report: &mut
     }
 }
 
-/// What the desk reads: on each platform one card, with its newest state, and under it each line once, in order.
+/// Checks the desk's channels: on each platform one card with the newest state, and under it each line once, in order.
 fn cards(case: &Case<'_>, number: u32, ticket: &Ticket, posts: &[&Post], report: &mut Report) {
     let key = &ticket.key;
     let lines: Vec<&Said> = case
@@ -108,7 +108,8 @@ fn cards(case: &Case<'_>, number: u32, ticket: &Ticket, posts: &[&Post], report:
         .said
         .iter()
         .filter(|said| [Kind::Request, Kind::Line, Kind::Note].into_iter().any(|kind| is(said, kind)))
-        // What opened it is the card itself: the request, or what was said after it and reached the bot before it.
+        // The card itself shows the message that opened the ticket: the request, or a later one that reached the bot
+        // first.
         .filter(|said| ticket.opener.as_ref().map_or(!is(said, Kind::Request), |opener| said.at != *opener))
         .filter(|said| said.tag.is_some_and(|tag| tag.about == number))
         .collect();
@@ -134,7 +135,7 @@ fn cards(case: &Case<'_>, number: u32, ticket: &Ticket, posts: &[&Post], report:
         } else if !card.text.lines().any(|line| line.starts_with(&format!("{status} ·"))) {
             report.lost.push(format!("an update of the card of {key} on {platform}: it is {status}"));
         }
-        // A post may show several lines: each by its post, its place in that, and whose words it is.
+        // A post may show several lines. An entry has the post, the line's place in it, and the message that it shows.
         let mut standing: Vec<(&Post, usize, &Said)> = Vec::new();
         for said in &lines {
             let Some(tag) = said.tag else { continue };
@@ -187,8 +188,8 @@ fn cards(case: &Case<'_>, number: u32, ticket: &Ticket, posts: &[&Post], report:
     }
 }
 
-/// What was done: by words in the thread it is done once; by a click, form or command at most once, and surely if the
-/// platform was told so after the commit (Slack).
+/// Checks the acts in the audit. An act by words in the thread is done once. An act by a click, form or command is done
+/// at most once, and certainly if Slack got its acknowledgement, which follows the commit.
 fn acts(case: &Case<'_>, number: u32, ticket: &Ticket, request: Option<&Said>, posts: &[&Post], report: &mut Report) {
     let key = &ticket.key;
     report.acts += ticket.acts.len();
@@ -236,7 +237,7 @@ fn acts(case: &Case<'_>, number: u32, ticket: &Ticket, request: Option<&Said>, p
     }
 }
 
-/// An agent's answer by the form: it stands once with the requester, once on record, and once under each card.
+/// Checks an agent's answer by the form: it exists once for the requester, once on record, and once under each card.
 fn answers(case: &Case<'_>, tag: Tag, ticket: &Ticket, surely: bool, posts: &[&Post], report: &mut Report) {
     let key = &ticket.key;
     let has = |text: &str| Tag::all(text).any(|found| found == tag);
@@ -263,14 +264,15 @@ fn answers(case: &Case<'_>, tag: Tag, ticket: &Ticket, surely: bool, posts: &[&P
     }
 }
 
-/// Words in places where they have no business.
+/// Reports texts in places where they must not be.
 fn strays(case: &Case<'_>, posts: &[&Post], report: &mut Report) {
     for post in posts {
         for tag in Tag::all(&post.text) {
             let outside = post.channel != TRIAGE;
             let is_stray = match tag.kind {
                 Kind::Chatter => true,
-                // Titles are shown to their own people.
+                // Lines and notes stay at the desk. The words of a request may stand elsewhere, since requesters see
+                // their titles.
                 Kind::Line | Kind::Note => outside,
                 Kind::Request | Kind::Answer | Kind::Resolution | Kind::Ping => case.ticket(tag.about).is_none(),
             };
@@ -284,13 +286,13 @@ fn strays(case: &Case<'_>, posts: &[&Post], report: &mut Report) {
     }
 }
 
-/// What is meant for one person: at most once.
+/// Checks that private answers are given at most once.
 fn private_answers(case: &Case<'_>, posts: &[&Post], report: &mut Report) {
     report.private_answers = case.journal.whispers.len();
     let told = |platform: &str, to: &str, what: &dyn Fn(&str) -> bool| {
         let whispered =
             case.journal.whispers.iter().filter(|one| one.platform == platform && one.to == to && what(&one.text));
-        // Who cannot be told in the channel is told directly.
+        // An answer that cannot be given in the channel is sent directly.
         let directly = posts.iter().filter(|post| post.at.0 == platform && what(&post.text));
         let directly = directly.filter(|post| post.channel == format!("direct:{to}") || post.channel == "desk");
         (whispered.count(), directly.count())

@@ -1,5 +1,4 @@
-//! The checker itself: a story made by hand in which all went well passes, and each way in which it could have gone wrong
-//! is reported.
+//! Tests of the checker: a story without faults, made by hand, passes, and each kind of fault in it is reported.
 
 use serde_json::{Value, json};
 
@@ -12,7 +11,8 @@ struct Story {
 }
 
 impl Story {
-    /// Jeff asks on Slack, adds two lines, changes one, takes another back; Mia notes, takes it, answers, resolves.
+    /// Jeff asks on Slack, adds two lines and changes one. Mia notes something, takes the request, answers and resolves
+    /// it. Ana chats, and Jeff asks to be shown the request.
     fn told() -> Self {
         let mut story = Self { journal: Vec::new(), export: Vec::new() };
         story.said("1.0", None, "jeff", "@Desk [r-000001] no sound");
@@ -110,7 +110,7 @@ impl Story {
         self.entry("whispered", json!({"to": "jeff", "text": text}));
     }
 
-    /// Leaves out what the bot posted with this id.
+    /// Removes the bot's post with this id.
     fn without_post(mut self, id: &str) -> Self {
         let before = self.journal.len();
         self.journal.retain(|entry| {
@@ -134,7 +134,7 @@ impl Story {
         self
     }
 
-    /// Lets two messages have been posted in the other order.
+    /// Swaps the order of two posts.
     fn with_posts_swapped(mut self, one: &str, other: &str) -> Self {
         let posted =
             |id: &str| self.journal.iter().position(|entry| entry["message"] == id && entry["kind"] == "posted");
