@@ -153,6 +153,35 @@ fn no_file_is_longer_than_can_be_read_at_once() {
     assert_eq!(long, Vec::<String>::new(), "move one of the file's subjects into a file of its own");
 }
 
+/// The compiler's lint `missing_docs` would demand a comment on each field, too, and most of those repeat the field's name.
+#[test]
+fn every_public_item_says_what_it_is_for() {
+    let items = ["fn", "async fn", "const fn", "struct", "enum", "trait", "type"];
+    let is_item = |line: &str| {
+        line.trim_start().strip_prefix("pub ").is_some_and(|rest| {
+            items.iter().any(|item| rest.strip_prefix(item).is_some_and(|rest| rest.starts_with(' ')))
+        })
+    };
+    let mut wrong = Vec::new();
+    for (path, text) in sources(Path::new("src")) {
+        // What the sandbox's modules share with each other is named `pub`, but nothing outside of the sandbox sees it. The
+        // command line's types take their texts from attributes.
+        if path.starts_with("src/sandbox/discord") || path.ends_with("cli.rs") {
+            continue;
+        }
+        let lines: Vec<&str> = without_tests(&text).lines().collect();
+        for (at, line) in lines.iter().enumerate().filter(|(_, line)| is_item(line) && !line.contains('$')) {
+            let above = lines[..at].iter().rev().map(|line| line.trim_start());
+            let first =
+                above.clone().find(|line| !line.starts_with("#[") && !line.starts_with(')')).unwrap_or_default();
+            if !first.starts_with("///") {
+                wrong.push(format!("{}:{}: {}", path.display(), at + 1, line.trim()));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
 /// Returns the rooms that a source names, outside of the tests at its end.
 fn crate_paths(text: &str) -> Vec<String> {
     let text = without_tests(text);
