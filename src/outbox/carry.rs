@@ -126,7 +126,7 @@ impl Dispatcher {
     /// posted messages of its own, the messages of this process are second copies and are removed.
     async fn settle(&self, queued: &Queued, end: Settlement, tries: &Tries) {
         loop {
-            match self.store.settle(&queued.id, &self.worker, end.clone(), self.clock.now()).await {
+            match self.store.settle_soon(&queued.id, &self.worker, end.clone(), self.clock.now()).await {
                 Ok(Settled::Kept) => return counting::settled(self.platform.name(), queued, &end, self.clock.now()),
                 Ok(Settled::Taken(_)) if trial::without("fencing") => return,
                 Ok(Settled::Taken(Some(theirs))) => {

@@ -48,8 +48,8 @@ use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, Worker
 /// How many effects one look reads. A look reads the effects that are due and starts their deliveries. It reads as many
 /// as there is room for, within this range.
 const LOOK: RangeInclusive<usize> = 32..=128;
-/// How long new effects and ended deliveries are gathered before the next look, while deliveries are under way; in real
-/// time. Each look ends in a commit, whose cost pays off only for many effects.
+/// The least time between two looks, in real time. What arrives meanwhile is gathered: each look costs several reads and a
+/// commit, whether for one effect or many.
 const GATHER: Duration = Duration::from_millis(10);
 /// The largest number of deliveries under way at once.
 const AT_ONCE: usize = 128;
@@ -220,18 +220,10 @@ impl Dispatcher {
                     }
                 }
             }
-            // In a flood, new effects and ended deliveries are gathered before the next look.
-            let gathered = real::sleep_until(looked_at + GATHER);
-            tokio::pin!(gathered);
-            while under_way.len() > AT_ONCE / 2 {
-                tokio::select! {
-                    () = &mut gathered => break,
-                    Some(_) = under_way.join_next() => {}
-                }
-            }
-            if !under_way.is_empty() {
-                gathered.await;
-            }
+            // New effects and ended deliveries are gathered before the next look. After a pause, the first effect is not
+            // kept waiting.
+            real::sleep_until(looked_at + GATHER).await;
+            while under_way.try_join_next().is_some() {}
         }
     }
 

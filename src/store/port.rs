@@ -105,6 +105,15 @@ pub enum News {
     Everywhere,
 }
 
+/// Whether a write that nobody waits for may wait itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// It is committed as soon as possible.
+    AtOnce,
+    /// It may wait some milliseconds for another write or work, to share its commit.
+    Shared,
+}
+
 /// A sequence of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sequence {

@@ -9,7 +9,7 @@ use crate::domain::effect::Outlet;
 use crate::domain::ids::{EffectId, MessageRef, Place};
 use crate::domain::machine::{END, START, Step, step};
 use crate::domain::subject::Subject;
-use crate::store::port::{Ask, News, Tx};
+use crate::store::port::{Ask, News, Pace, Tx};
 use crate::store::row::{Row, json, ms};
 use crate::store::standing::{stand, unstand};
 use crate::store::statement::{Statement, Text, statement, texts};
@@ -136,6 +136,31 @@ impl dyn Store + '_ {
         end: Settlement,
         now: Timestamp,
     ) -> Result<Settled, StoreError> {
+        self.settle_at(Pace::AtOnce, effect, by, end, now).await
+    }
+
+    /// Like [`settle`](Self::settle), but may wait some milliseconds to share a commit with others.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn settle_soon(
+        &self,
+        effect: &EffectId,
+        by: &WorkerId,
+        end: Settlement,
+        now: Timestamp,
+    ) -> Result<Settled, StoreError> {
+        self.settle_at(Pace::Shared, effect, by, end, now).await
+    }
+
+    async fn settle_at(
+        &self,
+        pace: Pace,
+        effect: &EffectId,
+        by: &WorkerId,
+        end: Settlement,
+        now: Timestamp,
+    ) -> Result<Settled, StoreError> {
         let mut all = vec![closing(effect, by, &end, now)?];
         match end {
             Settlement::Posted { stands, also, .. } => {
@@ -148,7 +173,7 @@ impl dyn Store + '_ {
             Settlement::Anew(message) => all.push(unstand(&message)),
             Settlement::Done | Settlement::Failed(_) | Settlement::Held { .. } | Settlement::Retry { .. } => {}
         }
-        match self.write(all, News::Here).await {
+        match self.write(all, News::Here, pace).await {
             Err(StoreError::Conflict) => Ok(Settled::Taken(self.posted(effect).await?)),
             done => done.map(|()| Settled::Kept),
         }
@@ -169,7 +194,7 @@ impl dyn Store + '_ {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let still = statement(STILL).bind(&effect.0).bind(revision).or_conflict();
-        match self.write(vec![still, closing(effect, by, end, now)?], News::Here).await {
+        match self.write(vec![still, closing(effect, by, end, now)?], News::Here, Pace::AtOnce).await {
             Err(StoreError::Conflict) => Ok(false),
             done => done.map(|()| true),
         }

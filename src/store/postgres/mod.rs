@@ -30,7 +30,7 @@ use self::link::PgLink;
 pub(super) use self::link::fault;
 use self::news::{News as Tidings, bump};
 pub use self::open::OpenError;
-use super::port::{Ask, News, Scope, Work};
+use super::port::{Ask, News, Pace, Scope, Work};
 use super::row::Row;
 use super::statement::Statement;
 use super::tx::{StoreTx, Unsent};
@@ -151,13 +151,16 @@ impl Store for PostgresStore {
         answer
     }
 
-    async fn write(&self, statements: Vec<Statement>, news: News) -> Result<(), StoreError> {
+    /// Writes are grouped whatever their pace: they wait for the connection that writes them.
+    async fn write(&self, statements: Vec<Statement>, news: News, _: Pace) -> Result<(), StoreError> {
         let closed = || StoreError::Away("it was closed, or opened read-only".to_owned());
         let (answer, stored) = oneshot::channel();
         let alone = Alone { statements, answer };
         self.alone.as_ref().ok_or_else(closed)?.send(alone).await.map_err(|_| closed())?;
         let stored = stored.await.map_err(|_| closed())?;
-        self.tell(news);
+        if stored.is_ok() {
+            self.tell(news);
+        }
         stored
     }
 

@@ -30,7 +30,7 @@ pub use self::open::OpenError;
 use self::open::{Owner, Writing};
 use self::writer::{Done, Job, Task, Writer};
 use super::outbox::RECOVER;
-use super::port::{Ask, News, Scope, Work};
+use super::port::{Ask, News, Pace, Scope, Work};
 use super::row::Row;
 use super::statement::{Statement, statement};
 use super::{Store, StoreError, TAKE_OVER_PAUSE};
@@ -189,8 +189,8 @@ impl Store for SqliteStore {
         }
     }
 
-    async fn write(&self, statements: Vec<Statement>, _: News) -> Result<(), StoreError> {
-        self.ask(Task::Write(statements)).await.map(drop)
+    async fn write(&self, statements: Vec<Statement>, _: News, pace: Pace) -> Result<(), StoreError> {
+        self.ask(Task::Write(statements, pace)).await.map(drop)
     }
 
     async fn reader(&self) -> Result<Box<dyn Ask + '_>, StoreError> {

@@ -17,9 +17,10 @@ use tracing::Instrument as _;
 
 use super::link::{Ids, SqliteLink, WriteConnection};
 use super::open::{Owner, Writing};
+use crate::clock::real;
 use crate::domain::outcome::Outcome;
 use crate::store::StoreError;
-use crate::store::port::{Scope, Work};
+use crate::store::port::{Pace, Scope, Work};
 use crate::store::statement::Statement;
 use crate::store::tx::{Known, StoreTx, Unsent};
 
@@ -29,12 +30,15 @@ const COMMIT_TRIES: u32 = 3;
 /// How often to check whether another process has written, while there is nothing to do.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How long a write with [`Pace::Shared`] waits for others, in real time.
+const COMPANY_WITHIN: Duration = Duration::from_millis(5);
+
 /// A task of the writer.
 pub enum Task {
     /// Run a work, which may read.
     Work(Scope, Work),
     /// Write statements.
-    Write(Vec<Statement>),
+    Write(Vec<Statement>, Pace),
     /// Empty SQLite's log, outside of a transaction.
     Scrub,
     /// Stop: accept no more tasks, and finish those queued.
@@ -144,6 +148,7 @@ impl Writer {
             match asked {
                 Ok(0) => break,
                 Ok(_) => {
+                    wait_for_company(&mut jobs, &mut batch).await;
                     if batch.iter().any(|job| matches!(job.task, Task::Close)) {
                         jobs.close();
                     }
@@ -215,7 +220,7 @@ impl Writer {
         };
         for (index, job) in batch.iter().enumerate() {
             if care == Care::All {
-                if let Task::Write(statements) = &job.task {
+                if let Task::Write(statements, _) = &job.task {
                     alone.push(statements.clone());
                     answers.push(Ok(Done::Nothing));
                     continue;
@@ -313,7 +318,7 @@ impl Writer {
     async fn perform(&mut self, task: &Task, known: Known, unsent: &mut Unsent) -> (Answer, bool) {
         let work = match task {
             Task::Work(_, work) => work,
-            Task::Write(statements) => {
+            Task::Write(statements, _) => {
                 unsent.push(statements.clone());
                 return (Ok(Done::Nothing), true);
             }
@@ -354,6 +359,18 @@ impl Writer {
                 self.conn = conn;
             }
             Err(error) => tracing::error!(%error, "the database cannot be opened again"),
+        }
+    }
+}
+
+/// Waits for more jobs while nobody waits for those of the batch: alone, each end of a delivery would cost a commit.
+async fn wait_for_company(jobs: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>) {
+    let until = real::now() + COMPANY_WITHIN;
+    while batch.len() < WORKS_PER_COMMIT && batch.iter().all(|job| matches!(job.task, Task::Write(_, Pace::Shared))) {
+        let room = WORKS_PER_COMMIT - batch.len();
+        match tokio::time::timeout_at(until, jobs.recv_many(batch, room)).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
         }
     }
 }
