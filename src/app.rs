@@ -49,12 +49,12 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// How long to wait before restarting a task that panicked.
 const BEGIN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Whether the platforms' limits are kept.
+/// Whether the dispatchers obey the platforms' limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limits {
-    /// As on the real platforms.
+    /// The documented limits are obeyed.
     Kept,
-    /// Only waits that a platform asks for are kept: for measuring what the program can do, against a stub.
+    /// Only waits that a platform asks for are obeyed. For benchmarks of the program against a stub.
     Lifted,
 }
 
@@ -72,8 +72,8 @@ pub struct App {
 }
 
 impl App {
-    /// Starts everything that the settings ask for, with this clock. Returns once the database is open and each
-    /// platform is connected or being waited for. Each platform starts, fails and recovers on its own.
+    /// Starts everything that the settings ask for, with this clock. Returns once the database is open and one platform
+    /// is connected, or is retried because it cannot be reached. Each platform starts, fails and recovers on its own.
     ///
     /// # Errors
     /// If an operator must fix something before the program can run: a port is taken, the database must not be used, or
@@ -82,7 +82,7 @@ impl App {
         Self::start_with(config, clock, Limits::Kept).await
     }
 
-    /// Like [`App::start`], with the platforms' limits kept or lifted.
+    /// Like [`App::start`], with the platforms' limits obeyed or lifted.
     ///
     /// # Errors
     /// As [`App::start`].
@@ -91,7 +91,7 @@ impl App {
             bail!("{missing}");
         }
         metrics::install();
-        // The port first: it fails most often, and nothing has been changed yet.
+        // The port is opened first: that fails most often, and nothing has been changed yet.
         let takes_requests = config.slack.as_ref().is_some_and(|slack| slack.connection.is_http());
         let own = config.http.health(takes_requests);
         let mut listeners = Vec::new();
@@ -112,7 +112,7 @@ impl App {
         let health = Health::new(configured.iter().filter(|(_, is)| *is).map(|(name, _)| *name));
         let port = Port::new(health.clone(), takes_requests);
         let stop = CancellationToken::new();
-        // An early return closes the port, too.
+        // If this function returns early, the guard stops the tasks, so that the port is closed, too.
         let ends_early = stop.clone().drop_guard();
         let mut tasks = JoinSet::new();
         for (listener, is_public) in listeners {
@@ -212,7 +212,7 @@ impl App {
         &self.store
     }
 
-    /// Returns the search for articles.
+    /// Returns the index of articles.
     #[must_use]
     pub const fn knowledge(&self) -> &Arc<knowledge::Knowledge> {
         &self.knowledge
@@ -292,7 +292,7 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
             findings.push(knowledge::check(config, &store).await?);
             store.close().await;
         }
-        // The bot itself is running.
+        // A running bot holds the lock of the file.
         Err(error) if matches!(error.downcast_ref(), Some(OpenError::Locked(_))) => {
             let what = format!("database {}: in use by a running bot", config.database.url);
             findings.push(Finding { verdict: Verdict::Good, what, mend: String::new() });
@@ -360,7 +360,7 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
 /// Opens the database for reading and writing, beside a running bot if necessary.
 ///
 /// # Errors
-/// If there is none, or it cannot be written to.
+/// If there is no database, or it cannot be written to.
 pub async fn open_beside(config: &Config, clock: Clock) -> anyhow::Result<Arc<dyn Store>> {
     let opened = async {
         anyhow::Ok(match config.database.url.sqlite_path() {
@@ -408,7 +408,7 @@ pub async fn door(config: &Config, store: Arc<dyn Store>, clock: Clock) -> anyho
 /// Opens the database of the settings and brings its schema up to date.
 ///
 /// # Errors
-/// If it is away, or belongs to another process or program.
+/// If the database is away, or belongs to another process or program.
 pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match config.database.url.sqlite_path() {
         Some(path) => SqliteStore::open_with_pause(path, clock, config.timing.take_over_pause).await?,
@@ -419,7 +419,7 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Arc<dyn
 /// Opens the database read-only, beside a running bot if necessary.
 ///
 /// # Errors
-/// If there is none, or it cannot be read.
+/// If there is no database, or it cannot be read.
 pub async fn open_to_read(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let opened = async {
         anyhow::Ok(match config.database.url.sqlite_path() {
@@ -511,7 +511,7 @@ fn supervise<F>(
     let (stop, health) = (stop.clone(), health.clone());
     tasks.spawn(async move {
         while AssertUnwindSafe(begin()).catch_unwind().await.is_err() && !stop.is_cancelled() {
-            tracing::error!(part, "a task panicked; it is begun again");
+            tracing::error!(part, "a task panicked and is restarted");
             health.set(part, false, "a part of it failed and is begun again");
             real::sleep(BEGIN_AGAIN_AFTER).await;
         }

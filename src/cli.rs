@@ -1,4 +1,6 @@
-//! The command line. It only says what there is; what it does is elsewhere.
+//! The command line: its commands, options and help texts. [`crate::commands`] carries the commands out.
+//!
+//! The doc comments of commands and options are their help texts.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -10,7 +12,7 @@ use crate::commands::erase;
 use crate::config::parse_duration;
 use crate::domain::ids::PersonRef;
 
-/// `deskbell …`.
+/// The arguments of the program.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "deskbell",
@@ -31,7 +33,6 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "FILE", env = "DESKBELL_CONFIG")]
     pub config: Option<PathBuf>,
 
-    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -50,15 +51,15 @@ Settings come from ./deskbell.toml (or --config FILE) and from the environment, 
 Secrets can be files: bot_token_file = \"/run/secrets/slack_bot_token\".
 deskbell.sample.toml documents every setting with its default.";
 
-/// What `deskbell` can do.
+/// The commands of the program.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Run the bot, on every platform that is configured
     ///
     /// Runs until it gets SIGTERM or Ctrl-C, then finishes what it has begun and ends. The database is migrated at the
-    /// start. /healthz and /readyz answer on http.listen (127.0.0.1:8080), or on http.health_listen. A platform that cannot be reached, or refuses the
-    /// token, is waited for while another works; if every platform refuses, it ends. Without any platform it does not start,
-    /// and says how to configure one.
+    /// start. /healthz and /readyz answer on http.listen (127.0.0.1:8080), or on http.health_listen. A platform that
+    /// cannot be reached, or refuses the token, is waited for while another works; if every platform refuses, it ends.
+    /// Without any platform it does not start, and says how to configure one.
     #[command(after_long_help = "\
 Examples:
   deskbell serve
@@ -112,8 +113,8 @@ Examples:
 
     /// Print every ticket with its messages and what was done, oldest first (JSON Lines)
     ///
-    /// One JSON object a line: the ticket, everything that was said on it, and its audit. Private requests are among them,
-    /// with all their words: keep the file as carefully as the database. Works beside a running bot.
+    /// One JSON object a line: the ticket, everything that was said on it, and its audit. Private requests are among
+    /// them, with all their words: keep the file as carefully as the database. Works beside a running bot.
     #[command(after_long_help = "\
 Examples:
   deskbell export > tickets.jsonl
@@ -122,10 +123,10 @@ Examples:
 
     /// List what waits to be said, what is held until something is mended, and what failed for good; try again
     ///
-    /// When, on which platform, what and where, for which ticket, how often it was tried, and why it is not delivered. Each
-    /// list newest first. What is held (a missing right or scope, an archived or deleted channel) keeps its words for 30 days
-    /// and is tried again by itself now and then. Works beside a running bot. What failed is listed as long as
-    /// privacy.keep_keys_days says.
+    /// When, on which platform, what and where, for which ticket, how often it was tried, and why it is not delivered.
+    /// Each list newest first. What is held (a missing right or scope, an archived or deleted channel) keeps its words
+    /// for 30 days and is tried again by itself now and then. Works beside a running bot. What failed is listed as long
+    /// as privacy.keep_keys_days says.
     #[command(after_long_help = "\
 Examples:
   deskbell effects                                  everything
@@ -149,10 +150,10 @@ Examples:
 
     /// Bring articles in from files, write them to files, or list them
     ///
-    /// Articles are Markdown files (.md) with what else is known of them before it, between two lines of ---: title, summary,
-    /// service, tags, language (en, de, …), audience (everyone, agents), url (then it is a link to another knowledge base),
-    /// status (draft, published, retired), owner (an account), source (a ticket), review (a day). Folders are tags. Works beside a
-    /// running bot, which finds what is new within two seconds.
+    /// Articles are Markdown files (.md) with what else is known of them before it, between two lines of ---: title,
+    /// summary, service, tags, language (en, de, …), audience (everyone, agents), url (then it is a link to another
+    /// knowledge base), status (draft, published, retired), owner (an account), source (a ticket), review (a day).
+    /// Folders are tags. Works beside a running bot, which finds what is new within two seconds.
     #[command(after_long_help = "\
 Examples:
   deskbell knowledge import articles/               new files are published, changed ones changed
@@ -166,8 +167,8 @@ Examples:
 
     /// Copy the SQLite database, soundly, while the bot runs
     ///
-    /// The copy is readable by its owner only and is looked through before it gets its name; nothing is overwritten. For
-    /// PostgreSQL it says which command to use. To restore, stop the bot and put the copy in the database's place.
+    /// The copy is readable by its owner only and is looked through before it gets its name; nothing is overwritten.
+    /// For PostgreSQL it says which command to use. To restore, stop the bot and put the copy in the database's place.
     #[command(after_long_help = "\
 Examples:
   deskbell backup desk-2026-03-02.db
@@ -180,15 +181,17 @@ Examples:
 
     /// Say that the database was put back from a copy which `deskbell backup` did not make
     ///
-    /// At its next start the bot skips numbers, so that no key is given again that people were told after the copy was made.
-    /// A copy that `deskbell backup` made knows that by itself, as does a PostgreSQL database that pg_restore has filled.
+    /// At its next start the bot skips numbers, so that no key is given again that people were told after the copy was
+    /// made. A copy that `deskbell backup` made knows that by itself, as does a PostgreSQL database that pg_restore has
+    /// filled.
     Restored,
 
     /// Take one person's words and names out of the record; without --yes only say what that would change
     ///
-    /// Words and names go from tickets, messages, the audit and whatever waits; accounts become an alias that is the same
-    /// everywhere, so that figures stay. Cards and lines that the bot has posted follow. Accounts that the settings link (people)
-    /// are the same person. Works beside a running bot, and may be repeated. Ends with 1 if nothing is on record.
+    /// Words and names go from tickets, messages, the audit and whatever waits; accounts become an alias that is the
+    /// same everywhere, so that figures stay. Cards and lines that the bot has posted follow. Accounts that the
+    /// settings link (people) are the same person. Works beside a running bot, and may be repeated. Ends with 1 if
+    /// nothing is on record.
     #[command(after_long_help = "\
 Examples:
   deskbell erase --person slack:U0123456789                      what would change?
@@ -219,7 +222,7 @@ Examples:
   deskbell sandbox --replay FILE --json            play a transcript, print figures, end
   deskbell sandbox --replay FILE --platform slack --burst-window 0s --no-greeting-filter --list what.jsonl";
 
-/// What is asked of effects.
+/// The arguments of `deskbell effects`.
 #[derive(Args, Clone, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct EffectsArgs {
@@ -247,18 +250,17 @@ pub struct EffectsArgs {
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: u32,
 
-    /// Try again.
     #[command(subcommand)]
     pub command: Option<EffectsCommand>,
 }
 
-/// What can be done with effects.
+/// The commands of `deskbell effects`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum EffectsCommand {
     /// Try effects that are held again, now that what refused them is mended
     ///
-    /// Works beside a running bot, which sends them at once; else they are sent at its next start. What is refused again is
-    /// held again. Ends with 1 if what was named is not held.
+    /// Works beside a running bot, which sends them at once; else they are sent at its next start. What is refused
+    /// again is held again. Ends with 1 if what was named is not held.
     #[command(override_usage = "deskbell effects retry <ID>...\n       deskbell effects retry --in <PLACE>\n       \
                                 deskbell effects retry --all")]
     #[command(after_long_help = "\
@@ -279,7 +281,7 @@ Examples:
     },
 }
 
-/// What is asked of dead events.
+/// The arguments of `deskbell events`.
 #[derive(Args, Clone, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct EventsArgs {
@@ -291,18 +293,18 @@ pub struct EventsArgs {
     #[arg(long, value_name = "KEY", conflicts_with = "json")]
     pub show: Option<String>,
 
-    /// Handle them again.
     #[command(subcommand)]
     pub command: Option<EventsCommand>,
 }
 
-/// What can be done with dead events.
+/// The commands of `deskbell events`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum EventsCommand {
     /// Handle dead events again, as if they had just come, and forget those that succeed
     ///
-    /// By the rules and the roster of the settings as they are now. What was handled meanwhile is not handled twice; what
-    /// fails again is kept. Works beside a running bot, which delivers what follows. Ends with 1 if one fails again.
+    /// By the rules and the roster of the settings as they are now. What was handled meanwhile is not handled twice;
+    /// what fails again is kept. Works beside a running bot, which delivers what follows. Ends with 1 if one fails
+    /// again.
     #[command(override_usage = "deskbell events replay <KEY>...\n       deskbell events replay --all")]
     #[command(after_long_help = "\
 Examples:
@@ -318,22 +320,22 @@ Examples:
     },
 }
 
-/// What is asked of articles.
+/// The arguments of `deskbell knowledge`.
 #[derive(Args, Clone, Debug)]
 pub struct KnowledgeArgs {
-    /// What to do with them.
     #[command(subcommand)]
     pub command: KnowledgeCommand,
 }
 
-/// What can be done with articles.
+/// The commands of `deskbell knowledge`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum KnowledgeCommand {
     /// Bring files in: idempotent, by their paths below the folder
     ///
-    /// What a file leaves open (status, owner, review) stays as it is, and what it has not changed since it was last imported undoes
-    /// nothing that was done in chat; where both were changed, the article stays as it is in chat. A new article is published. Says
-    /// what it could not read, and ends with 1 then; everything else is brought in all the same.
+    /// What a file leaves open (status, owner, review) stays as it is, and what it has not changed since it was last
+    /// imported undoes nothing that was done in chat; where both were changed, the article stays as it is in chat. A
+    /// new article is published. Says what it could not read, and ends with 1 then; everything else is brought in all
+    /// the same.
     Import {
         /// A folder, with all folders in it, or one file
         #[arg(value_name = "DIR|FILE")]
@@ -344,7 +346,8 @@ pub enum KnowledgeCommand {
         /// Overwrite what was edited in chat since it was imported
         #[arg(long)]
         overwrite: bool,
-        /// The folder from which paths count, if it is not the one that is brought in (for one file, the one that it is in)
+        /// The folder from which paths count, if it is not the one that is brought in (for one file, the one that it is
+        /// in)
         #[arg(long, value_name = "DIR")]
         below: Option<PathBuf>,
         /// Write nothing, and say what would change
@@ -364,10 +367,11 @@ pub enum KnowledgeCommand {
 
     /// Say what became of the articles that requesters were shown
     ///
-    /// Each request that was shown an article is counted once: as confirmed if its requester said that the article solved it, and it
-    /// is done still; else as escalated if they asked for a person, said that it does not help, or wrote on; else as worked if the
-    /// desk took or ended it; else as abandoned if nobody said or did anything for --quiet-days; else as open. Only what is
-    /// confirmed was met by knowledge. Observed are requests that would have been shown one.
+    /// Each request that was shown an article is counted once: as confirmed if its requester said that the article
+    /// solved it, and it is done still; else as escalated if they asked for a person, said that it does not help, or
+    /// wrote on; else as worked if the desk took or ended it; else as abandoned if nobody said or did anything for
+    /// --quiet-days; else as open. Only what is confirmed was met by knowledge. Observed are requests that would have
+    /// been shown one.
     Report {
         /// Requests of so many days
         #[arg(long, value_name = "N", default_value_t = 30)]
@@ -388,7 +392,7 @@ pub enum KnowledgeCommand {
     },
 }
 
-/// How the sandbox is to be.
+/// The arguments of `deskbell sandbox`.
 #[derive(Args, Clone, Debug)]
 pub struct SandboxArgs {
     /// Where the page is served; port 0 is any free one

@@ -1,4 +1,4 @@
-//! The commands of the program.
+//! The operator's commands.
 
 pub mod backup;
 pub mod effects;
@@ -28,7 +28,7 @@ use crate::{http, logging, sandbox};
 /// Runs the command of the command line.
 ///
 /// # Errors
-/// What went wrong, for the person who typed it.
+/// If the command fails. The error is written for the person who typed the command.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = || Config::load(cli.config.as_deref());
     match cli.command {
@@ -81,7 +81,7 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    // One listener for signals from beginning to end: a signal between two listeners would be missed.
+    // One listener receives signals from beginning to end: a signal between two listeners would be missed.
     let asked_to_stop = asked_to_stop();
     tokio::pin!(asked_to_stop);
     // The start may wait long for a database or platform that cannot be reached.

@@ -1,8 +1,8 @@
 //! The settings: read once, checked once, typed from then on.
 //!
 //! They come from a TOML file and from the environment (`DESKBELL__SECTION__KEY`), which wins. All problems are
-//! collected and reported at once, in plain words, because an operator who must fix one line per start gives up. Values
-//! that may be secrets are never repeated: nothing in here prints what was read.
+//! collected and reported at once, in plain words, because an operator who must fix one line per start gives up. No
+//! message repeats a value that may be a secret, and messages go through [`logging::redact`] when they are displayed.
 
 mod check;
 mod raw;
@@ -34,44 +34,33 @@ use crate::logging;
 /// The file that is read if no file is named and this one exists.
 pub const DEFAULT_FILE: &str = "deskbell.toml";
 
-/// Slack's Web API.
+/// The usual address of Slack's Web API.
 pub const SLACK_API_URL: &str = "https://slack.com/api";
 
-/// Discord, without `/api/v10`.
+/// The usual address of Discord, without `/api/v10`.
 pub const DISCORD_API_URL: &str = "https://discord.com";
 
-/// All settings. [`Config::default`] is the meaning of an empty file.
+/// All settings. [`Config::default`] holds the settings of an empty file.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// `[slack]`, if Slack is to be served.
+    /// `[slack]`. `None`: the bot does not connect to Slack.
     pub slack: Option<SlackConfig>,
-    /// `[discord]`, if Discord is to be served.
+    /// `[discord]`. `None`: the bot does not connect to Discord.
     pub discord: Option<DiscordConfig>,
-    /// `[database]`.
     pub database: DatabaseConfig,
-    /// `[http]`.
     pub http: HttpConfig,
-    /// `[desk]`.
     pub desk: DeskSettings,
-    /// `[rights]`.
     pub rights: RightsSettings,
-    /// `[intake]`.
     pub intake: IntakeSettings,
-    /// `[knowledge]`.
     pub knowledge: KnowledgeSettings,
-    /// `[guard]`: pings of staff.
     pub guard: GuardSettings,
-    /// `[timing]`.
     pub timing: TimingConfig,
-    /// `[log]`.
     pub log: LogConfig,
-    /// `[privacy]`.
     pub privacy: PrivacyConfig,
-    /// `[[people]]`: accounts that are one person.
+    /// `[[people]]`: the people with several accounts.
     pub people: Vec<LinkedPerson>,
-    /// `[outages]`: announcing them.
     pub outages: OutageSettings,
-    /// `[[services]]`: what outages are about.
+    /// `[[services]]`: the catalogue of services.
     pub services: Vec<Service>,
 }
 
@@ -82,9 +71,9 @@ pub struct SlackConfig {
     pub bot_token: SecretString,
     /// `mode`, with the secret that it needs.
     pub connection: SlackConnection,
-    /// `api_url`: where the Web API is, without a slash at the end.
+    /// `api_url`: the address of the Web API, without a slash at the end.
     pub api_url: String,
-    /// `triage_channel`: id of the private channel where the agents' cards go.
+    /// `triage_channel`: the id of the private channel to which the agents' cards are posted.
     pub triage_channel: Option<String>,
     /// `listen_to_bots`: ids of bots and apps whose messages count as a person's.
     pub listen_to_bots: Vec<String>,
@@ -118,11 +107,11 @@ impl SlackConnection {
 pub struct DiscordConfig {
     /// `token` of the bot.
     pub token: SecretString,
-    /// `api_url`: what stands in the place of `https://discord.com`, without a slash at the end.
+    /// `api_url`: the address that replaces `https://discord.com`, without a slash at the end.
     pub api_url: String,
     /// `guilds`: ids of the guilds to serve; empty for every guild that the bot is in.
     pub guilds: Vec<String>,
-    /// `triage_channel` and `guild`: where the agents' cards go.
+    /// `triage_channel` and `guild`: the private channel to which the agents' cards are posted.
     pub triage: Option<DiscordTriage>,
     /// `listen_to_bots`: ids of bots and webhooks whose messages count as a person's.
     pub listen_to_bots: Vec<String>,
@@ -131,18 +120,18 @@ pub struct DiscordConfig {
 /// The private channel for the agents' cards on Discord.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiscordTriage {
-    /// Id of the guild that it is in.
+    /// The id of the guild that the channel is in.
     pub guild: String,
-    /// Id of the channel.
+    /// The id of the channel.
     pub channel: String,
 }
 
-/// `[database]`.
+/// `[database]`: the database and its connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseConfig {
     /// `url`: `sqlite://` and a path, or `postgres://…`.
     pub url: DatabaseUrl,
-    /// `connections`: how many are made to PostgreSQL at most, for work.
+    /// `connections`: the largest number of connections to PostgreSQL for work. One more listens for notifications.
     pub connections: u32,
 }
 
@@ -151,7 +140,7 @@ pub struct DatabaseConfig {
 pub struct DatabaseUrl(String);
 
 impl DatabaseUrl {
-    /// The path of the SQLite file, if it is one.
+    /// Returns the path of the SQLite file. `None` for PostgreSQL.
     #[must_use]
     pub fn sqlite_path(&self) -> Option<&Path> {
         self.0.strip_prefix("sqlite://").or_else(|| self.0.strip_prefix("sqlite:")).map(Path::new)
@@ -163,7 +152,7 @@ impl DatabaseUrl {
         &self.0
     }
 
-    /// Returns its passwords, as written and decoded.
+    /// Returns the passwords in the address, as they are written and decoded.
     fn secrets(&self) -> Vec<SecretString> {
         let Ok(url) = Url::parse(&self.0) else { return Vec::new() };
         let written = url.password().into_iter().map(str::to_owned);
@@ -209,15 +198,15 @@ fn is_secret(key: &str) -> bool {
 /// `[http]`: the ports for health checks and, in Slack's HTTP mode, for Slack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpConfig {
-    /// `listen`: address and port for Slack's requests, else for health checks.
+    /// `listen`: the address and port for Slack's requests in HTTP mode, otherwise for health checks and metrics.
     pub listen: SocketAddr,
-    /// `health_listen`: address and port for health checks and metrics, if that is another one.
+    /// `health_listen`: the address and port for health checks and metrics, if it differs.
     pub health_listen: Option<SocketAddr>,
 }
 
 impl HttpConfig {
-    /// Returns the address for health checks and metrics. If Slack's requests arrive at the port, that port may be
-    /// public; then it is the next port, on this machine only.
+    /// Returns the address for health checks and metrics. Without `health_listen` that is `listen`; but if Slack's
+    /// requests arrive at `listen`, which may be public, it is the next port, reachable from this machine only.
     #[must_use]
     pub fn health(&self, takes_requests: bool) -> SocketAddr {
         let next = match self.listen.port() {
@@ -230,31 +219,32 @@ impl HttpConfig {
 }
 
 sections! {
-    /// `[timing]`: patience, in real time. Made smaller by tests only.
+    /// `[timing]`: time limits, in real time (`retry_limit`: in the clock's time). Only tests make them smaller.
     TimingConfig {
         /// `call_timeout`: how long one call to a platform may take.
         call_timeout: Duration = Duration::from_secs(10),
-        /// `lease`: how long a process may be silent before another one takes over what it was doing.
+        /// `lease`: how long a lease lasts: that of an effect, of the dispatcher of a platform, or of a Discord shard.
         lease: Duration = Duration::from_secs(15),
-        /// `take_over_pause`: how long after the end of a lease, and of the last call that may have been made under it,
-        /// another one takes over.
+        /// `take_over_pause`: how long another process waits, after the end of a lease and of the last call that may
+        /// have been made under it, before it takes over.
         take_over_pause: Duration = Duration::from_secs(5),
-        /// `retry_limit`: how long one message may be refused, while others are taken, until what comes after it goes on.
+        /// `retry_limit`: how long one effect may be refused, while others of its kind are delivered, until it is held
+        /// and the effects behind it go on.
         retry_limit: Duration = minutes(15),
-        /// `silence`: how long a connection may bring nothing until it is taken to be dead.
+        /// `silence`: how long a connection may bring nothing until it is replaced.
         silence: Duration = minutes(10),
     }
 
-    /// `[privacy]`.
+    /// `[privacy]`: how long data is kept.
     PrivacyConfig {
-        /// `keep_keys_days`: how long is remembered which events were handled.
+        /// `keep_keys_days`: the days for which the keys of handled events are kept.
         keep_keys_days: u32 = 30,
-        /// `keep_tickets_days`: how long after its end a ticket keeps words and names; 0 for ever.
+        /// `keep_tickets_days`: the days for which a ticket keeps words and names after its end; 0 for ever.
         keep_tickets_days: u32 = 0,
     }
 }
 
-/// `[log]`.
+/// `[log]`: the format and the level of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {
     /// `format`: `json` or `text`.
@@ -283,7 +273,7 @@ impl Config {
         Self::load_with(path, environment)
     }
 
-    /// Like [`Config::load`], with another environment than the process's.
+    /// Like [`Config::load`], with this environment instead of the process's.
     ///
     /// # Errors
     /// All problems, in plain words.
@@ -302,7 +292,7 @@ impl Config {
         Self::from_text(&text, environment)
     }
 
-    /// Like [`Config::load`], from the text of a settings file.
+    /// Like [`Config::load_with`], from the text of a settings file.
     ///
     /// # Errors
     /// All problems, in plain words.
@@ -326,7 +316,7 @@ impl Config {
         check::settings(table)
     }
 
-    /// Returns the roster that the settings describe. The members of groups are not known yet.
+    /// Returns the roster that the settings describe, without the members of groups.
     #[must_use]
     pub fn roster(&self) -> Roster {
         Roster {
@@ -341,7 +331,7 @@ impl Config {
         }
     }
 
-    /// Returns the message with which `serve` stops if neither Slack nor Discord is configured.
+    /// Returns an error text if neither Slack nor Discord is configured.
     #[must_use]
     pub fn platforms_missing(&self) -> Option<&'static str> {
         (self.slack.is_none() && self.discord.is_none()).then_some(PLATFORMS_MISSING)
@@ -423,7 +413,8 @@ impl Default for LogConfig {
     }
 }
 
-/// Refuses two variables that mean the same setting, or a section and a setting in it: which one wins would be chance.
+/// Refuses two variables for the same setting, or for a section and a setting in it: which one wins would depend on
+/// chance.
 fn unambiguous(environment: &HashMap<String, String>) -> Result<(), ConfigErrors> {
     let mut names: Vec<(String, &str)> = environment
         .iter()
@@ -453,7 +444,7 @@ impl ConfigErrors {
         Self { problems: vec![problem] }
     }
 
-    /// Returns one sentence for each problem, with what to do.
+    /// Returns the problems: for each a sentence that says how to fix it.
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.problems

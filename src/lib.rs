@@ -4,17 +4,17 @@
 //!
 //! 1. An inbound adapter ([`platform::slack`], [`platform::discord`]) verifies a payload, translates it into one
 //!    [`domain::event::Event`] and hands it to [`intake::Intake::handle`]. It decides nothing.
-//! 2. The intake has it classified ([`desk::hear()`]), calls the pure [`desk::decide`], and commits what follows:
-//!    dedupe key, changes, audit and effects, in one transaction of the [`store::Store`].
-//! 3. Only then is the platform told that the event was received.
-//! 4. The dispatcher ([`outbox`]) leases effects, keeps each platform's limits, delivers through the outbound adapter
-//!    ([`platform::Platform`]), stores the receipt, and retries what is temporary.
-//! 5. What comes back by itself (a delivery that somebody waits for, a read-back, a timer) is an event through the same
-//!    door.
+//! 2. The intake classifies the event ([`desk::hear()`]), calls the pure [`desk::decide`], and commits dedupe key,
+//!    changes, audit and effects in one transaction of the [`store::Store`].
+//! 3. Slack's events are acknowledged only after this commit. Discord's gateway has no acknowledgement.
+//! 4. The dispatcher ([`outbox`]) leases effects, obeys each platform's limits, delivers through the outbound adapter
+//!    ([`platform::Platform`]), stores the receipt, and retries temporary failures.
+//! 5. The end of an awaited delivery, the result of reading from a platform, and a timer that fires are events, too.
+//!    They also enter through [`intake::Intake::handle`].
 //!
-//! [`domain`] knows nobody; [`store`] knows `domain`; [`desk`] has a folder for each capability; [`intake`] knows these three;
-//! adapters and [`outbox`] know `domain` and call `intake`;
-//! only [`app`] knows everyone. [`sandbox`] is a Slack and a Discord of its own, to try and to test it all against.
+//! [`domain`] is the vocabulary and names no other module. [`desk`] has a folder for each capability. [`app`] puts all
+//! parts together. [`sandbox`] is a Slack and a Discord that speak the real protocols, for trying and testing.
+//! ARCHITECTURE.md lists which module may name which; `tests/it/layers.rs` checks that.
 
 pub mod app;
 pub mod asking;

@@ -1,4 +1,4 @@
-//! Command line → settings → app.
+//! The program: reads the command line and runs its command.
 
 use std::process::ExitCode;
 
@@ -6,14 +6,14 @@ use clap::Parser as _;
 use deskbell::cli::Cli;
 use deskbell::commands;
 
-/// Many threads allocate memory that others have freed. This allocator does that with less work than the system's, in
-/// as much memory.
+/// Memory that one thread allocates is often freed by another. This allocator needs less processor time for that than
+/// the system's, and as much memory.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Two crates in the dependency tree could each bring a TLS provider: one is chosen first of all.
+    // Several crates in the dependency tree may bring a TLS provider, so the program installs one before TLS is used.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -14,8 +14,8 @@ use crate::platform::discord::{DiscordPlatform, DiscordSettings};
 use crate::platform::slack::{SlackMode, SlackPlatform, SlackSettings};
 use crate::store::postgres;
 
-/// Tries until it works, or fails for a reason that an operator must fix. The waits are real time, because it is
-/// unknown when the other side comes back.
+/// Repeats `attempt` as long as PostgreSQL cannot be reached. Any other error is returned, since an operator must fix
+/// its cause. The waits are real time, because nobody knows when the database comes back.
 pub(super) async fn persevere<T, F>(part: &str, health: &Health, attempt: impl Fn() -> F) -> anyhow::Result<T>
 where
     F: Future<Output = anyhow::Result<T>>,
@@ -38,7 +38,7 @@ where
     }
 }
 
-/// Connects to Slack, or returns why not.
+/// Connects to Slack. Fails with the reason why that is not possible.
 pub(super) async fn connect_slack(
     slack: &SlackConfig,
     config: &Config,
@@ -47,7 +47,7 @@ pub(super) async fn connect_slack(
     SlackPlatform::connect(slack_settings(slack, config)?, clock.clone()).await.context("Slack")
 }
 
-/// Connects to Discord, or returns why not.
+/// Connects to Discord. Fails with the reason why that is not possible.
 pub(super) async fn connect_discord(
     discord: &DiscordConfig,
     config: &Config,

@@ -1,4 +1,4 @@
-//! Detects a database that was restored from a copy, and keeps it from giving out keys again that people know already.
+//! Detects a database that was restored from a copy. Skips numbers in it, so that no key is given out a second time.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::desk::{knowledge, tickets};
 use crate::domain::ids::TicketId;
 use crate::store::{COPY, Sequence, Store, StoreError};
 
-/// The name under which the identity of the database is stored.
+/// The name under which the identity of the database at the last start is stored ([`Store::lies_in`]).
 const LIES_IN: &str = "lies_in";
 /// The name under which the number of restores is stored.
 pub(super) const COPIES: &str = "copies";
@@ -16,10 +16,10 @@ pub(super) const COPIES: &str = "copies";
 const AT_LEAST: i64 = 1_000;
 /// The least number of skipped numbers for every hour that the copy may be old.
 const AN_HOUR: i64 = 10;
-/// How many times busier than ever before the desk may have been since.
+/// How many times busier the desk may have been since the copy was made than on average before.
 const BUSIER: i64 = 3;
 
-/// Skips numbers if the database is a copy: it is unknown how many were given out since the copy was made.
+/// Skips numbers if the database is a copy: nobody knows how many were given out since the copy was made.
 pub async fn mind(store: &Arc<dyn Store>, now: Timestamp) -> Result<(), StoreError> {
     let is_marked = store.remembered(COPY).await?.is_some_and(|mark| !mark.is_empty());
     let (known, here) = (store.remembered(LIES_IN).await?, store.lies_in().await?);
@@ -34,7 +34,8 @@ pub async fn mind(store: &Arc<dyn Store>, now: Timestamp) -> Result<(), StoreErr
         );
     }
     if is_marked || is_moved {
-        // An index may have been made from other articles whose changes have the same numbers.
+        // A search index may hold other articles whose changes have the same numbers. Since the count of restores is
+        // part of the index's source, the index is then filled anew.
         let copies = store.remembered(COPIES).await?.and_then(|count| count.parse::<u64>().ok()).unwrap_or_default();
         store.keep_in_mind(COPIES, &(copies + 1).to_string()).await?;
     }
@@ -47,8 +48,8 @@ pub async fn mind(store: &Arc<dyn Store>, now: Timestamp) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Returns more numbers than the desk can have given out since the copy was made, which is not before its newest
-/// ticket.
+/// Returns how many numbers to skip: more than the desk can have given out since the copy was made. The copy is at most
+/// as old as its newest ticket.
 async fn skipped(store: &Arc<dyn Store>, now: Timestamp) -> Result<i64, StoreError> {
     let newest = tickets::record::page(&mut *store.reader().await?, None, 1).await?.pop();
     let oldest = tickets::record::by_id(&mut *store.reader().await?, TicketId(1)).await?;

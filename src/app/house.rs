@@ -1,5 +1,5 @@
-//! One platform from its start to its end: connects, however long that takes, then receives and delivers. A failure of
-//! one platform does not affect the other.
+//! Runs one platform from its start to its end: connects, however long that takes, then receives and delivers. A
+//! failure of one platform does not affect the other.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -27,9 +27,9 @@ use crate::store::{Store, StoreError, WorkerId};
 pub(super) const TENANT: &str = "slack:tenant";
 /// How long to wait before restarting a platform that gave up.
 const RESTART_AFTER: Duration = Duration::from_secs(30);
-/// The longest wait before asking a platform again that refused the bot, in real time.
+/// The longest wait before connecting again to a platform that refused the bot, in real time.
 const REFUSED_AGAIN_AFTER: Duration = Duration::from_secs(120);
-/// How long a connection may be missing before that is a condition, in the clock's time.
+/// How long a connection may be missing before a condition is raised, in the clock's time.
 const DISCONNECTED_FOR: Duration = Duration::from_secs(60);
 /// How many cards are queued in one transaction.
 const CARDS_AT_ONCE: u32 = 200;
@@ -51,7 +51,7 @@ impl Platforms {
     }
 }
 
-/// What every platform needs.
+/// The parts of the program that the task of every platform needs.
 pub(super) struct House {
     pub(super) config: Config,
     pub(super) store: Arc<dyn Store>,
@@ -64,10 +64,11 @@ pub(super) struct House {
     pub(super) stop: CancellationToken,
 }
 
-/// A connected platform, and the routes for its requests, if they come through the port.
+/// A connected platform, and the routes for its requests, if they arrive at the bot's port.
 type Connected = (Arc<dyn Platform>, Option<axum::Router>);
 
-/// The result of the first try to connect: the platform goes on, or it has refused the bot.
+/// The result of the first try to connect. `Ok`: the platform is connected, or could not be reached and is tried again.
+/// An error: the platform has refused the bot.
 pub(super) type First = anyhow::Result<()>;
 
 /// Returns the time limits of deliveries.
@@ -85,7 +86,7 @@ impl House {
     pub(super) async fn keep(self: Arc<Self>, name: PlatformName, firsts: &UnboundedSender<First>) {
         let served = async {
             let (platform, routes) = self.connect(name, firsts).await;
-            // The receiver may be gone.
+            // `App::start` drops the receiver once it returns.
             let _ = firsts.send(Ok(()));
             self.intake.ask_for_proof(name, Arc::new(Asking(Arc::clone(&platform))));
             let reading = learn_roster(platform.as_ref(), &self.intake, &self.health).await;
@@ -121,8 +122,7 @@ impl House {
         while tasks.join_next().await.is_some() {}
     }
 
-    /// Connects, however long that takes. The waits are real time, because it is unknown when the other side comes
-    /// back.
+    /// Connects, however long that takes. The waits are real time, because nobody knows when the platform comes back.
     async fn connect(&self, name: PlatformName, firsts: &UnboundedSender<First>) -> Connected {
         let (mut tries, mut is_first) = (0, true);
         loop {
@@ -152,14 +152,14 @@ impl House {
                     part,
                     error = shown,
                     again_in_s,
-                    "refuses the bot: fix its token or settings, then start again"
+                    "the platform refuses the bot: fix its token or settings, then restart; trying again"
                 );
             }
             self.health.set(part, false, told);
             self.note(name, if is_token { Kind::Token } else { Kind::Connection }, told);
             let is_refused = unreached.is_none();
             if std::mem::take(&mut is_first) {
-                // The receiver may be gone.
+                // `App::start` drops the receiver once it returns.
                 let _ = firsts.send(if is_refused { Err(error) } else { Ok(()) });
             }
             real::sleep(wait).await;
@@ -182,7 +182,7 @@ impl House {
             }
             (PlatformName::Discord, _, Some(settings)) => {
                 let discord = connect_discord(settings, &self.config, clock).await?;
-                // A SQLite file has only one process.
+                // A SQLite file has only one owner, so there are no replicas to share shards with.
                 if self.store.is_shared() {
                     let (store, worker) = (Arc::clone(&self.store), self.worker.clone());
                     discord.share(Arc::new(Leases { store, worker, lasting: self.config.timing.lease }));
@@ -194,8 +194,8 @@ impl House {
         }
     }
 
-    /// Sets and stores the workspace, so that the desk's channel there is known from now on, also at the next start
-    /// before Slack answers.
+    /// Sets the workspace in the rules and stores its id, so that the desk's channel there is known from now on, also
+    /// at the next start before Slack answers.
     async fn know_workspace(&self, tenant: &Tenant) -> anyhow::Result<()> {
         self.intake.set_rules(rules(&self.config, Some(tenant)));
         let kept = async {
@@ -215,7 +215,7 @@ const CANNOT_BE_REACHED: &str = "cannot be reached; trying again";
 const TOKEN_IS_REFUSED: &str = "refuses the bot's token: an operator must renew it";
 const REFUSES: &str = "refuses the bot: the log says why";
 
-/// Receives events until stopped. A platform that gives up (a revoked token) is restarted.
+/// Receives events until stopped. If the adapter gives up, as after a revoked token, it is run again.
 async fn receive(house: Arc<House>, platform: Arc<dyn Platform>) {
     let House { intake, health, stop, .. } = &*house;
     let (name, clock) = (platform.name(), intake.clock());
@@ -246,7 +246,7 @@ async fn receive(house: Arc<House>, platform: Arc<dyn Platform>) {
                 tracing::error!(
                     platform = name.as_str(),
                     error = format!("{error:#}"),
-                    "the connection to the platform has ended; it is started again soon"
+                    "the connection to the platform has ended; it is opened again soon"
                 );
             }
             tokio::select! {

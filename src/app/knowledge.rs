@@ -1,4 +1,4 @@
-//! The index of articles. It follows the database by reading on from the last change that it knows.
+//! The index of articles. It follows the database: it reads the changes after the last one that it holds.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,19 +28,19 @@ use crate::search::{Answer, Document, Engine, Kind, Language, Question, SHOWN, S
 use crate::store::{Store, StoreError};
 
 /// The probability from which agents see an article on the card, in hundredths. It is lower than for requesters, since
-/// agents know what they read, but excludes articles that are merely the least bad.
+/// agents can judge an article, but it excludes articles that merely fit better than all others.
 const LIKELY_FOR_AGENTS: u32 = 25;
-/// How often to ask whether articles have changed, in real time. Commits of this process wake the index; other
-/// processes' commits may not.
+/// The longest time between two looks for changed articles, in real time. Commits of this process wake the index;
+/// commits of other processes may not.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long commits are gathered before the next look: few of them concern articles.
+/// How long commits are gathered before the next look, in real time: few of them concern articles.
 const GATHER: Duration = Duration::from_millis(500);
-/// How long to wait before repeating a failed look.
+/// How long to wait before repeating a failed look, in real time.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// The number of articles that a search lists.
 const LISTED: usize = 5;
-/// An article that scores this much less than the best is not shown beside it: it is some ten times less likely to be
-/// right.
+/// The greatest difference between the score of an article and the best score at which the article is still listed. An
+/// article at this difference is about ten times less likely to be right.
 const NEARLY: f32 = 2.3;
 /// The largest number of characters of a passage.
 const PASSAGE: usize = 200;
@@ -49,7 +49,7 @@ const PAGE: u32 = 200;
 /// How much text is written per commit, in bytes: each commit costs some milliseconds, and uncommitted text is in
 /// memory.
 const COMMITTED_AT_ONCE: usize = 16 * 1024 * 1024;
-/// The last part of the name of the index's folder: everything in it may be deleted.
+/// The last part of the name of the index's folder. The engine may delete everything in the folder.
 const FOLDER: &str = "articles.index";
 
 /// The search for articles.
@@ -70,7 +70,7 @@ enum Behind {
 }
 
 impl Knowledge {
-    /// Creates the search for the articles of a database. The index is opened only once there are any.
+    /// Creates the search for the articles of a database. The index is opened once there are articles.
     ///
     /// # Errors
     /// If the synonyms cannot be read, or the database is away.
@@ -94,7 +94,7 @@ impl Knowledge {
         Ok(Self { store: Arc::clone(store), engine: Arc::new(engine) })
     }
 
-    /// Keeps the index up to date until `stop`, and reports whether there are any articles.
+    /// Keeps the index up to date until `stop`. After each look, tells `has_articles` whether any article can be found.
     pub async fn follow(self: Arc<Self>, has_articles: impl Fn(bool) + Send, stop: CancellationToken) {
         let mut changed = self.store.changed();
         while !stop.is_cancelled() {
@@ -166,18 +166,18 @@ impl Knowledge {
         Ok(done.map_err(|_| Behind::Panicked)??)
     }
 
-    /// Returns the articles that answer these words, the best first, by their numbers.
+    /// Returns the articles that answer these words, best first, by their ids in the database.
     ///
     /// # Errors
-    /// Why nothing can be found; it contains no words of people.
+    /// The reason why the search failed, without words of people.
     pub async fn answer(&self, text: String, by_agent: bool, limit: usize) -> Result<Answer, String> {
         let ask =
             move |engine: &Engine| engine.answer(&Question { text: &text, by_agent, ..Question::default() }, limit);
         self.blocking(ask).await.map_err(|error| error.to_string())
     }
 
-    /// Returns the articles that may help with a text, for everybody and for agents. For agents, articles less likely
-    /// than `likely` (in hundredths) are left out.
+    /// Returns the articles that may help with a text: those for everybody, and those for agents. If the probability of
+    /// the latter is below `likely` (in hundredths), agents get none.
     async fn found(&self, text: &str, limit: usize, likely: u32) -> Result<Answered, String> {
         let away = |error: StoreError| error.to_string();
         let (everybody, agents) =

@@ -30,8 +30,8 @@ pub(super) enum Reading {
     NotYet(Duration),
 }
 
-/// Asks for the members of groups until the platform has answered, or refused. An agent's words count as an act only if
-/// the agent is known, so nothing may be decided before. The waits are real time, as at any start.
+/// Reads the members of groups until the platform has answered, or refused. An agent's words count as an act only if
+/// the agent is known, so no event may be decided before. The waits are real time, as at any start.
 pub(super) async fn learn_roster(platform: &dyn Platform, intake: &Intake, health: &Health) -> Reading {
     let mut tries = 0;
     loop {
@@ -40,13 +40,17 @@ pub(super) async fn learn_roster(platform: &dyn Platform, intake: &Intake, healt
         tries += 1;
         let wait = asked.max(backoff::wait(tries, real::random()));
         let (part, again_in_s) = (platform.name().as_str(), wait.as_secs_f64());
-        tracing::warn!(part, again_in_s, "cannot start yet: who is on the desk is not known; trying again");
+        tracing::warn!(
+            part,
+            again_in_s,
+            "cannot start yet: the members of the desk's groups cannot be read; trying again"
+        );
         health.set(part, false, "who is on the desk cannot be read; trying again");
         real::sleep(wait).await;
     }
 }
 
-/// Reads the roster again every `every`, in the clock's time.
+/// Reads the roster again after each `every`, or soon after a failure, in the clock's time.
 pub(super) async fn watch_roster(
     platform: Arc<dyn Platform>,
     intake: Intake,
@@ -77,7 +81,8 @@ fn note(health: &Health, intake: &Intake, name: PlatformName, reading: Reading) 
     }
 }
 
-/// Asks for the members of groups. A group that cannot be read counts as it was last proven, for an hour.
+/// Reads the members of groups once. For a group that cannot be read, the last proofs count until they expire after an
+/// hour.
 pub(super) async fn refresh_roster(platform: &dyn Platform, intake: &Intake) -> Reading {
     let mut reading = Reading::Whole;
     for group in intake.roster().groups_on(platform.name()) {
@@ -108,7 +113,7 @@ pub(super) async fn refresh_roster(platform: &dyn Platform, intake: &Intake) -> 
     reading
 }
 
-/// Asks a platform for the members of its groups.
+/// Proves memberships by asking a platform.
 pub(super) struct Asking(pub(super) Arc<dyn Platform>);
 
 #[async_trait]
@@ -119,7 +124,7 @@ impl Prover for Asking {
             Ok(Proven::One(is_member)) => intake.learn_member(group, who, is_member, at),
             Ok(Proven::All(listed)) => intake.learn_members(group, listed, at),
             Err(error) => {
-                tracing::warn!(group = group.id, %error, "whether a person is in a group cannot be asked now");
+                tracing::warn!(group = group.id, %error, "a person's membership in a group cannot be read now");
                 return false;
             }
         }

@@ -23,11 +23,12 @@ use crate::intake::erase;
 use crate::metrics;
 use crate::store::{Store, StoreError};
 
-/// The longest interval between checks of timers, in the clock's time: no timer is set for a moment sooner than this.
+/// The longest interval between checks of timers, in the clock's time. A timer that is set for a sooner moment may fire
+/// this much late.
 const TIMERS_EVERY: Duration = Duration::from_secs(10);
-/// The pause between groups of tickets that lose their words, in the clock's time.
+/// The pause between portions of expired tickets whose words are deleted, in the clock's time.
 const EXPIRE_EVERY: Duration = Duration::from_secs(60);
-/// The pause between deletions of old keys, in real time, in which other writers go first.
+/// The pause between deletions of old data, in real time, so that other writers go first.
 const FORGET_EVERY: Duration = Duration::from_millis(200);
 /// How often the database is checked.
 const PING_EVERY: Duration = Duration::from_secs(5);
@@ -134,12 +135,12 @@ async fn end_held(store: &Arc<dyn Store>, clock: &Clock) -> Result<(), StoreErro
         }
         for effect in ended {
             let why = effect.error;
-            tracing::error!(effect = %effect.id, platform = %effect.outlet, kind = effect.kind, why, "an effect is given up: what refuses it was not fixed within 30 days");
+            tracing::error!(effect = %effect.id, platform = %effect.outlet, kind = effect.kind, why, "an effect is given up: it was held for 30 days and its cause was not fixed");
         }
     }
 }
 
-/// Tells the desk when a condition of a platform begins or ends, where its people can read that.
+/// Tells the desk when a condition of a platform begins or ends, on the platforms where that can be read.
 pub(super) async fn tell_the_desk(intake: Intake, health: Health, stop: CancellationToken) {
     let mut told: Vec<Condition> = Vec::new();
     let mut changes = health.subscribe();
@@ -164,7 +165,7 @@ pub(super) async fn tell_the_desk(intake: Intake, health: Health, stop: Cancella
                 told.push(condition);
                 continue;
             } else {
-                // This could not be told: no channel of the desk is known yet, or the database is away.
+                // The desk could not be told: no channel of the desk is known yet, or the database is away.
                 now.checked_add(TELL_AGAIN_AFTER).unwrap_or(now)
             };
             next = Some(next.map_or(look_at, |next: Timestamp| next.min(look_at)));
@@ -183,19 +184,20 @@ pub(super) async fn tell_the_desk(intake: Intake, health: Health, stop: Cancella
     }
 }
 
-/// Returns how long a condition may last before the desk is told: many pass on their own.
+/// Returns how long a condition may last before the desk is told. Many conditions end by themselves.
 fn grace(kind: Kind) -> SignedDuration {
     match kind {
         Kind::Delivery | Kind::Connection => SignedDuration::from_secs(60),
         // Anybody who finds the port can send a few badly signed requests.
         Kind::Door => SignedDuration::from_mins(5),
-        // Long enough to pass on its own, and well before any membership expires (after an hour).
+        // Long enough for the condition to end by itself, and long before any proof of membership expires (an hour).
         Kind::Roster => SignedDuration::from_mins(10),
         Kind::Token | Kind::Triage | Kind::Guild | Kind::Guard => SignedDuration::ZERO,
     }
 }
 
-/// Tells the desk of a condition. Returns whether it was told, by this process or another one.
+/// Tells the desk that a condition has begun, or is over. Returns whether the desk was told, by this process or another
+/// one.
 async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
     let Condition { platform, kind, detail, since } = condition;
     // If nothing can be posted on the platform, or nobody reads it, only the other platforms are told.
@@ -212,7 +214,8 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
         Kind::Door => alarms::text::door_refuses(*platform, detail),
         Kind::Guard => alarms::text::guard_is_blind(*platform, detail),
     };
-    // One channel after another may come and go within the hour in which the same is told once.
+    // A message of the same name is sent once an hour. The guard's condition may come and go in one channel after
+    // another within that hour, so its name holds the moment at which it began.
     let which = if *kind == Kind::Guard { format!(":{}", since.as_second()) } else { String::new() };
     let name = format!("{platform}:{kind}{which}{}", if is_over { ":over" } else { "" });
     match intake.tell_the_desk(&name, except, message).await {
@@ -236,8 +239,8 @@ async fn open_tickets(store: &Arc<dyn Store>) -> Result<u64, StoreError> {
     tickets::record::open(&mut *store.reader().await?).await
 }
 
-/// Removes words and names from tickets that ended before `then`, a few tickets a minute, since the platforms must
-/// follow.
+/// Deletes dead events from before `then`, and removes words and names from tickets that ended before `then`: a few
+/// tickets a minute, since the messages on the platforms must be changed as well.
 async fn expire(
     store: &Arc<dyn Store>,
     clock: &Clock,
@@ -245,7 +248,7 @@ async fn expire(
     then: Timestamp,
 ) -> Result<(), StoreError> {
     for dead in store.dead_events(u32::MAX).await?.iter().filter(|dead| dead.buried_at < then) {
-        tracing::warn!(key = dead.key.as_str(), "a dead event was kept long enough and is gone");
+        tracing::warn!(key = dead.key.as_str(), "a dead event is deleted: it is older than privacy.keep_tickets_days");
         erase::forget_dead(store, &dead.key, clock.now()).await?;
     }
     let mut above = TicketId(0);
@@ -287,7 +290,8 @@ pub(super) async fn sample(
             metrics::connected(platform.name(), platform.is_connected());
             metrics::behind(platform.name(), platform.is_behind());
         }
-        // A platform that is not connected yet is not in the list, and is shown all the same.
+        // Conditions are shown for every configured platform, also for one that is not connected yet and therefore not
+        // in the list.
         let (checks, conditions) = (health.checks(), health.conditions());
         for platform in
             PlatformName::ALL.into_iter().filter(|name| checks.iter().any(|check| check.name == name.as_str()))
@@ -297,7 +301,7 @@ pub(super) async fn sample(
                 metrics::condition(platform, kind.name(), is_so);
             }
         }
-        // While the database is away, its last numbers stay; the readiness shows that it is away.
+        // While the database is away, the gauges keep their last values. The gauge of readiness shows that it is away.
         if let (Ok(counts), Ok(open)) = (store.counts().await, open_tickets(&store).await) {
             metrics::outbox(counts.waiting, counts.leased, counts.held, counts.failed);
             metrics::outbox_age(counts.oldest_waiting_at, clock.now());

@@ -1,4 +1,4 @@
-//! `deskbell backup`: a sound copy of the record while the bot runs.
+//! `deskbell backup`: copies the database while the bot runs, and checks the copy.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,10 +9,10 @@ use super::terminal::say;
 use crate::config::Config;
 use crate::store::sqlite::SqliteStore;
 
-/// Copies the SQLite file; for PostgreSQL prints the command to use.
+/// Copies the SQLite file and checks the copy.
 ///
 /// # Errors
-/// If there is no sound copy at the end.
+/// If the copy cannot be made or is damaged. On PostgreSQL always: the error shows the command to use instead.
 pub async fn backup(config: &Config, to: &Path) -> anyhow::Result<ExitCode> {
     let Some(path) = config.database.url.sqlite_path() else {
         bail!("{}", pg_dump(config.database.url.expose(), to));

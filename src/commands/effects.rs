@@ -19,7 +19,7 @@ use crate::domain::plain::one_line;
 use crate::domain::subject::Subject;
 use crate::store::{Listed, ListedEffect, Release, Store, standing};
 
-/// The lists, with their texts.
+/// The lists: each with its heading, and the line that is printed if it is empty.
 const LISTS: [(Listed, &str, &str); 3] = [
     (Listed::Waiting, "waiting", "Nothing waits."),
     (Listed::Held, "held", "Nothing is held."),
@@ -91,7 +91,7 @@ async fn list(store: &dyn Store, args: &EffectsArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads a subject from the key of a ticket, or from a subject's usual text form.
+/// Reads a subject from the key of a ticket, or from the text of a [`Subject`].
 async fn subject(store: &dyn Store, text: &str) -> anyhow::Result<Subject> {
     if let Ok(key) = text.parse::<TicketKey>() {
         let ticket = tickets::record::by_key(&mut *store.reader().await?, &key).await?;

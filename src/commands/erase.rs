@@ -1,4 +1,4 @@
-//! `deskbell erase`: removes one person's words and names; numbers stay.
+//! `deskbell erase`: removes one person's words and names. Figures that name nobody stay.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -13,10 +13,11 @@ use crate::domain::ids::PersonRef;
 use crate::intake::erase::{self as erase, Tally};
 use crate::store::StoreError;
 
-/// Removes a person from the record, or shows what that would change.
+/// Removes a person's words and names, or, without `yes`, prints what would be removed.
 ///
 /// # Errors
-/// If the database cannot be written to, or a delivery of the person's words does not end.
+/// If the database cannot be written to, or if words of the person are being delivered or may stand on a platform after
+/// a try with an unknown outcome.
 pub async fn erase(config: &Config, given: &[PersonRef], yes: bool) -> anyhow::Result<ExitCode> {
     let roster = config.roster();
     let accounts: BTreeSet<PersonRef> = given.iter().flat_map(|who| roster.accounts(who)).collect();
@@ -57,7 +58,7 @@ pub async fn erase(config: &Config, given: &[PersonRef], yes: bool) -> anyhow::R
 /// Reads `slack:U0123456789` or `discord:42`.
 ///
 /// # Errors
-/// If it names no account.
+/// If the text names no account.
 pub fn account(text: &str) -> Result<PersonRef, String> {
     let said = || format!("{text:?} is no account: it is slack:U0123456789 or discord:1000000000000000005");
     let who: PersonRef = text.parse().map_err(|_| said())?;

@@ -1,4 +1,4 @@
-//! `deskbell events`: dead events, whose handling failed by a fault of the program, and handling them again.
+//! `deskbell events`: lists dead events, whose handling failed by a fault of the program, and handles them again.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::store::{DeadEvent, Store, StoreError};
 /// Lists dead events, or handles them again.
 ///
 /// # Errors
-/// If the database or a platform cannot be asked, or there is no such event.
+/// If the database or a platform does not answer, or if there is no such event.
 pub async fn run(config: &Config, args: EventsArgs) -> anyhow::Result<ExitCode> {
     match (args.command, args.show) {
         (Some(EventsCommand::Replay { keys, all }), _) => replay(config, &keys, all).await,
@@ -32,20 +32,20 @@ pub async fn run(config: &Config, args: EventsArgs) -> anyhow::Result<ExitCode> 
 /// The result of handling a dead event again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replayed {
-    /// It was handled, and is deleted.
+    /// The event was handled, and is no longer kept.
     Handled(Outcome),
-    /// It failed again, and is kept.
+    /// Handling the event failed again for this reason, and the event is kept.
     Failed(String),
 }
 
 /// Handles a dead event again, and deletes it if that succeeds.
 ///
 /// # Errors
-/// If the database is away; then it is kept.
+/// If the database is away. The event is then kept.
 pub async fn handle_again(store: &Arc<dyn Store>, intake: &Intake, dead: &DeadEvent) -> Result<Replayed, StoreError> {
     let event: Event = match serde_json::from_str(&dead.event_json) {
         Ok(event) => event,
-        // The position of the error, but not the text there, which may be people's words.
+        // The message names the position of the error, but not the text there, which may be people's words.
         Err(error) => return Ok(Replayed::Failed(format!("it cannot be read (column {})", error.column()))),
     };
     match intake.replay(event).await {

@@ -1,7 +1,7 @@
-//! `deskbell export`: every ticket with all words and acts, to keep, move or check it.
+//! `deskbell export`: prints every ticket with its messages and its audit.
 //!
-//! One JSON object per line, oldest ticket first, read one after another: the export of a large desk takes no more
-//! memory than that of a small one. It only reads, beside a running bot if necessary.
+//! Each ticket is one JSON object on a line, oldest first. Tickets are read one after another, so the export of a large
+//! desk takes no more memory than that of a small one. The command only reads, beside a running bot if necessary.
 
 use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ use crate::domain::audit::AuditEntry;
 use crate::domain::ids::TicketId;
 use crate::store::{Store, StoreError, audit};
 
-/// Prints the whole record.
+/// Prints all tickets.
 ///
 /// # Errors
 /// If the database cannot be read, or the output is closed.
@@ -60,8 +60,8 @@ fn head(ticket: &Ticket) -> Value {
     })
 }
 
-/// Returns the fields of a record's message. Words from a form have no message, so platform, channel and id are
-/// missing.
+/// Returns the words of a record with their message. For words from a form, which stand in no message, platform,
+/// tenant, channel and id are null.
 fn message(record: &Record) -> Value {
     let at = record.message.as_ref();
     json!({

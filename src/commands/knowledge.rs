@@ -27,7 +27,7 @@ use crate::desk::knowledge::state::{Article, LONGEST_BODY, Numbers, Report};
 use crate::domain::ids::ArticleId;
 use crate::domain::plain::one_line;
 
-/// The reason for skipping other files.
+/// The reason for skipping a file that is no Markdown. Such files do not stop `--prune`.
 const NO_MARKDOWN: &str = "it is no Markdown (.md)";
 /// How many articles are read at once.
 const PAGE: u32 = 200;
@@ -50,20 +50,19 @@ pub async fn run(config: &Config, command: KnowledgeCommand) -> anyhow::Result<E
     }
 }
 
-/// The content of a folder, or of one file.
+/// The articles in a folder, or in one file.
 #[derive(Debug, Default)]
 pub struct Read {
-    /// The articles.
     pub files: Vec<Filed>,
-    /// The files that are no articles, and why.
+    /// The paths that were not read as articles, each with the reason.
     pub unread: Vec<(String, String)>,
 }
 
-/// Reads a folder with all its content, or one file. Paths are relative to `below`, otherwise to the folder, or to the
-/// file's folder.
+/// Reads the articles in a folder and its folders, or one file. Paths are relative to `below`; without it, to the
+/// folder that is read, or to the folder of the file.
 ///
 /// # Errors
-/// If it does not exist, or is not below that folder.
+/// If `from` does not exist, or is not below `below`.
 pub fn read(from: &Path, below: Option<&Path>) -> anyhow::Result<Read> {
     let about = fs::metadata(from).with_context(|| format!("{} cannot be read", from.display()))?;
     let below = match below {
@@ -73,7 +72,7 @@ pub fn read(from: &Path, below: Option<&Path>) -> anyhow::Result<Read> {
         None => from.parent().unwrap_or(Path::new("")),
     };
     let mut read = Read::default();
-    // Two files whose names differ only in upper and lower case are the same on some machines.
+    // Two files whose paths differ only in upper and lower case would be the same file on some systems.
     let mut known: HashMap<String, String> = HashMap::new();
     let is_hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
     let entries = WalkDir::new(from).sort_by_file_name().into_iter();
@@ -219,8 +218,8 @@ async fn export(config: &Config, to: &Path, overwrite: bool) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the file for an article: the file that it came from, if that is below the folder, otherwise one with its
-/// key.
+/// Returns the path to which an article is exported: the path that it was imported from, if that stays below the
+/// folder, otherwise a file named by its key.
 fn path_of(article: &Article) -> String {
     let is_below =
         |path: &&String| Path::new(path.as_str()).components().all(|part| matches!(part, Component::Normal(_)));

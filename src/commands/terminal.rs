@@ -4,8 +4,9 @@ use std::io::Write as _;
 
 use crate::domain::plain::is_bidi_control;
 
-/// Returns a text that is safe for a terminal: control characters and changes of direction are written as in JSON, so
-/// that JSON stays JSON. Line ends and tabs stay; those in people's words are escaped or removed before.
+/// Returns a text that is safe for a terminal: control characters and changes of the writing direction are escaped as
+/// in JSON, so that JSON stays valid. Line ends and tabs stay, since callers have escaped or removed those in people's
+/// words.
 pub fn shown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -24,14 +25,14 @@ const fn is_separator(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Prints a line. If the reader is gone (`deskbell tickets | head`), ends the program.
+/// Prints a line. If the output is closed (`deskbell tickets | head`), ends the program.
 pub fn print(line: &str) {
     if writeln!(std::io::stdout(), "{}", shown(line)).is_err() {
         std::process::exit(0);
     }
 }
 
-/// Prints a line, like `println!`, but nothing in it reaches the terminal unescaped.
+/// Prints a line like `println!`, after making it safe for a terminal ([`shown`](super::shown)).
 macro_rules! say {
     ($($what:tt)*) => {
         $crate::commands::terminal::print(&format!($($what)*))

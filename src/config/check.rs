@@ -1,4 +1,5 @@
-//! Checks the settings as written and converts them: every rule, each with the sentence that says how to keep it.
+//! Checks the settings as they are written, and converts them. Each rule has a sentence that tells the operator how to
+//! obey it.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -23,10 +24,10 @@ use crate::domain::rules::{DeskSettings, GuardMode, GuardSettings, KnowledgeSett
 use crate::logging;
 use crate::search::{Language, Synonyms};
 
-/// A catch-up reads this far back, so handled events must be remembered longer.
+/// How many days a catch-up reads back at most. The keys of handled events must be kept for longer.
 const CATCH_UP_DAYS: u32 = 14;
 
-/// Checks everything. Returns the settings, or all their problems.
+/// Checks all settings. Returns them, or all their problems.
 pub(super) fn settings(table: Table) -> Result<Config, ConfigErrors> {
     let mut problems = Vec::new();
     let raw = Raw::read(table, &mut problems);
@@ -68,7 +69,8 @@ fn is_of_channel(one: &str, is_mode: impl Fn(&str) -> bool) -> bool {
     one.split_once('=').is_some_and(|(channel, mode)| is_channel(channel) && is_mode(mode.trim()))
 }
 
-/// Two readings must fit into the time for which one is valid (`domain::permission::PROOF_LASTS`).
+/// The longest interval between two readings of the roster. The proofs of one reading must still be valid at the next
+/// one (`domain::permission::PROOF_LASTS`: an hour).
 const ROSTER_REFRESH_AT_MOST: Duration = Duration::from_secs(45 * 60);
 
 impl Check {
@@ -135,7 +137,7 @@ impl Check {
             is_wanted.then_some("the token under Bot of your application"),
         );
         let api_url = self.api_url("discord.api_url", raw.api_url, DISCORD_API_URL);
-        // Discord's documentation writes the address with its version; ours is without.
+        // Discord's documentation writes the address with `/api/v10`. The setting holds it without that.
         let api_url = api_url.trim_end_matches("/v10").trim_end_matches("/api").to_owned();
         let guilds = self.ids("discord.guilds", raw.guilds, PlatformName::Discord);
         let listen_to_bots = self.ids("discord.listen_to_bots", raw.listen_to_bots, PlatformName::Discord);
@@ -405,7 +407,7 @@ impl Check {
         services
     }
 
-    /// Returns a secret, given directly or as a file. `needed` says where to find it, if it is required.
+    /// Returns a secret, given directly or as a file. `needed`: if the secret is required, where the operator finds it.
     fn token(
         &mut self,
         key: &str,
@@ -452,7 +454,8 @@ impl Check {
         }
     }
 
-    /// Returns the address of an API. Without TLS only this machine is allowed: the token goes with every request.
+    /// Returns the address of an API. Without TLS only addresses of this machine are allowed, since each request
+    /// carries the token.
     fn api_url(&mut self, key: &str, given: Option<String>, default: &str) -> String {
         let Some(given) = given else { return default.to_owned() };
         let Ok(url) = Url::parse(given.trim()) else {

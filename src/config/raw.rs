@@ -1,7 +1,8 @@
-//! The settings as written, checked only for their types. In sections where a setting may depend on others, or holds a
-//! secret, every key is optional; the other sections are declared with their defaults.
+//! Reads the settings as they are written, and checks only their types. In sections where a setting may depend on
+//! others, or holds a secret, every key is optional here. The other sections are declared with their defaults
+//! (`sections!`).
 //!
-//! Each key is read on its own, so that ten wrong keys give ten sentences and not one.
+//! Each key is read on its own, so that ten wrong keys give ten problems and not one.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -43,7 +44,7 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    /// Names of the sections with their keys.
+    /// The names of the sections, with their keys.
     pub(super) const SECTIONS: [(&'static str, &'static [&'static str]); 15] = [
         ("slack", Slack::KEYS),
         ("discord", Discord::KEYS),
@@ -151,7 +152,7 @@ optional! {
     Service { key: String, name: String, owner: String, tags: Words, words: Words }
 }
 
-/// Returns the sections of a list, each with its display name.
+/// Returns the sections of a list such as `[[people]]`, each with its name for messages: `people (number 1)`.
 fn listed(
     table: &mut Table,
     name: &str,
@@ -167,7 +168,7 @@ fn listed(
     all.into_iter().flatten().enumerate().map(move |(index, one)| (format!("{name} (number {})", index + 1), one))
 }
 
-/// Reads a section that is declared with its types.
+/// Reads a section that is declared with `sections!`.
 fn declared<S: Section>(name: &str, table: Table, problems: &mut Vec<String>) -> S {
     let mut reading = Reading { section: name, table, problems };
     let section = S::read(&mut reading);
@@ -270,7 +271,7 @@ impl<'de> Deserialize<'de> for Words {
     }
 }
 
-/// A type of value, with its display name.
+/// A type that a setting can have, with its description for messages.
 trait Kind: DeserializeOwned {
     const NAME: &'static str;
 }

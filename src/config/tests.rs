@@ -144,11 +144,11 @@ fn everything_wrong_is_said_at_once_by_its_name() {
     assert!(problems("", &[("DESKBELL__NOWHERE", "1")]).contains("[nowhere]"));
     assert!(problems("", &[("DESKBELL__SLACK", "1")]).contains("slack is a section"));
     assert!(problems("", &[("DESKBELL__PEOPLE", "1")]).contains("[[people]]"));
-    // Which of them won would be chance.
+    // Which of the two variables wins would depend on chance.
     for other in ["DESKBELL__DESK", "deskbell__desk__key_prefix"] {
         let two = [("DESKBELL__DESK__KEY_PREFIX", "IT"), (other, "HR")];
         assert!(problems("", &two).contains("contradict each other"), "{other}");
-        assert!(load("", &[two[0], (other, "")]).is_ok(), "what is empty says nothing");
+        assert!(load("", &[two[0], (other, "")]).is_ok(), "an empty variable counts as not set");
     }
 }
 
@@ -299,11 +299,11 @@ fn switched_on(files: bool) -> String {
 
 #[test]
 fn the_sample_is_valid_as_it_is_and_switched_on_and_its_defaults_are_true() {
-    load(SAMPLE, &[]).expect("as it is, it sets nothing");
+    load(SAMPLE, &[]).expect("the sample sets nothing as long as every line is a comment");
     let config = load(&switched_on(false), &[]).expect("every line is valid");
     let default = Config::default();
     assert_eq!(config.database, default.database);
-    // Shown as it is with Slack in HTTP mode.
+    // The sample shows the default of Slack's HTTP mode.
     assert_eq!(config.http.health_listen, Some(default.http.health(true)));
     assert_eq!(config.http.listen, default.http.listen);
     assert_eq!(config.intake, default.intake);

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::ids::UnknownName;
 use super::machine::{self, START, Step, step};
 
-/// The state machine of an article. `import` reads files, whose front matter names the status; the other steps are acts in chat,
-/// and `prune` an option of the import.
+/// The state machine of an article. `import` reads a file whose front matter names the status; `prune` is an option of
+/// the import. The other steps are acts in chat.
 pub const STEPS: [Step; 14] = [
     step(START, "write", "draft"),
     step(START, "import", "draft"),
@@ -28,7 +28,7 @@ pub const STEPS: [Step; 14] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ArticleStatus {
-    /// Written, and shown only to keepers of articles so far.
+    /// Shown only to people who may write articles: agents and publishers.
     Draft,
     /// Found by searches, and suggested.
     Published,
@@ -61,10 +61,9 @@ impl ArticleStatus {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Audience {
-    /// Everybody.
     #[default]
     Everyone,
-    /// The desk's agents alone.
+    /// Only the desk's agents.
     Agents,
 }
 

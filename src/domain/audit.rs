@@ -12,10 +12,9 @@ use super::subject::Subject;
 /// Declares the deeds that are no acts, each with its name in the audit.
 macro_rules! deeds {
     ($($(#[$meta:meta])* $did:ident = $name:literal,)+) => {
-        /// A deed in the audit. There are no others.
+        /// A deed that the audit can record.
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub enum Did {
-            /// An act.
             Act(&'static Spec),
             $($(#[$meta])* $did,)+
         }
@@ -37,13 +36,12 @@ macro_rules! deeds {
 }
 
 deeds! {
-    /// A ticket was opened.
     Opened = "opened",
-    /// A message was joined to a ticket.
+    /// A message was joined to a ticket that its author had opened a moment before.
     Joined = "joined",
     /// The requester wrote on a resolved ticket.
     ReopenedByWriting = "reopened by writing",
-    /// The requester wrote on a pending ticket.
+    /// The requester wrote on a pending ticket, which ended the wait.
     WentOn = "went on",
     /// The wait of a ticket ended by its timer.
     WaitOver = "wait over",
@@ -63,7 +61,7 @@ deeds! {
     ThreadReadBack = "thread read back",
     /// A person was erased.
     Erased = "erased",
-    /// Words and names were erased because the ticket was kept long enough.
+    /// Words and names were erased because the ticket had been kept for `privacy.keep_tickets_days`.
     Expired = "expired",
 }
 
@@ -82,9 +80,7 @@ impl fmt::Display for Did {
 /// An entry of the audit: who did what, when, and from where. It holds no words of people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuditEntry {
-    /// The subject.
     pub about: Subject,
-    /// When.
     pub at: Timestamp,
     /// The person who did it. `None` for timers and the program.
     pub actor: Option<Person>,
@@ -99,7 +95,6 @@ pub struct AuditEntry {
 /// A field that changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldChange {
-    /// Its name.
     pub field: String,
     /// The former value. `None` if it was empty.
     pub from: Option<String>,

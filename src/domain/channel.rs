@@ -35,7 +35,6 @@ pub struct Channel {
     pub id: String,
     /// Its name, without `#`.
     pub name: String,
-    /// Whether the bot can write there.
     pub access: Access,
 }
 

@@ -1,4 +1,4 @@
-//! Effects: what the bot is to do, as the desk decides it. An effect is an intent, not a call to a platform.
+//! Effects: intents of the desk, such as a message to post. An effect is not yet a call to a platform.
 
 mod silent;
 
@@ -15,16 +15,14 @@ use super::message::Message;
 use super::subject::Subject;
 use super::view::{Coalescing, Order, View};
 
-/// One effect: stored in the transaction of the state that it follows from, and delivered later.
+/// One effect. It is stored in the transaction of the decision that it follows from, and delivered later.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Effect {
-    /// The subject of the effect.
     pub about: Subject,
     /// The earliest time of delivery.
     pub not_before: Option<Timestamp>,
     /// Whether the effect was already queued anew behind the card that it needs. This happens once at most.
     pub put_behind: bool,
-    /// What is done.
     pub what: EffectKind,
 }
 
@@ -36,9 +34,7 @@ pub enum EffectKind {
     Say(Post),
     /// Show a view of the subject: post it, or update its standing message.
     Show {
-        /// The view.
         view: View,
-        /// The destination.
         at: Destination,
         /// Who waits for the end of the delivery, if anybody.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,7 +45,6 @@ pub enum EffectKind {
     },
     /// Update the standing message of a view in this place, if there is one.
     Refresh {
-        /// The view.
         view: View,
         /// The place. For lines: the channel in which their card stands.
         at: Place,
@@ -58,19 +53,16 @@ pub enum EffectKind {
     Silent(SilentAct),
     /// Tell one person something that nobody else may see.
     Whisper {
-        /// The person.
         to: PersonRef,
         /// The place near which the person sees it best.
         near: Option<Place>,
         /// The handle for answering a button, form or command.
         via: Option<ReplyHandle>,
-        /// The message.
         message: Message,
     },
-    /// Answer a person whose message was no request: privately if the platform can, else briefly. The answer holds no
-    /// words of people.
+    /// Answer a person whose message was no request: privately if the platform can, else by a public reply that is
+    /// removed after a minute. The answer holds no words of people.
     Hint {
-        /// The person.
         to: PersonRef,
         /// The place of their message.
         place: Place,
@@ -82,7 +74,6 @@ pub enum EffectKind {
     /// Show a view of the subject in every place of its audience. One effect queues one page of places, and another
     /// spread for the rest.
     Spread {
-        /// The view.
         view: View,
         /// The number of the last place that is done. Places are counted from 1.
         after: u64,
@@ -94,9 +85,7 @@ pub enum EffectKind {
 /// A call. Its capability defines the input and the result. A call that is late or fails has no result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
-    /// The name of the call.
     pub name: String,
-    /// The input of the call.
     pub input: serde_json::Value,
     /// How long it may take, in milliseconds of real time.
     pub within_ms: u64,
@@ -156,9 +145,7 @@ impl fmt::Display for Outlet {
 /// A message whose words are fixed by the decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Post {
-    /// The destination.
     pub to: Destination,
-    /// The message.
     pub message: Message,
     /// Who waits for the end of the delivery, if anybody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -166,7 +153,7 @@ pub struct Post {
     /// The name of a thread that may have to be started for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread_title: Option<String>,
-    /// The lane.
+    /// The lane of the effect.
     pub urgency: Lane,
 }
 
@@ -313,7 +300,6 @@ pub enum Sign {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Destination {
-    /// This place.
     Place(Place),
     /// The thread under the subject's card in this channel, once the card stands.
     UnderCard(Place),
@@ -334,12 +320,7 @@ impl Destination {
 #[serde(rename_all = "snake_case")]
 pub enum Awaited {
     /// An agent's reply to the requester. It is shown as sent only once it was delivered.
-    Reply {
-        /// The agent.
-        by: Person,
-        /// The agent's words.
-        text: String,
-    },
+    Reply { by: Person, text: String },
     /// A message that the requester must get (the request was received, claimed, resolved). The desk is told if the
     /// delivery fails.
     Notice,
@@ -353,11 +334,9 @@ pub enum Lane {
     Answer = 0,
     /// Messages that follow from claims and other acts of agents.
     Act = 1,
-    /// Cards.
     Card = 2,
     /// Notes and mirrored lines.
     Note = 3,
-    /// Broadcasts.
     Broadcast = 4,
 }
 
@@ -423,9 +402,8 @@ pub struct Gate(pub String);
 pub enum Known {
     /// The subject is new: no message stands, and no effect waits under the same order key.
     IsNew,
-    /// A message stands, and will be changed.
+    /// A message stands on the platform, and the effect will change it.
     Stands,
-    /// Nothing is known.
     Nothing,
 }
 
@@ -471,7 +449,8 @@ fn at(place: &Place) -> String {
     format!("{}:{}:{}", place.platform(), place.channel(), place.root().unwrap_or_default())
 }
 
-/// Hashes of what one try has sent. A look-up on the platform matches these, not what would be rendered now.
+/// Hashes of the texts that one try has sent. A look-up on the platform compares messages with these hashes, not with
+/// the text that would be rendered now.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sent(pub Vec<String>);
@@ -516,7 +495,7 @@ pub enum Undeliverable {
 }
 
 impl Undeliverable {
-    /// Whether an operator can mend the cause: a right, a scope, a channel. The effect is then held, not ended.
+    /// Whether an operator can fix the cause: a right, a scope, a channel. The effect is then held, not ended.
     #[must_use]
     pub const fn is_mendable(self) -> bool {
         match self {

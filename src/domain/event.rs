@@ -1,4 +1,4 @@
-//! Events: what has happened, in the same form for every platform.
+//! Events: facts that the desk decides about, in the same form for every platform.
 
 use std::fmt;
 
@@ -13,11 +13,10 @@ use super::subject::Subject;
 /// One event: a fact that the core decides about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// The dedupe key: names the fact, not its delivery. An event whose key was handled is not handled again.
+    /// The dedupe key. It names the fact, not its delivery: an event whose key was handled is not handled again.
     pub key: DedupeKey,
     /// When it happened, by the platform's clock.
     pub at: Timestamp,
-    /// What has happened.
     pub what: EventKind,
 }
 
@@ -30,10 +29,7 @@ pub enum EventKind {
     /// A person has edited a message. The message has its new words.
     MessageEdited(Said),
     /// A message was deleted.
-    MessageDeleted {
-        /// The message.
-        message: MessageRef,
-    },
+    MessageDeleted { message: MessageRef },
     /// A person has used a button, a menu, a form, a reaction or a command.
     Acted(Acted),
     /// A thread was read back (the result of an effect).
@@ -51,7 +47,6 @@ pub enum EventKind {
     CallEnded {
         /// The subject of the effect.
         about: Subject,
-        /// The call.
         call: Call,
         /// The result. `None` if the call was late or failed.
         found: Option<serde_json::Value>,
@@ -67,7 +62,6 @@ pub enum EventKind {
     },
     /// The direct conversation of a person who asked elsewhere was looked up (the result of an effect).
     DirectOpened {
-        /// The request.
         request: DirectRequest,
         /// The conversation, or the reason why there is none.
         place: Result<Place, Undeliverable>,
@@ -98,15 +92,13 @@ impl EventKind {
 pub struct DirectRequest {
     /// The requester.
     pub by: Person,
-    /// The words of the request.
     pub words: String,
-    /// When.
     pub at: Timestamp,
     /// The place where the command was given.
     pub near: Option<Place>,
     /// The handle for answering the command.
     pub via: Option<ReplyHandle>,
-    /// The passed-on message and the person who did so, if this is no request of the author's own.
+    /// The message that was passed on, and the person who did so. `None` if the requester has asked in person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed_on: Option<PassedOn>,
 }
@@ -124,27 +116,23 @@ impl DirectRequest {
 pub struct PassedOn {
     /// The person who has passed it on.
     pub by: Person,
-    /// The message.
     pub message: MessageRef,
 }
 
 /// A request to read a message, and messages before it, from the platform.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Look {
-    /// The message.
     pub message: MessageRef,
-    /// The place of the message.
     pub place: Place,
     /// How many messages before it are read.
     pub before: u8,
     /// When the request was made.
     pub at: Timestamp,
-    /// The purpose.
     pub why: LookFor,
 }
 
 impl Look {
-    /// How long after its request a ping is still judged. Later nobody is told about it.
+    /// How long after this request its result may be used to judge a ping. A later result is only counted.
     pub const JUDGED_WITHIN: SignedDuration = SignedDuration::from_secs(2);
 
     /// Returns the request without the words and people that came with it.
@@ -159,7 +147,7 @@ impl Look {
         look
     }
 
-    /// Returns the accounts of the people whose words or accounts came with it.
+    /// Returns the accounts of the people whom the request names.
     pub fn people(&self) -> impl Iterator<Item = &PersonRef> {
         let (by, author) = match &self.why {
             LookFor::Judge(_) => (None, None),
@@ -194,7 +182,7 @@ pub enum LookFor {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         urgent: Option<String>,
     },
-    /// To make the message a request of its author's, for another person.
+    /// To make the message a request of its author, as another person has asked.
     Behalf {
         /// The person who has passed it on.
         by: Person,
@@ -209,9 +197,7 @@ pub enum LookFor {
 /// The message whose menu was used, as the platform hands it over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Handed {
-    /// The author.
     pub author: Person,
-    /// The words of the message.
     pub words: String,
 }
 
@@ -227,13 +213,9 @@ pub struct Found {
 /// A message of a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Said {
-    /// The author.
     pub author: Person,
-    /// The place of the message.
     pub place: Place,
-    /// The message's id.
     pub message: MessageRef,
-    /// When it was written.
     pub at: Timestamp,
     /// Its words, trimmed. The bot's mention is taken out, other mentions read `@Name`, escapes are undone.
     pub text: String,
@@ -251,7 +233,6 @@ pub struct Said {
     /// The message that it answers (Discord's reply; in a direct conversation on Slack the root of its thread).
     #[serde(default)]
     pub reply_to: Option<MessageRef>,
-    /// Files that came with it.
     #[serde(default)]
     pub files: Vec<File>,
 }
@@ -276,9 +257,7 @@ pub struct Mentioned {
 /// A file, by name and link (links of the platforms need a login, and Discord's expire).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
-    /// Its name.
     pub name: String,
-    /// Its address.
     pub url: String,
     /// Its size in bytes, 0 if unknown.
     pub bytes: u64,
@@ -296,7 +275,6 @@ pub struct Acted {
     /// The message whose menu was used (also to open the form), or that the actor reacted to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<MessageRef>,
-    /// The act that is asked for.
     pub asks: Asks,
     /// Whether the button or menu (also one that opened the form) stands in a message that nobody else sees.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -306,8 +284,8 @@ pub struct Acted {
 }
 
 impl Acted {
-    /// Whether the actor is answered in any case: after commands, after acts in a private message, which the answer
-    /// replaces, and after acts from menus of messages and people, which nobody else sees.
+    /// Whether the actor always gets an answer: after a command; after an act from the menu of a message or a person,
+    /// which nobody else sees; and after an act in a private message, which the answer replaces.
     #[must_use]
     pub const fn is_answered(&self) -> bool {
         match self.way {
@@ -322,11 +300,9 @@ impl Acted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
-    /// A button was pressed.
     Button,
     /// A value was chosen from a menu.
     Menu,
-    /// A form was sent.
     Form,
     /// The `/desk` command was given.
     Command,
@@ -350,9 +326,7 @@ impl Way {
 pub enum Asks {
     /// An act, with values that were given in fields.
     Act {
-        /// The act and its subject.
         does: ActRef,
-        /// The values.
         #[serde(default, skip_serializing_if = "Given::is_empty")]
         given: Given,
     },
@@ -400,7 +374,8 @@ impl Asks {
     }
 }
 
-/// The handle for answering a button, form or command. Opaque to the core, a secret, and worthless after minutes.
+/// The handle for answering a button, form or command. It is a secret that only the adapter understands, and it expires
+/// after minutes.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ReplyHandle(pub String);
@@ -414,27 +389,21 @@ impl fmt::Debug for ReplyHandle {
 /// The end of an awaited effect.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeliverySettled {
-    /// The effect.
     pub effect: EffectId,
-    /// The subject of the effect.
     pub about: Subject,
-    /// What was awaited.
     pub awaited: super::effect::Awaited,
-    /// The message that now stands, or the reason why there is none.
+    /// The delivered message, or the reason why there is none.
     pub result: Result<MessageRef, super::effect::Undeliverable>,
 }
 
 /// A timer: one for each subject, kind and slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timer {
-    /// The subject.
     pub on: Subject,
-    /// The kind.
     pub kind: TimerKind,
     /// The slot, where a subject has several timers of a kind.
     #[serde(default)]
     pub slot: u16,
-    /// When.
     pub due: Timestamp,
 }
 
@@ -471,11 +440,11 @@ timer_kinds! {
     OutageNews = "outage_news",
     /// The card of an outage is to show how far its announcement has come.
     OutageProgress = "outage_progress",
-    /// An article is still a draft.
+    /// If an article is still a draft, its owner is to be reminded.
     ArticleDraft = "article_draft",
 }
 
-/// The dedupe key of a fact. Every kind of key is made here, and nowhere else.
+/// The dedupe key of a fact. Only the functions here make keys.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DedupeKey(String);
@@ -547,13 +516,13 @@ impl DedupeKey {
         Self(format!("x:{effect}:late"))
     }
 
-    /// Returns the key of removing the message of an effect.
+    /// Returns the key under which the removal of an effect's message is queued once.
     #[must_use]
     pub fn effect_removed(effect: &EffectId) -> Self {
         Self(format!("x:{effect}:remove"))
     }
 
-    /// Returns the key of refreshing the view of an effect.
+    /// Returns the key under which a refresh of an effect's view is queued once.
     #[must_use]
     pub fn effect_refreshed(effect: &EffectId) -> Self {
         Self(format!("x:{effect}:refresh"))
@@ -565,7 +534,7 @@ impl DedupeKey {
         Self(format!("t:{on}:{}:{slot}:{}", kind.as_str(), due.as_millisecond()))
     }
 
-    /// Returns the key of telling the desk of a condition, one for each hour.
+    /// Returns the key of a message to the desk about a condition: one for each hour.
     #[must_use]
     pub fn condition(name: &str, at: Timestamp) -> Self {
         Self(format!("a:{name}:{}", at.as_second().div_euclid(3600)))

@@ -14,13 +14,13 @@ pub const MAX_FIELD_CHARS: usize = 3_000;
 pub struct Form {
     /// The act, which comes back with the submission.
     pub does: ActRef,
-    /// Its title, at most 24 characters (Slack).
+    /// Its title: at most 24 characters (Slack) before a page number is added.
     pub title: String,
     /// The label of the submit button, at most 24 characters.
     pub submit: String,
     /// Its fields, or those of one page.
     pub fields: Vec<Field>,
-    /// The page that this is, where the platform shows the form in several pages.
+    /// Which page this is, if the platform shows the form in several pages.
     pub page: Option<Page>,
 }
 
@@ -36,17 +36,15 @@ pub struct Page {
 /// A field.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// The name of the field's value.
+    /// The name of the act's parameter that the field fills.
     pub id: &'static str,
-    /// The kind of value that it takes. Kinds that no field can take are not asked for.
+    /// The kind of value that it takes.
     pub takes: Takes,
     /// The label, at most 45 characters (Discord).
     pub label: String,
     /// The placeholder in the empty field, at most 100 characters.
     pub hint: String,
-    /// Whether the field must be filled in.
     pub required: bool,
-    /// The initial value.
     pub value: Option<Value>,
     /// The greatest number of characters. The platforms allow 3,000 (Slack) and 4,000 (Discord).
     pub max_chars: usize,

@@ -1,4 +1,4 @@
-//! Hours of the week, as the settings write them: `mon-fri 18:00-08:00`, `sat-sun`, `12:00-13:00`.
+//! Hours of the week, as they are written in the settings: `mon-fri 18:00-08:00`, `sat-sun`, `12:00-13:00`.
 
 use std::str::FromStr;
 

@@ -14,9 +14,7 @@ use super::plain;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlatformName {
-    /// Slack.
     Slack,
-    /// Discord.
     Discord,
 }
 
@@ -65,7 +63,6 @@ pub struct UnknownName;
 /// A Slack workspace or a Discord guild (or Discord's direct messages, whose id is `@me`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tenant {
-    /// The platform.
     pub platform: PlatformName,
     /// The platform's id of the workspace or guild.
     pub id: String,
@@ -199,7 +196,6 @@ const ERASED: &str = "erased-";
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct PersonRef {
-    /// The platform.
     pub platform: PlatformName,
     /// The platform's id of the account.
     pub id: String,
@@ -260,15 +256,14 @@ impl TryFrom<String> for PersonRef {
 /// A person, as an event describes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
-    /// The account.
     pub who: PersonRef,
-    /// Display name, as the platform shows it.
+    /// The display name, as one line.
     pub name: String,
     /// Groups (Discord roles) that the event itself proves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
-    /// The guild of these groups, which are all that the person has there. `None` if the event says nothing about
-    /// groups.
+    /// The guild that `groups` belong to. They are all groups that the person has there. `None` if the event says
+    /// nothing about groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guild: Option<String>,
     /// The person's time zone, by its IANA name, if the platform tells it.
@@ -287,9 +282,7 @@ impl Person {
 /// A place: a channel, thread or direct conversation of a workspace or guild.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
-    /// The workspace or guild.
     pub tenant: Tenant,
-    /// The conversation in it.
     pub at: Conversation,
 }
 
@@ -304,9 +297,9 @@ pub enum Conversation {
     },
     /// A thread. On Discord a thread that was started from a message has that message's id, so `root` is both.
     Thread {
-        /// The channel that it hangs in (Discord: the parent).
+        /// The id of the channel that the thread is in (Discord: its parent).
         channel: String,
-        /// Id of the message that it hangs under.
+        /// The id of the message that the thread hangs under.
         root: String,
     },
     /// The direct conversation of one person with the bot.
@@ -374,7 +367,6 @@ impl Place {
 /// One message on a platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MessageRef {
-    /// The workspace or guild.
     pub tenant: Tenant,
     /// The platform's id of the channel that it stands in (on Discord a thread's messages stand in the thread itself).
     pub channel: String,
@@ -415,13 +407,13 @@ impl MessageRef {
     }
 }
 
-/// An article or outage as a button carries it: its key, and its version if nobody may have changed it since. As text
-/// it is `KB-7` or `KB-7.3`.
+/// An article or outage as a button carries it: its key, and its version if the act is to be refused after a change by
+/// somebody else. As text it is `KB-7` or `KB-7.3`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRef {
     /// The key that people quote.
     pub key: Key,
-    /// The version that was seen.
+    /// The version that the actor has seen.
     pub version: Option<i64>,
 }
 
@@ -533,7 +525,8 @@ pub struct ArticleId(pub i64);
 #[serde(transparent)]
 pub struct OutageId(pub i64);
 
-/// The id of an effect in the outbox: a ULID, so that ids sort in the order of the decisions.
+/// The id of an effect in the outbox. Ids sort in the order of the decisions: on SQLite an id is a ULID, on PostgreSQL
+/// it is a number of a sequence and a random part.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EffectId(pub String);

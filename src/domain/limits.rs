@@ -1,5 +1,5 @@
-//! The platforms' limits, in one table: the dispatcher keeps them, the sandbox enforces them, benchmarks compute bounds
-//! from them.
+//! The platforms' limits, in one table: the dispatcher obeys them, the sandbox enforces them, and benchmarks compute
+//! bounds from them.
 //!
 //! Sources: <https://docs.slack.dev/apis/web-api/rate-limits/>, <https://docs.slack.dev/reference/block-kit/blocks/>,
 //! <https://docs.discord.com/developers/topics/rate-limits>, <https://docs.discord.com/developers/resources/message>.
@@ -9,18 +9,14 @@ use std::time::Duration;
 /// At most `count` calls in any window of `per`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// Calls in one window.
     pub count: u32,
-    /// Length of the window.
     pub per: Duration,
 }
 
 /// A limit that a call counts against. Calls with a limit of the same name share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// The name.
     pub name: &'static str,
-    /// The allowed rate.
     pub rate: Rate,
     /// Whether broadcasts leave half of it, not just a hundredth, to tickets.
     pub is_halved: bool,
@@ -127,7 +123,7 @@ pub mod slack {
     /// How long after a post the history may not show it yet. Others have seen a "propagation lag" of a few seconds
     /// (korotovsky/slack-mcp-server pull request 284); this is several times that.
     pub const HISTORY_LAG: Duration = Duration::from_secs(10);
-    /// How far a request's time stamp may lie from now.
+    /// The greatest difference between a request's time stamp and this machine's time.
     pub const SIGNATURE_WINDOW: Duration = Duration::from_secs(5 * 60);
 }
 

@@ -1,4 +1,5 @@
-//! State machines as tables. Decisions use the tables, and the diagrams in `docs/architecture/states.md` are generated from them.
+//! State machines as tables. Decisions use the tables, and the diagrams in `docs/architecture/states.md` are generated
+//! from them.
 
 /// One step of a state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

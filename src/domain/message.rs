@@ -12,37 +12,35 @@ use super::act::ActRef;
 use super::ids::{MessageRef, PersonRef, Place};
 use super::plain::is_line_break;
 
-/// The most characters of a link besides its label and the ids in it, and of a time or an age.
+/// The most characters of a rendered link to a message, without its label and its ids.
 const ADDRESS_CHARS: usize = 100;
+/// The most characters of a rendered time or age.
 const AGE_CHARS: usize = 50;
 
 /// A message: lines of text, then a table, then buttons and menus.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// Its lines, each on a line of its own.
     pub lines: Vec<Line>,
-    /// Its table, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<Table>,
-    /// Its buttons and menus, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub controls: Vec<Control>,
-    /// The people that it notifies when it is posted.
+    /// The people whom it notifies when it is posted.
     #[serde(default, skip_serializing_if = "Tone::is_usual")]
     pub tone: Tone,
 }
 
-/// The people that a message notifies when it is posted, besides those that it pings.
+/// The people whom a message notifies when it is posted, besides those whom it pings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tone {
-    /// People who follow the place.
+    /// People who follow the place are notified.
     #[default]
     Usual,
-    /// Nobody is notified, where the platform can (Discord).
+    /// Nobody is notified, on platforms that can post silently (Discord).
     Silent,
-    /// Everybody in the channel is to see this reply to a message of the bot. On Slack the reply is posted in the
-    /// message's thread and also shown in the channel.
+    /// The message is a reply to this message of the bot, and everybody in the channel is to see it. On Slack the reply
+    /// is posted in the message's thread and also shown in the channel.
     Anew(Box<MessageRef>),
 }
 
@@ -71,7 +69,6 @@ pub enum Cell {
     Key(String),
     /// Words, which are neutralised like words of people. May be empty.
     Words(String),
-    /// A number.
     Number(u64),
 }
 
@@ -100,16 +97,14 @@ pub enum Span {
     Code(String),
     /// A link to a page elsewhere.
     Web {
-        /// Its address.
         to: String,
         /// The link's label (words of an article).
         label: String,
     },
-    /// A person, pinged.
+    /// A mention that pings a person.
     Ping(PersonRef),
     /// A link to a message.
     Link {
-        /// The message.
         to: MessageRef,
         /// The link's label (the bot's own words).
         label: String,
@@ -117,12 +112,11 @@ pub enum Span {
     /// A channel or direct conversation, by the name that its platform shows. On another platform only `label` is
     /// shown.
     In {
-        /// The place.
         place: Place,
         /// The text where the platform cannot show the place.
         label: String,
     },
-    /// The time that has passed since then. It counts on by itself where the platform can.
+    /// The time that has passed since a moment. Platforms that can count it on by themselves do so.
     Ago(Timestamp),
     /// A date and time, in the reader's time zone.
     At(Timestamp),
@@ -132,34 +126,28 @@ pub enum Span {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Control {
-    /// A button.
     Button {
-        /// The label.
         label: String,
-        /// The act.
         does: ActRef,
-        /// The style.
         #[serde(default)]
         style: Style,
     },
-    /// A menu of choices: (label, value).
+    /// A menu of choices.
     Choice {
-        /// The text before a choice.
+        /// The text that the menu shows before a choice is made.
         label: String,
-        /// The act.
         does: ActRef,
-        /// Its choices.
+        /// The choices: (label, value).
         options: Vec<(String, String)>,
     },
     /// A menu of people.
     People {
-        /// The text before a choice.
+        /// The text that the menu shows before a choice is made.
         label: String,
-        /// The act.
         does: ActRef,
     },
     /// Two small buttons, for praise and for blame. On a platform without them only a button for blame is shown, since
-    /// praise tells less than the buttons beside it.
+    /// praise says less than the other buttons of the message.
     Feedback {
         /// The label for praise.
         praise: String,
@@ -176,7 +164,6 @@ pub enum Control {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
-    /// The usual style.
     #[default]
     Plain,
     /// The button that is most likely wanted.
@@ -249,7 +236,8 @@ impl Message {
         self
     }
 
-    /// Returns the most characters that its lines take on any platform, after they are neutralised.
+    /// Returns the most characters (UTF-16 code units) that its lines and table take on any platform, after they are
+    /// neutralised.
     #[must_use]
     pub fn room(&self) -> usize {
         let simple = if self.is_simple() { Cow::Borrowed(self) } else { Cow::Owned(self.simplified()) };
@@ -257,8 +245,8 @@ impl Message {
     }
 }
 
-/// Words of people that are longer than this are set apart even if they are one line: if they are split over several
-/// messages, each must show whose words they are.
+/// Words of people that are longer than this (in UTF-16 code units) are set apart even if they are one line: if they
+/// are split over several messages, each part must show that it is a quotation.
 const INLINE_CHARS: usize = 500;
 /// The most characters of the mark of a quoted line together with the line's end.
 const MARK_CHARS: usize = 6;
@@ -306,19 +294,19 @@ pub fn room_of(words: &str) -> usize {
     words.chars().map(of).sum::<usize>() + fence + brackets
 }
 
-/// The bot's own words.
+/// Returns the bot's own words as a span.
 #[must_use]
 pub fn said(text: impl Into<String>) -> Span {
     Span::Said(text.into())
 }
 
-/// Words of people.
+/// Returns words of people as a span.
 #[must_use]
 pub fn quoted(text: impl Into<String>) -> Span {
     Span::Quoted(text.into())
 }
 
-/// The bot's own words, emphasised.
+/// Returns the bot's own words as an emphasised span.
 #[must_use]
 pub fn strong(text: impl ToString) -> Span {
     Span::Strong(text.to_string())

@@ -1,4 +1,5 @@
-//! The desk itself: pure. No async, no IO, no SDK, no clock.
+//! The vocabulary of the program: ids, subjects, views, events, effects, acts, rights, forms and limits. It is pure: no
+//! async, no IO, no SDK, no clock.
 
 pub mod act;
 pub mod article;

@@ -61,9 +61,9 @@ pub enum Phase {
     Drafted,
     /// The cause is being looked for.
     Investigating,
-    /// The cause is known, and being mended.
+    /// The cause is known, and is being fixed.
     Identified,
-    /// The outage is mended, and watched.
+    /// The cause is fixed, and the service is being watched.
     Monitoring,
     /// The outage is over.
     Resolved,
@@ -162,10 +162,11 @@ impl Service {
     }
 }
 
-/// Returns the services that a list of words names, separated by commas, in the order of the catalogue.
+/// Returns the services that the comma-separated `words` name by key, name, other word or tag, in the order of the
+/// catalogue.
 ///
 /// # Errors
-/// The first word that names no service.
+/// The first part between commas that names no service.
 pub fn meant<'s>(services: &'s [Service], words: &str) -> Result<Vec<&'s Service>, String> {
     let mut found: Vec<&Service> = Vec::new();
     for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
@@ -173,7 +174,7 @@ pub fn meant<'s>(services: &'s [Service], words: &str) -> Result<Vec<&'s Service
             services.iter().filter(|service| service.is_called(word) || service.is_tagged(word)).collect()
         };
         let these = of(word);
-        // A name may contain spaces. If the whole is no name, spaces separate words as well.
+        // A name may contain spaces. If the whole part is no name, its spaces separate words, too.
         let parts = if these.is_empty() { word.split_whitespace().map(of).collect() } else { vec![these] };
         if parts.iter().any(Vec::is_empty) {
             return Err(word.to_owned());

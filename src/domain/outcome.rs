@@ -1,4 +1,4 @@
-//! Outcomes: what became of an event.
+//! The outcomes of handling an event.
 
 use super::ids::TicketKey;
 
@@ -17,7 +17,7 @@ pub enum Outcome {
     Done(Option<TicketKey>),
     /// An act was refused, and the person told why.
     Refused,
-    /// The event does not concern the desk. Nothing of it is kept.
+    /// The event does not concern the desk. None of its content is stored.
     Ignored,
     /// The event had been handled before.
     Repeated,

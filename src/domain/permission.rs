@@ -23,9 +23,8 @@ pub enum Principal {
 /// A Slack user group or a Discord role.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GroupRef {
-    /// The platform.
     pub platform: PlatformName,
-    /// The platform's id of it.
+    /// The platform's id of the group or role.
     pub id: String,
 }
 
@@ -71,8 +70,8 @@ impl TryFrom<String> for Principal {
     }
 }
 
-/// How long a proof of membership in a group is valid. A role that was taken away must end even if no event tells of
-/// it, and a platform that is away for minutes must not leave the desk without people.
+/// How long a proof of membership in a group is valid. A membership that was taken away must end even if no event tells
+/// of it, and a platform that is away for some minutes must not leave the desk without people.
 pub const PROOF_LASTS: SignedDuration = SignedDuration::from_hours(1);
 /// A proof older than this is asked for again before its person acts.
 pub const PROOF_IS_FRESH: SignedDuration = SignedDuration::from_mins(1);
@@ -108,7 +107,6 @@ pub struct Roster {
 pub struct LinkedPerson {
     /// The name, only for readers of the settings.
     pub name: String,
-    /// The accounts.
     pub accounts: Vec<PersonRef>,
 }
 
@@ -117,7 +115,6 @@ pub struct LinkedPerson {
 pub struct Listed {
     /// The guild that the group belongs to, on a platform with several guilds.
     pub guild: Option<String>,
-    /// Its members.
     pub members: Vec<PersonRef>,
     /// Whether the listing is complete. If the platform does not list members, only members that were seen are given.
     pub is_whole: bool,
@@ -358,8 +355,9 @@ impl Roster {
         stale
     }
 
-    /// Returns the memberships that an event proves, as far as they are not known yet, or their last proof is older
-    /// than a minute.
+    /// Returns the groups about which an event proves something new, each with whether the person is a member. Leaves
+    /// out a proof that is older than the known one, a proof that repeats one of the last minute, and the proof that an
+    /// account without a known proof is no member.
     #[must_use]
     pub fn news(&self, person: &Person, at: Timestamp) -> Vec<(GroupRef, bool)> {
         let Some(guild) = &person.guild else { return Vec::new() };
@@ -378,7 +376,7 @@ impl Roster {
         groups.filter_map(|group| is_news(&group).map(|is_member| (group, is_member))).collect()
     }
 
-    /// Takes over the memberships that an event proves.
+    /// Takes over memberships that an event proves, as [`news`](Self::news) has returned them.
     pub fn learn(&mut self, person: &Person, news: Vec<(GroupRef, bool)>, at: Timestamp) {
         for (group, is_member) in news {
             let members = self.members.entry(group).or_default();
@@ -486,12 +484,12 @@ mod tests {
         };
         let guest = set(Right::TicketWork, &[Holder::Principal(principal("guest"))]);
         assert!(may(&guest, "guest", Right::TicketWork) && may(&guest, "admin", Right::TicketWork));
-        assert!(!may(&guest, "agent", Right::TicketWork), "what is set stands in place of the default");
+        assert!(!may(&guest, "agent", Right::TicketWork), "the settings replace the default holders");
         assert!(may(&guest, "agent", Right::OutageAnnounce));
         let all = set(Right::OutageMentionAll, &[Holder::Admins]);
         assert!(may(&all, "admin", Right::OutageMentionAll) && !may(&all, "agent", Right::OutageMentionAll));
         let of_role = set(Right::GuardSet, &[Holder::Principal(Principal::Group(role()))]);
-        assert_eq!(of_role.groups_on(PlatformName::Discord), [role()], "its members must be known, too");
+        assert_eq!(of_role.groups_on(PlatformName::Discord), [role()], "the members of this role must be read, too");
     }
 
     #[test]
@@ -499,7 +497,7 @@ mod tests {
         let roster = roster();
         assert!(is_agent(&roster, &shown("B", &["71", "B"]), 10), "guild B says nothing about a role of A");
         assert!(!is_agent(&roster, &shown("A", &[]), 10), "no roles at all is a proof, too");
-        assert!(is_agent(&roster, &shown("A", &["42"]), 9_000), "what an event proves needs no list");
+        assert!(is_agent(&roster, &shown("A", &["42"]), 9_000), "the event's own proof needs no listing");
         let guest = Person { who: PersonRef::new(PlatformName::Discord, "8"), ..shown("B", &["71"]) };
         assert!(!is_agent(&roster, &guest, 10));
     }
@@ -516,17 +514,17 @@ mod tests {
         };
         assert_eq!(learn(&mut roster, &["71"], 20), 1);
         assert!(!is_agent(&roster, &unseen, 21));
-        assert_eq!(learn(&mut roster, &["42"], 15), 0, "that was before");
+        assert_eq!(learn(&mut roster, &["42"], 15), 0, "the known proof is newer");
         assert!(!is_agent(&roster, &unseen, 22));
         let members = roster.members.get_mut(&role()).expect("it is known");
         members.list(listed(None, &[mia()], true), at(19));
         assert_eq!(members.is_believed(&mia()), None, "a listing that began before does not bring it back");
         assert_eq!(members.guild.as_deref(), Some("A"));
         assert_eq!(learn(&mut roster, &["42"], 30), 1);
-        assert_eq!(learn(&mut roster, &["42"], 31), 0, "that is known");
+        assert_eq!(learn(&mut roster, &["42"], 31), 0, "a fresh proof says the same");
         assert!(is_agent(&roster, &unseen, 31));
         let stranger = Person { who: PersonRef::new(PlatformName::Discord, "8"), ..shown("A", &[]) };
-        assert_eq!(roster.news(&stranger, at(40)), [], "who has no role, and was not thought to have one");
+        assert_eq!(roster.news(&stranger, at(40)), [], "no proof ever said that they have the role");
     }
 
     #[test]
@@ -562,7 +560,7 @@ mod tests {
         members.list(listed(None, &[], true), at(6));
         assert!(members.change(&[mia()], &[], at(10)));
         assert!(members.change(&[], &[mia()], at(20)));
-        assert!(!members.change(&[mia()], &[], at(10)), "it came again");
+        assert!(!members.change(&[mia()], &[], at(10)), "this change was applied before");
         assert_eq!(members.is_believed(&mia()), None);
         members.list(listed(None, &[mia()], true), at(30));
         assert!(!members.change(&[], &[mia()], at(25)), "the listing is newer");
@@ -570,7 +568,7 @@ mod tests {
         members.list(listed(None, &[], true), at(35));
         assert!(!members.change(&[mia()], &[], at(33)), "the listing did not have her any more");
         members.list(listed(None, &[mia()], true), at(34));
-        assert_eq!(members.is_believed(&mia()), None, "a listing that began before it brings her back no more");
+        assert_eq!(members.is_believed(&mia()), None, "a listing that began before the last one is not applied");
         members.list(listed(None, &[mia()], true), at(36));
         members.end(at(40));
         assert!(!members.holds(&mia(), at(41)));

@@ -6,19 +6,23 @@ pub const fn is_line_break(c: char) -> bool {
     matches!(c, '\n'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Whether a character changes the direction of what follows. Source: <https://www.unicode.org/reports/tr9/#Table_Bidirectional_Character_Types>.
+/// Whether a character changes the writing direction of the text after it.
+///
+/// Source: <https://www.unicode.org/reports/tr9/#Table_Bidirectional_Character_Types>.
 #[must_use]
 pub const fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether a character is a letter or sign that shows nothing.
+/// Whether Unicode counts a character as a letter or symbol although it shows nothing (Hangul fillers, the blank of
+/// Braille).
 #[must_use]
 pub const fn is_blank_letter(c: char) -> bool {
     matches!(c, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
 }
 
-/// Returns people's words as one line without control characters, for titles and names.
+/// Returns people's words as one trimmed line for titles and names, without control characters and changes of the
+/// writing direction.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     let blank = |c: char| if is_line_break(c) || c.is_control() || is_blank_letter(c) { ' ' } else { c };

@@ -77,9 +77,7 @@ impl FromStr for Right {
 /// A holder of a right, by the settings.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Holder {
-    /// All agents.
     Agents,
-    /// All admins.
     Admins,
     /// A person or a group.
     Principal(Principal),

@@ -30,7 +30,7 @@ sections! {
         roster_refresh: Duration = minutes(15),
     }
 
-    /// `[knowledge]`: articles, and looking for them.
+    /// `[knowledge]`: articles, and the search for them.
     KnowledgeSettings {
         /// `suggestions`: whether requesters are shown articles that may help.
         suggestions: Suggestions = Suggestions::On,
@@ -58,24 +58,25 @@ sections! {
         index: String = String::new(),
     }
 
-    /// `[outages]`: announcing them.
+    /// `[outages]`: announcements of outages.
     OutageSettings {
         /// `enabled`: whether outages can be announced.
         enabled: bool = true,
         /// `key_prefix`: the letters of `MI-7`.
         key_prefix: String = "MI".to_owned(),
-        /// `shared_channels`: channels that hear of outages although people of other organisations read them:
+        /// `shared_channels`: channels in which outages are announced although people of other organisations read them:
         /// `slack:C0123456789`.
         shared_channels: Vec<String> = Vec::new(),
-        /// `ends_anew`: whether the end of an outage of high severity is also posted as a new message beside each copy.
+        /// `ends_anew`: whether the end of an outage of high severity is also posted as a reply to each copy, for
+        /// everybody in the channel.
         ends_anew: bool = true,
         /// `overdue`: how long after news were due the admins are reminded too; zero for never.
         overdue: Duration = minutes(15),
         /// `investigating`: the template for an outage whose cause is not known yet.
         investigating: String = String::new(),
-        /// `identified`: the template for an outage whose cause is known.
+        /// `identified`: the template for an outage whose cause is known and being fixed.
         identified: String = String::new(),
-        /// `monitoring`: the template for an outage that is mended.
+        /// `monitoring`: the template for an outage whose cause is fixed.
         monitoring: String = String::new(),
         /// `resolved`: the template for an outage that is over.
         resolved: String = String::new(),
@@ -96,7 +97,8 @@ sections! {
         exempt_hours: Vec<String> = Vec::new(),
         /// `notice_every`: the least time between two notices to one person; zero for no limit.
         notice_every: Duration = minutes(24 * 60),
-        /// `talk_window`: a person who has spoken in a conversation within this time takes part in it.
+        /// `talk_window`: a ping is no request if the pinged person has written in the thread, or to the author in the
+        /// channel, within this time before it.
         talk_window: Duration = minutes(30),
         /// `quiet_days`: how many days the guard leaves two people alone after one said that a ping was no request.
         quiet_days: u32 = 30,
@@ -114,7 +116,7 @@ sections! {
 }
 
 impl OutageSettings {
-    /// Whether a channel that people of other organisations read hears of outages.
+    /// Whether outages are announced in this channel although people of other organisations read it.
     #[must_use]
     pub fn takes_shared(&self, place: &Place) -> bool {
         let here = format!("{}:{}", place.platform(), place.channel());
@@ -224,15 +226,10 @@ impl Setting for GuardMode {
 /// The settings that a decision may see.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rules {
-    /// `[desk]`.
     pub desk: DeskSettings,
-    /// `[intake]`.
     pub intake: IntakeSettings,
-    /// `[knowledge]`.
     pub knowledge: KnowledgeSettings,
-    /// `[outages]`.
     pub outages: OutageSettings,
-    /// `[guard]`.
     pub guard: GuardSettings,
     /// `[[services]]`: the services that outages are about.
     pub services: Vec<Service>,
@@ -312,7 +309,7 @@ impl Rules {
     }
 }
 
-/// Returns the exception for a place among settings such as `slack:C0123456789=name`.
+/// Returns the value that entries such as `slack:C0123456789=name` set for a place, if one does.
 fn own<T>(of: &[String], place: &Place, named: impl Fn(&str) -> Option<T>) -> Option<T> {
     let here = format!("{}:{}", place.platform(), place.channel());
     let all = of.iter().filter_map(|one| one.split_once('='));

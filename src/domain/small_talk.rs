@@ -1,4 +1,4 @@
-//! Small talk: greetings, thanks, and messages without words. By itself it is no request.
+//! Small talk: greetings, thanks, and messages without words. Small talk alone is no request.
 //!
 //! A message is small talk only if *every* word of it is: "hi, my printer is on fire" is a request.
 
@@ -108,7 +108,8 @@ const CONTENT: &[&str] = &[
     "alright",
 ];
 
-/// Whether a text merely says that all is well: thanks, "works now", a thumb up. A question never does.
+/// Whether a text says only that nothing more is needed: thanks, "works now", a thumb up. A text with a question mark
+/// never does.
 #[must_use]
 pub fn is_content(text: &str, mentions: &[Person]) -> bool {
     if text.contains('?') {

@@ -12,7 +12,6 @@ pub const SAID: &str = "said";
 /// part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// The subject.
     pub about: Subject,
     /// The name of the view, or [`SAID`].
     pub view: String,
@@ -22,7 +21,6 @@ pub struct Standing {
     pub part: u32,
     /// The place. For a card: its channel.
     pub place: Place,
-    /// The message.
     pub message: MessageRef,
 }
 

@@ -11,17 +11,13 @@ use super::ids::{ArticleId, OutageId, PersonRef, TicketId, UnknownName};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Subject {
-    /// A ticket.
     Ticket(TicketId),
-    /// An article.
     Article(ArticleId),
-    /// An outage.
     Outage(OutageId),
     /// A notice to many places, by its name.
     Notice(String),
     /// An account of a person, for effects that only answer that person.
     Person(PersonRef),
-    /// The desk itself.
     Desk,
 }
 

@@ -20,7 +20,7 @@ pub enum View {
     Lines {
         /// The messages whose words it shows, in order.
         of: Vec<MessageRef>,
-        /// The room of these words in a message, in characters as the limits count them, at the time of the decision.
+        /// The room that the lines took at the time of the decision, as [`Message::room`] counts; 0 for a refresh.
         room: usize,
     },
     /// The alarm about dead events, for the desk.
@@ -43,7 +43,7 @@ pub enum View {
 /// How effects of one view and place are coalesced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coalescing {
-    /// One waiting effect stands for all, since it will show the current state.
+    /// One waiting effect replaces all others, since it will show the current state.
     Replace,
     /// A waiting, untried effect takes over the lines of the next one, as long as they fit into one message.
     Append,
@@ -54,11 +54,12 @@ pub enum Coalescing {
 /// The order key of a view's effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// In one order with the other messages to the place.
+    /// The view is delivered in one order with the other messages to the place.
     Place,
-    /// In one order with the card and the messages under it.
+    /// The view is delivered in one order with the card and the messages under it.
     Card,
-    /// In one order with effects of this name in the place. Other messages to the place may overtake them.
+    /// The view is delivered in one order only with effects of this name in the place. Other messages to the place may
+    /// overtake it.
     Own(&'static str),
 }
 
@@ -67,17 +68,15 @@ pub enum Order {
 pub struct ViewSpec {
     /// Its name in the database.
     pub name: &'static str,
-    /// The name of showing it, in logs and metrics.
+    /// The label of `Show` effects in logs and metrics: `show_card`.
     pub shown: &'static str,
-    /// The name of refreshing it, in logs and metrics.
+    /// The label of `Refresh` effects in logs and metrics: `refresh_card`.
     pub refreshed: &'static str,
-    /// How its effects are coalesced.
     pub coalescing: Coalescing,
-    /// The lane for showing it.
+    /// The lane of `Show` effects.
     pub lane: Lane,
-    /// The lane for refreshing it.
+    /// The lane of `Refresh` effects.
     pub lane_later: Lane,
-    /// The order key of its effects.
     pub order: Order,
 }
 
@@ -124,7 +123,7 @@ impl View {
         serde_json::from_value(serde_json::Value::from(name)).ok()
     }
 
-    /// Returns the messages whose words it shows.
+    /// Returns the messages whose words it shows. Only lines show words of messages.
     #[must_use]
     pub fn shows(&self) -> &[MessageRef] {
         match self {
@@ -137,9 +136,7 @@ impl View {
 /// A view that is to be rendered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
-    /// The subject.
     pub about: Subject,
-    /// The view.
     pub view: View,
     /// The place. For lines: the channel in which their card stands.
     pub place: Place,
@@ -150,7 +147,6 @@ pub struct Wanted {
 /// A rendered view.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
-    /// The message.
     pub message: Message,
     /// Whether the standing message is over: later effects of the view post a new message.
     pub is_last: bool,

@@ -37,13 +37,13 @@ pub fn file(name: &str, url: &str) -> String {
     if url.is_empty() { format!("[file: {name}]") } else { format!("[file: {name} {url}]") }
 }
 
-/// Whether a line of words on the record stands for a file.
+/// Whether a line of recorded words is the result of [`file`].
 #[must_use]
 pub fn is_file(line: &str) -> bool {
     line.starts_with("[file: ") && line.ends_with(']')
 }
 
-/// Cuts a text so that it takes at most `most` characters of a message.
+/// Cuts a text so that it takes at most `most` characters of a message, as [`room_of`] counts them.
 #[must_use]
 pub fn cut(text: &str, most: usize) -> String {
     if room_of(text) <= most {

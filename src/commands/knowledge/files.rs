@@ -21,21 +21,18 @@ use crate::search::Language;
 pub struct Filed {
     /// The path of the file, relative to the given folder.
     pub path: String,
-    /// The content of the article.
     pub content: Content,
-    /// The key of an article written in chat, if the file was exported from one.
+    /// The key of the article that the file was exported from, if that article was written in chat.
     pub key: Option<Key>,
-    /// The status, if the file says so.
     pub status: Option<ArticleStatus>,
-    /// The owner, if the file says so.
     pub owner: Option<PersonRef>,
-    /// The ticket that it was written from, if the file says so.
+    /// The key of the ticket that the article was written from.
     pub source: Option<Key>,
-    /// The unknown properties of the file.
+    /// The names of the properties that the program does not know.
     pub ignored: Vec<String>,
 }
 
-/// The front matter.
+/// The front matter as it is read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Matter {
@@ -55,7 +52,7 @@ struct Matter {
     rest: BTreeMap<String, Value>,
 }
 
-/// A list, or words separated by commas.
+/// Tags, written as a list or as words separated by commas.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Tags {
@@ -82,7 +79,7 @@ impl Tags {
 /// Reads a file.
 ///
 /// # Errors
-/// Why it is no article, for its author.
+/// The reason why the file is no article, for its author.
 pub fn read(path: &str, bytes: &[u8]) -> Result<Filed, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is no text in UTF-8")?;
     if text.contains('\0') {
@@ -104,7 +101,7 @@ pub fn read(path: &str, bytes: &[u8]) -> Result<Filed, String> {
     filed(path, matter, body)
 }
 
-/// Returns an error's message, without the excerpt after it.
+/// Returns the first line of a parser's error: its message, without the excerpt of the file.
 fn first_line(error: &str) -> String {
     one_line(error.lines().next().unwrap_or_default().trim_start_matches("error: "))
 }
@@ -235,13 +232,13 @@ struct Written<'a> {
 /// Returns the file text of an article.
 ///
 /// # Errors
-/// If it cannot be written as YAML: a fault of ours.
+/// If the front matter cannot be written as YAML, which is a fault of the program.
 pub fn write(article: &Article, path: &str) -> anyhow::Result<String> {
     let content = &article.content;
     let folders = folders(path);
     let own: Vec<&str> = content.tags.iter().filter(|tag| !folders.contains(tag)).map(String::as_str).collect();
     let written = Written {
-        // An article from no file is recognised by its key when this file is imported.
+        // An article without a path was written in chat. Its key finds it again when this file is imported.
         key: article.path.is_none().then(|| article.key.to_string()),
         title: &content.title,
         summary: &content.summary,

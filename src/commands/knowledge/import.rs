@@ -1,4 +1,4 @@
-//! Imports files: new articles are written, changed ones are changed, and unchanged ones are left alone.
+//! Imports articles from files: writes new articles, updates those whose files have changed, and leaves others alone.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const PAGE: u32 = 500;
 /// The options of an import.
 #[derive(Clone, Debug)]
 pub struct Import {
-    /// The prefix of keys.
+    /// The prefix of the keys of new articles.
     pub prefix: String,
     /// Whether to retire articles whose files are gone.
     pub prune: bool,
@@ -30,12 +30,11 @@ pub struct Import {
     pub overwrite: bool,
     /// Whether to write nothing.
     pub dry_run: bool,
-    /// The present moment.
     pub now: Timestamp,
 }
 
 impl Import {
-    /// Creates options that retire nothing and write everything.
+    /// Creates the options of an import without `prune`, `overwrite` and `dry_run`.
     #[must_use]
     pub fn of(prefix: &str, now: Timestamp) -> Self {
         Self { prefix: prefix.to_owned(), prune: false, overwrite: false, dry_run: false, now }
@@ -44,7 +43,7 @@ impl Import {
     /// Returns the article of a file, as if it were new.
     ///
     /// # Errors
-    /// If it cannot be written as JSON: a fault of ours.
+    /// If its content cannot be written as JSON, which is a fault of the program.
     pub fn article(&self, filed: &Filed) -> Result<Article, StoreError> {
         Ok(merged(None, filed, self)?.0)
     }
@@ -56,33 +55,30 @@ enum Became {
     New,
     Changed,
     Same,
-    /// The article is retired, and the file does not say otherwise.
+    /// The article is unchanged and retired, and the file gives no status.
     StaysRetired,
-    /// The article was edited in chat since its import.
+    /// The article keeps its text: both it (in chat) and the file have changed since the last import.
     StaysEdited,
 }
 
 /// The results for all files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// The number of new articles.
     pub new: u64,
-    /// The number of changed articles.
     pub changed: u64,
-    /// The number of unchanged articles.
     pub same: u64,
-    /// The articles that were retired because their files are gone: keys and files.
+    /// The articles that were retired because their files are gone: (key, path).
     pub pruned: Vec<(ArticleKey, String)>,
-    /// The files of articles that stay retired.
+    /// The paths of files whose articles stay retired.
     pub stay_retired: Vec<String>,
-    /// The files of articles that keep their edits from chat.
+    /// The paths of files whose articles keep their edits from chat.
     pub stay_edited: Vec<String>,
 }
 
-/// Imports files, and reports the number after each transaction.
+/// Imports files. After each transaction, tells `progress` how many files are done.
 ///
 /// # Errors
-/// If the database is away; the files imported before stay.
+/// If the database is away. The files of earlier transactions are then imported.
 pub async fn import(
     store: &Arc<dyn Store>,
     files: Vec<Filed>,
@@ -135,7 +131,7 @@ fn write_some(
             let (article, becomes) = merged(kept.as_ref().map(|kept| &kept.article), filed, &how)?;
             match &kept {
                 None => drop(record::insert(tx, article, &how.prefix, None).await?),
-                // The file's content is recorded, although the article is unchanged.
+                // Path and digest of the file may differ even if the article's content is the same.
                 Some(kept) if kept.article != article => record::update(tx, kept, article, None)?,
                 Some(_) => {}
             }
@@ -145,8 +141,8 @@ fn write_some(
     })
 }
 
-/// Returns the existing article of a file: the one that came from it, or one that was written in chat and exported to
-/// it.
+/// Returns the existing article of a file: the article that was imported from its path, or the article with its key, if
+/// that was written in chat.
 async fn found(ask: &mut dyn Ask, filed: &Filed) -> Result<Option<Kept>, StoreError> {
     let kept = record::by_path(ask, &filed.path).await?;
     match (&kept, &filed.key) {
@@ -155,9 +151,9 @@ async fn found(ask: &mut dyn Ask, filed: &Filed) -> Result<Option<Kept>, StoreEr
     }
 }
 
-/// Merges a file into its article, and returns the result and its kind. Properties that the file leaves out stay as
-/// they are, and properties that it has not changed since the last import do not undo other changes. A new article is
-/// published.
+/// Merges a file into its article. Returns the article and how the import changed it. Properties that the file leaves
+/// out stay as they are. Properties that the file has not changed since the last import do not undo changes in chat. A
+/// new article is published, unless the file gives another status.
 fn merged(kept: Option<&Article>, filed: &Filed, how: &Import) -> Result<(Article, Became), StoreError> {
     let digest = digest(&filed.content)?;
     let then = kept.and_then(|kept| kept.imported.as_ref());
@@ -180,7 +176,7 @@ fn merged(kept: Option<&Article>, filed: &Filed, how: &Import) -> Result<(Articl
         _ => Person::new(who.clone(), who.to_string()),
     });
     let (digest, version) = match edited {
-        // The text is still that of chat, so the recorded content of the file stays that of the last import.
+        // The article keeps its text from chat, so the digest and version of the last import are kept, too.
         Some(_) => then.map(|then| (then.digest.clone(), then.version)).unwrap_or_default(),
         None => (digest, kept.map_or(1, |kept| version_after(kept, &content))),
     };
@@ -218,7 +214,7 @@ fn is_edited(article: &Article) -> bool {
     article.imported.as_ref().map_or(article.path.is_none(), |then| article.version > then.version)
 }
 
-/// Returns a digest of a file's content, without the day of review.
+/// Returns the SHA-256 of a file's content without its day of review, in hexadecimal digits.
 fn digest(content: &Content) -> Result<String, StoreError> {
     let text = serde_json::to_vec(&Content { review_at: None, ..content.clone() })
         .map_err(|error| StoreError::Work(error.to_string()))?;

@@ -11,15 +11,15 @@ use crate::domain::ids::KeyRef;
 use crate::domain::ids::{Person, TicketTag};
 use crate::domain::when::{self, Now};
 
-/// The name of the value from a menu. It is given for the act's first parameter.
+/// The name under which the value of a menu is given. It counts as the act's first parameter.
 pub const CHOSEN: &str = "";
-/// The name of the ticket's key, where it is a field.
+/// The name of the field that holds the key of the ticket, as in Discord's commands.
 pub const KEY: &str = "key";
 
-/// The name of the words of the message whose menu was used, for forms that begin with them.
+/// The name under which the words of a message are given, if the menu of the message was used.
 pub const SAID: &str = "said";
 
-/// The name of the author of that message.
+/// The name under which the author of that message is given.
 pub const AUTHOR: &str = "author";
 
 /// Values that came with an act, by the names of its parameters. They are not checked yet.
@@ -37,12 +37,11 @@ pub enum Value {
     Flag(bool),
     /// A date and time, already read in its author's time zone.
     Date(Timestamp),
-    /// Files.
     Files(Vec<File>),
 }
 
 impl Value {
-    /// Returns text as it was typed, or the value of a choice.
+    /// Returns the value for text as it was typed, or for a choice.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
@@ -71,7 +70,6 @@ impl Value {
 pub struct Fault {
     /// The parameter's name, which is also that of its field.
     pub param: &'static str,
-    /// The reason.
     pub why: Why,
 }
 
@@ -80,15 +78,12 @@ pub struct Fault {
 pub enum Why {
     /// The argument is required and was not given.
     Missing,
-    /// The value is not one of the choices.
+    /// The value is not one of the choices, or not of the kind that the parameter takes.
     NotOffered,
-    /// The value is no person.
     NoPerson,
-    /// The value is no key.
     NoKey,
-    /// The value is no date and time.
     NoDate,
-    /// The date and time has passed.
+    /// The date and time is not in the future.
     Past,
 }
 

@@ -15,12 +15,11 @@ pub enum Read {
         spec: &'static Spec,
         /// The key of the ticket that it names.
         key: Option<TicketKey>,
-        /// The arguments.
         given: Given,
     },
     /// The words begin like this command, but something is missing or wrong.
     Malformed(&'static Spec),
-    /// No command: the words are ordinary words.
+    /// The words are no command.
     Words,
 }
 
@@ -123,7 +122,7 @@ struct NoMatch {
 /// Reads an act's arguments. Free text takes the words that are left over.
 fn params(spec: &Spec, words: &str, mentions: &[Person], now: &Now<'_>) -> Result<Given, NoMatch> {
     let count = words.split_whitespace().count();
-    // A name may be two words.
+    // A person's name may be two words.
     let few = if spec.takes.iter().any(|param| param.takes == Takes::Person) { 2 } else { 1 };
     let no_match = || NoMatch { almost: !spec.takes.is_empty() && count <= few };
     let (mut given, mut rest) = (Given::new(), words);

@@ -98,7 +98,7 @@ impl Spec {
         self.takes.iter().find(|param| param.takes == Takes::Person)
     }
 
-    /// Whether its form is prefilled with the words of the message whose menu was used.
+    /// Whether it takes words of the message whose menu was used. The adapter then gives them as [`SAID`].
     #[must_use]
     pub fn begins_with_words(&self) -> bool {
         self.takes.iter().any(|param| param.begins_with == Begins::Said)
@@ -168,7 +168,6 @@ impl Spec {
 pub enum On {
     /// The act has no subject.
     Nothing,
-    /// A ticket.
     Ticket,
 }
 
@@ -181,7 +180,7 @@ pub enum May {
     Requester,
     /// The requester, and people with this right.
     RequesterOr(Right),
-    /// Everybody for themselves. For another person, whom the act takes: people with this right.
+    /// Everybody for themselves. If the act's arguments name another person: people with this right.
     OneselfOr(Right),
     /// People with this right.
     Has(Right),
@@ -237,17 +236,17 @@ pub enum Begins {
     Empty,
     /// The last words of the requester, if the requester opens the form.
     LastWords,
-    /// The value in the article that the button carries, if the person who opens the form may keep articles. Without it
+    /// The value in the article that the button carries, if the person who opens the form may edit articles. Without it
     /// the form is not opened, since the submission replaces the former value.
     Article,
-    /// The title of the ticket, if the person who opens the form is an agent.
+    /// The title of the ticket, if the ticket is not private and the person who opens the form is an agent.
     TicketTitle,
     /// The value in the outage that the button carries, if the person who opens the form may announce outages. Without
     /// it the form is not opened.
     Outage,
     /// The template of the settings for an outage that is over.
     Resolved,
-    /// The words of the message whose menu was used.
+    /// The first line of the message whose menu was used.
     Said,
     /// The key of the article that fits the ticket best, if the person who opens the form is an agent.
     Suggested,
@@ -338,9 +337,9 @@ pub struct Emoji {
 /// An act as a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// What it does, at most 100 characters, for lists of commands.
+    /// The description in lists of commands, at most 100 characters.
     pub says: &'static str,
-    /// What it does for the person who asks for help. Empty for commands of agents.
+    /// The line in the help for requesters. Empty for commands of agents.
     pub helps: &'static str,
     /// Whether the command does not exist in the request's own thread, where plain words do the same.
     pub is_plain_in_thread: bool,
@@ -488,7 +487,7 @@ impl FromStr for ActRef {
     }
 }
 
-/// Former names of acts in buttons that may still stand, with the names of today.
+/// Former names of acts, which buttons on the platforms may still carry, each with its present name.
 const FORMER: [(&str, &str); 4] = [("take", "claim"), ("more", "menu"), ("desk", "menu"), ("ask_again", "reopen")];
 
 impl From<ActRef> for String {

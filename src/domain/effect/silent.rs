@@ -12,31 +12,22 @@ use crate::domain::limits::{Limit, discord, slack};
 #[serde(rename_all = "snake_case")]
 pub enum SilentAct {
     /// Delete a message of the bot. A message that is gone already counts as a success.
-    Remove {
-        /// The message.
-        message: MessageRef,
-    },
+    Remove { message: MessageRef },
     /// Add a sign (a reaction) to a person's message, or remove it. If the platform refuses, the sign is left out,
     /// since nothing depends on it.
     React {
-        /// The message.
         message: MessageRef,
-        /// The sign.
         sign: Sign,
         /// Whether the sign is added, not removed.
         is_on: bool,
     },
     /// Look up the direct conversation with a person who has asked elsewhere. The result comes back as an event, also
     /// if there is none.
-    OpenDirect {
-        /// The request.
-        request: Box<DirectRequest>,
-    },
+    OpenDirect { request: Box<DirectRequest> },
     /// Read a message and the messages before it. The result comes back as an event.
     Look(Box<Look>),
     /// Read the last hundred messages of a thread before a given one. The result comes back as an event.
     ReadThread {
-        /// The thread.
         place: Place,
         /// The message before which to read.
         before: MessageRef,
@@ -48,7 +39,6 @@ pub enum SilentAct {
 pub struct SilentSpec<'a> {
     /// Its name in the database, in logs and in metrics.
     pub name: &'static str,
-    /// Its lane.
     pub lane: Lane,
     /// The kind of right that it needs. A place that refuses one act of a kind refuses all acts of that kind.
     pub verb: &'static str,
