@@ -238,17 +238,20 @@ pub async fn show(
 ) -> Result<Vec<Option<Shown>>, StoreError> {
     let ids: BTreeSet<TicketId> = wanted.iter().filter_map(|one| one.about.ticket()).collect();
     let tickets = tickets::record::these(ask, &Vec::from_iter(ids)).await?;
+    let with_suggestion = wanted.iter().filter(|one| matches!(one.view, View::Card | View::Confirmation));
+    let with_suggestion: BTreeSet<TicketId> = with_suggestion.filter_map(|one| one.about.ticket()).collect();
+    let suggestions = knowledge::record::suggestions(ask, &Vec::from_iter(with_suggestion)).await?;
     let messages: HashSet<&MessageRef> = wanted.iter().flat_map(|one| one.view.shows()).collect();
     let said = conversation::record::of_messages(ask, messages.into_iter()).await?;
     let (mut shown, mut known) = (Vec::with_capacity(wanted.len()), HashMap::new());
     let mut shown_of_outages = show_outages(ask, wanted, rules).await?.into_iter();
     for one in wanted {
         let ticket = tickets.iter().find(|ticket| one.about == Subject::Ticket(ticket.id));
+        let suggestion = suggestions.iter().find(|suggestion| one.about == Subject::Ticket(suggestion.ticket));
         shown.push(match (&one.view, ticket) {
             (View::Card, Some(ticket)) => {
-                let suggestion = knowledge::record::suggestion(ask, ticket.id).await?;
                 let card = tickets::view::card(ticket, &one.place, roster);
-                Some(knowledge::view::card(card, ticket, suggestion.as_ref()))
+                Some(knowledge::view::card(card, ticket, suggestion))
             }
             (View::Confirmation, Some(ticket)) => {
                 let others = if ticket.is_private() {
@@ -257,9 +260,8 @@ pub async fn show(
                 } else {
                     Vec::new()
                 };
-                let suggestion = knowledge::record::suggestion(ask, ticket.id).await?;
                 let confirmation = tickets::view::confirmation(ticket, &others);
-                Some(knowledge::view::confirmation(confirmation, ticket, suggestion.as_ref()))
+                Some(knowledge::view::confirmation(confirmation, ticket, suggestion))
             }
             (View::Lines { of, .. }, Some(ticket)) => conversation::view::lines(ticket, of, &said, one, roster),
             (View::DeadEvents, _) => Some(alarms::view::dead_events(dead::count(ask).await?)),

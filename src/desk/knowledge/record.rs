@@ -3,6 +3,8 @@
 //! Every change of an article gets the next number of one sequence, in the order of the commits. A process that keeps
 //! an index of articles reads on from the last number that its index holds.
 
+use std::collections::{BTreeSet, HashMap};
+
 use jiff::Timestamp;
 
 pub use super::state::Kept;
@@ -20,7 +22,11 @@ use crate::store::{Ask, Statement, StoreError, Text, Tx, statement};
 /// The columns that [`article`] reads.
 macro_rules! articles {
     ($rest:literal) => {
+        articles!("", $rest)
+    };
+    ($first:literal, $rest:literal) => {
         concat!(
+            $first,
             "SELECT id, key, status, content_json, owner_json, source, checked_by_json, checked_at_ms, path, \
              imported_json, version, change, created_at_ms, changed_at_ms FROM articles ",
             $rest
@@ -30,6 +36,9 @@ macro_rules! articles {
 
 texts! {
     ARTICLE = Text::both(articles!("WHERE id = $1"));
+    THESE_ARTICLES = Text::both(articles!(
+        "WITH v (n) AS (VALUES (CAST($1 AS BIGINT))) ", "WHERE id IN (SELECT v.n FROM v)"
+    ));
     ARTICLE_BY_KEY = Text::both(articles!("WHERE key = $1"));
     /// Selects an article by the path of the file that it was imported from.
     ARTICLE_BY_PATH = Text::both(articles!("WHERE path = $1"));
@@ -67,8 +76,9 @@ texts! {
     VERSIONS = Text::both(
         "SELECT version, content_json, by_json, at_ms FROM article_versions WHERE article = $1 ORDER BY version DESC LIMIT $2"
     );
-    SUGGESTION = Text::both(
-        "SELECT ticket_id, found_json, shown, at_ms, solved_by, escalated_at_ms FROM suggestions WHERE ticket_id = $1"
+    SUGGESTIONS = Text::both(
+        "WITH v (n) AS (VALUES (CAST($1 AS BIGINT))) SELECT ticket_id, found_json, shown, at_ms, solved_by, escalated_at_ms \
+         FROM suggestions WHERE ticket_id IN (SELECT v.n FROM v)"
     );
     /// Inserts the suggestion on a ticket, unless there is one.
     SUGGEST = Text::both(
@@ -203,6 +213,14 @@ pub async fn count(ask: &mut dyn Ask, status: ArticleStatus) -> Result<u64, Stor
 /// # Errors
 /// If the database is away.
 pub async fn suggestion(ask: &mut dyn Ask, ticket: TicketId) -> Result<Option<Suggestion>, StoreError> {
+    Ok(suggestions(ask, &[ticket]).await?.pop())
+}
+
+/// Reads the suggestions on these tickets, in any order, each without the articles that may no longer be offered.
+///
+/// # Errors
+/// If the database is away.
+pub async fn suggestions(ask: &mut dyn Ask, tickets: &[TicketId]) -> Result<Vec<Suggestion>, StoreError> {
     let read = |row: &Row| {
         Ok(Suggestion {
             ticket: TicketId(row.get("ticket_id")?),
@@ -213,24 +231,24 @@ pub async fn suggestion(ask: &mut dyn Ask, ticket: TicketId) -> Result<Option<Su
             escalated_at: row.moment_if("escalated_at_ms")?,
         })
     };
-    let Some(mut suggestion) = ask.one(statement(SUGGESTION).bind(ticket.0), read).await? else { return Ok(None) };
+    let asked = tickets.iter().map(|ticket| statement(SUGGESTIONS).bind(ticket.0)).collect();
+    let mut suggestions: Vec<Suggestion> = ask.all_of(asked, read).await?;
+    let lists = suggestions.iter().flat_map(|one| [&one.found.offered, &one.found.fits]);
+    let articles: BTreeSet<ArticleId> = lists.flatten().map(|one| one.article).collect();
+    let asked = articles.iter().map(|article| statement(THESE_ARTICLES).bind(article.0)).collect();
+    let articles: HashMap<ArticleId, Article> =
+        ask.all_of(asked, kept).await?.into_iter().map(|kept| (kept.article.id, kept.article)).collect();
     // Articles that are not published any more are left out of both lists. Articles that are for agents alone by now
     // are left out of the list for the requester.
-    for (offered, is_open) in [(&mut suggestion.found.offered, true), (&mut suggestion.found.fits, false)] {
-        let mut kept = Vec::with_capacity(offered.len());
-        for one in std::mem::take(offered) {
-            let article = ask.one(statement(ARTICLE).bind(one.article.0), self::kept).await?;
-            let is_theirs = article.is_some_and(|kept| {
-                let article = kept.article;
-                article.is_published() && (!is_open || article.content.audience == Audience::Everyone)
-            });
-            if is_theirs {
-                kept.push(one);
-            }
-        }
-        *offered = kept;
+    for suggestion in &mut suggestions {
+        let is_kept = |id: &ArticleId| articles.get(id).filter(|article| article.is_published());
+        suggestion.found.fits.retain(|one| is_kept(&one.article).is_some());
+        suggestion
+            .found
+            .offered
+            .retain(|one| is_kept(&one.article).is_some_and(|article| article.content.audience == Audience::Everyone));
     }
-    Ok(Some(suggestion))
+    Ok(suggestions)
 }
 
 /// Stores the suggestion on a ticket, unless there is one already.
