@@ -48,9 +48,11 @@ use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, Worker
 /// How many effects one look reads. A look reads the effects that are due and starts their deliveries. It reads as many
 /// as there is room for, within this range.
 const LOOK: RangeInclusive<usize> = 32..=128;
-/// The least time between two looks, in real time. What arrives meanwhile is gathered: each look costs several reads and a
-/// commit, whether for one effect or many.
-const GATHER: Duration = Duration::from_millis(10);
+/// The least time between two looks, in real time. What arrives meanwhile is gathered, since each look costs several reads
+/// and a commit, whether for one effect or many.
+const GATHER: Duration = Duration::from_millis(20);
+/// The same in a flood, when more than half of [`AT_ONCE`] are under way.
+const GATHER_IN_FLOOD: Duration = Duration::from_millis(10);
 /// The largest number of deliveries under way at once.
 const AT_ONCE: usize = 128;
 /// How often effects that could not be read are released for another try, in real time.
@@ -222,8 +224,20 @@ impl Dispatcher {
             }
             // New effects and ended deliveries are gathered before the next look. After a pause, the first effect is not
             // kept waiting.
-            real::sleep_until(looked_at + GATHER).await;
-            while under_way.try_join_next().is_some() {}
+            if under_way.len() <= AT_ONCE / 2 {
+                real::sleep_until(looked_at + GATHER).await;
+                while under_way.try_join_next().is_some() {}
+                continue;
+            }
+            let gathered = real::sleep_until(looked_at + GATHER_IN_FLOOD);
+            tokio::pin!(gathered);
+            while under_way.len() > AT_ONCE / 2 {
+                tokio::select! {
+                    () = &mut gathered => break,
+                    Some(_) = under_way.join_next() => {}
+                }
+            }
+            gathered.await;
         }
     }
 
