@@ -52,7 +52,7 @@ use stub::{AGENT, TEAM, TRIAGE};
 /// Tickets per transaction while a database is filled.
 const FILL: i64 = 500;
 /// Events that are handled together. They share commits, so that the varying speed of the disk matters less.
-const TOGETHER: u64 = 64;
+const BATCH: u64 = 64;
 /// Rounds that are not measured: in them each reading connection prepares each statement once.
 const WARM_UP: u64 = 8;
 /// Tickets of one page of the list.
@@ -230,20 +230,20 @@ impl Desk {
     /// Opens tickets. Returns the time for one of them.
     async fn open(&self) -> anyhow::Result<Duration> {
         let began = Instant::now();
-        let outcomes = try_join_all((0..TOGETHER).map(|_| self.intake.handle(self.request()))).await?;
+        let outcomes = try_join_all((0..BATCH).map(|_| self.intake.handle(self.request()))).await?;
         let took = began.elapsed();
         ensure!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Opened(_))), "a ticket was not opened");
-        Ok(took / u32::try_from(TOGETHER)?)
+        Ok(took / u32::try_from(BATCH)?)
     }
 
     /// Claims or releases tickets. Returns the time for one of them.
     async fn claim(&self) -> anyhow::Result<Duration> {
-        let claims: Vec<Event> = (0..TOGETHER).map(|_| self.take()).collect();
+        let claims: Vec<Event> = (0..BATCH).map(|_| self.next_claim()).collect();
         let began = Instant::now();
         let outcomes = try_join_all(claims.into_iter().map(|claim| self.intake.handle(claim))).await?;
         let took = began.elapsed();
         ensure!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Done(Some(_)))), "a claim or release failed");
-        Ok(took / u32::try_from(TOGETHER)?)
+        Ok(took / u32::try_from(BATCH)?)
     }
 
     async fn list(&self, before: Option<TicketId>) -> anyhow::Result<Duration> {
@@ -291,7 +291,7 @@ impl Desk {
 
     /// Returns the next event of the agent: claims the open tickets one by one from anywhere in the database, then
     /// releases them in the same order, and so on.
-    fn take(&self) -> Event {
+    fn next_claim(&self) -> Event {
         let number = self.claimed.fetch_add(1, Ordering::Relaxed);
         let open = self.tickets.unsigned_abs().div_ceil(2);
         let action = if (number / open).is_multiple_of(2) { "claim" } else { "release" };

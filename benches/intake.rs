@@ -292,7 +292,7 @@ impl Load {
                     let message = writer.next();
                     let sent_at = Instant::now();
                     took.push(connection.send(&message).await?.duration_since(sent_at));
-                    writer.keep(message);
+                    writer.acknowledged(message);
                 }
                 anyhow::Ok(took)
             }));
@@ -313,12 +313,12 @@ impl Load {
         let mut talkers = Vec::new();
         let mut talking = None;
         if chatter > 0 {
-            let mut doors = Vec::new();
+            let mut due_senders = Vec::new();
             for _ in 0..self.connections {
                 let (mut connection, cast, next) =
                     (Connection::open(self.bot).await?, self.cast, Rc::clone(&self.next));
-                let (door, mut due) = mpsc::unbounded_channel::<Instant>();
-                doors.push(door);
+                let (due_sender, mut due) = mpsc::unbounded_channel::<Instant>();
+                due_senders.push(due_sender);
                 talkers.push(tokio::task::spawn_local(async move {
                     while due.recv().await.is_some() {
                         let number = next.replace_with(|number| *number + 1);
@@ -327,27 +327,27 @@ impl Load {
                     anyhow::Ok(())
                 }));
             }
-            talking = Some(std::thread::spawn(move || pace(chatter, seconds, began, &doors)));
+            talking = Some(std::thread::spawn(move || pace(chatter, seconds, began, &due_senders)));
         }
         let mut clients = Vec::new();
-        let mut doors = Vec::new();
+        let mut due_senders = Vec::new();
         for _ in 0..self.connections {
             let (mut connection, mut writer) = (Connection::open(self.bot).await?, self.writer());
-            let (door, mut due) = mpsc::unbounded_channel::<Instant>();
-            doors.push(door);
+            let (due_sender, mut due) = mpsc::unbounded_channel::<Instant>();
+            due_senders.push(due_sender);
             clients.push(tokio::task::spawn_local(async move {
                 let mut took = Vec::new();
                 while let Some(due) = due.recv().await {
                     let message = writer.next();
                     took.push(connection.send(&message).await?.duration_since(due));
-                    writer.keep(message);
+                    writer.acknowledged(message);
                 }
                 anyhow::Ok(took)
             }));
         }
         let events = rate * seconds;
         let began = Instant::now();
-        let pacing = std::thread::spawn(move || pace(rate, seconds, began, &doors));
+        let pacing = std::thread::spawn(move || pace(rate, seconds, began, &due_senders));
         let mut took = Vec::new();
         for client in clients {
             took.extend(client.await??);
@@ -388,12 +388,12 @@ impl Load {
 
 /// Tells the clients in turn when their next message is due. Runs on a thread of its own, since the runtime's timer is
 /// accurate to a millisecond only.
-fn pace(rate: u64, seconds: u64, began: Instant, doors: &[mpsc::UnboundedSender<Instant>]) {
-    for (number, door) in (0..rate * seconds).zip(doors.iter().cycle()) {
+fn pace(rate: u64, seconds: u64, began: Instant, due_senders: &[mpsc::UnboundedSender<Instant>]) {
+    for (number, due_sender) in (0..rate * seconds).zip(due_senders.iter().cycle()) {
         let due = began + Duration::from_nanos(number * 1_000_000_000 / rate);
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         // The send fails only if the client has ended early. Its error is returned where its task is awaited.
-        let _ = door.send(due);
+        let _ = due_sender.send(due);
     }
 }
 
@@ -423,7 +423,7 @@ impl Writer {
     }
 
     /// Notes an acknowledged message, and the posts that must follow from it.
-    fn keep(&mut self, message: Message) {
+    fn acknowledged(&mut self, message: Message) {
         *self.posts.borrow_mut() += if message.root.is_none() { 2 } else { 1 };
         if message.root.is_none() {
             self.requests.push_back(message.clone());

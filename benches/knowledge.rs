@@ -64,7 +64,7 @@ struct Args {
 /// Number of words from which the texts are made.
 const VOCABULARY: usize = 60_000;
 /// How many articles are written in one commit.
-const TOGETHER: usize = 10_000;
+const BATCH: usize = 10_000;
 
 /// Words with the frequencies of a natural language: the first is the most frequent.
 struct Words {
@@ -199,7 +199,7 @@ fn main() -> anyhow::Result<()> {
     let engine = Engine::new(setup)?;
     let before = memory();
     let since = real::now();
-    for (number, some) in articles.chunks(TOGETHER).enumerate() {
+    for (number, some) in articles.chunks(BATCH).enumerate() {
         engine.write(some, &[], i64::try_from(number)? + 1)?;
     }
     println!("filled with {} articles in {:.2} s", engine.documents()?, since.elapsed().as_secs_f64());

@@ -20,9 +20,9 @@ use serde::Deserialize;
 /// Folds of the cross-validation.
 const FOLDS: usize = 5;
 /// Number of neighbouring questions that stay in one fold.
-const TOGETHER: usize = 8;
+const BLOCK: usize = 8;
 /// Strength of the L2 regularisation.
-const HELD: f64 = 20.0;
+const L2: f64 = 20.0;
 /// Sizes of the simulated small desks, in documents.
 const SIZES: [usize; 4] = [60, 300, 1_000, 5_000];
 /// Steps of the gradient descent.
@@ -75,7 +75,7 @@ fn main() -> anyhow::Result<()> {
         describe(&corpus::engine(args.task, &documents, folder.path().join("all"))?, &documents, &asked, &right)?;
     let used: Vec<bool> = NAMES.iter().map(|name| !args.without.iter().any(|left| left == name)).collect();
     // Each question is ranked by a model that was not trained on it.
-    let fold_of = |place: usize| place / TOGETHER % FOLDS;
+    let fold_of = |place: usize| place / BLOCK % FOLDS;
     let mut ranked: Vec<Ranked> = examples.iter().map(|_| Ranked::default()).collect();
     let mut orders = Vec::new();
     for fold in 0..FOLDS {
@@ -108,9 +108,13 @@ fn main() -> anyhow::Result<()> {
     // Most desks have fewer documents and get more questions without an answer. So the ranking is trained on all
     // documents, but the confidence is also trained on subsets, in which half of the questions have no answer.
     for (number, size) in SIZES.into_iter().enumerate() {
-        let some = some(&documents, &asked, &right, size, number);
-        let examples =
-            describe(&corpus::engine(args.task, &some, folder.path().join(size.to_string()))?, &some, &asked, &right)?;
+        let subset = subset(&documents, &asked, &right, size, number);
+        let examples = describe(
+            &corpus::engine(args.task, &subset, folder.path().join(size.to_string()))?,
+            &subset,
+            &asked,
+            &right,
+        )?;
         let ranked: Vec<Ranked> = examples
             .iter()
             .enumerate()
@@ -122,18 +126,18 @@ fn main() -> anyhow::Result<()> {
         judge(&examples, &ranked);
     }
     // The probabilities, too, are predicted by weights that were not trained on the question.
-    let mut told: Vec<Told> = Vec::new();
+    let mut predictions: Vec<Prediction> = Vec::new();
     for fold in 0..FOLDS {
         let seen: Vec<&Judged> = judged.iter().filter(|one| fold_of(one.question) != fold).collect();
         let weights = learn_confidence(&seen);
-        told.extend(judged.iter().filter(|one| fold_of(one.question) == fold).map(|one| Told {
+        predictions.extend(judged.iter().filter(|one| fold_of(one.question) == fold).map(|one| Prediction {
             probability: sigmoid(f64::from(weights.of(&one.numbers))),
             is_right: one.is_right,
             has_answer: one.has_answer,
             documents: one.documents,
         }));
     }
-    let shown_from = threshold(&mut told, args.precision, documents.len());
+    let shown_from = threshold(&mut predictions, args.precision, documents.len());
     let order = learn_order(&examples.iter().collect::<Vec<_>>(), &used);
     for (name, _, _, weight) in &order.numbers {
         println!("{name:<28} {weight:>8.3}");
@@ -187,7 +191,7 @@ impl Judged {
 }
 
 /// A predicted probability, and whether a right answer was among the first [`SHOWN`] documents.
-struct Told {
+struct Prediction {
     probability: f64,
     is_right: bool,
     has_answer: bool,
@@ -220,7 +224,7 @@ fn describe(
 
 /// Returns a subset of `size` documents: answers of every other question (even or odd by `number`), then other
 /// documents in an order that is derived from their ids. The answers of the other half of the questions are left out.
-fn some(
+fn subset(
     documents: &[Document],
     asked: &[corpus::Asked],
     right: &HashMap<String, Vec<String>>,
@@ -234,9 +238,9 @@ fn some(
     let mut others: Vec<(u64, &Document)> = documents
         .iter()
         .filter(|document| !missing.contains(&document.id))
-        .map(|document| (mixed(&document.id, number), document))
+        .map(|document| (hash(&document.id, number), document))
         .collect();
-    others.sort_by_key(|(mixed, document)| (!answers.contains(&document.id), *mixed));
+    others.sort_by_key(|(hash, document)| (!answers.contains(&document.id), *hash));
     // A small subset has no room for all answers: they fill half of it at most.
     let (answers, rest): (Vec<_>, Vec<_>) =
         others.into_iter().partition(|(_, document)| answers.contains(&document.id));
@@ -244,10 +248,10 @@ fn some(
     answers.into_iter().take(half).chain(rest).take(size).map(|(_, document)| document.clone()).collect()
 }
 
-fn mixed(id: &str, number: usize) -> u64 {
+fn hash(id: &str, number: usize) -> u64 {
     let seed = 0xcbf2_9ce4_8422_2325 ^ (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = id.bytes().fold(seed, |mixed, byte| (mixed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    mixed ^ (mixed >> 29)
+    let hash = id.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    hash ^ (hash >> 29)
 }
 
 /// Prints nDCG@10, hit@3, and how well the best score tells whether there is an answer (AUC).
@@ -279,10 +283,10 @@ fn report(name: &str, examples: &[Example], ranked: &[Ranked]) {
 
 /// Returns the lowest probability from which on the shown documents reach this precision, over all documents (1 if
 /// there is none). Prints the figures at this threshold, for all documents and for the subsets.
-fn threshold(told: &mut [Told], precision: f64, all: usize) -> f32 {
-    told.sort_by(|one, other| other.probability.total_cmp(&one.probability));
+fn threshold(predictions: &mut [Prediction], precision: f64, all: usize) -> f32 {
+    predictions.sort_by(|one, other| other.probability.total_cmp(&one.probability));
     let (mut shown, mut right, mut from) = (0.0, 0.0, 1.0);
-    for one in told.iter().filter(|one| one.documents == all) {
+    for one in predictions.iter().filter(|one| one.documents == all) {
         shown += 1.0;
         right += f64::from(u8::from(one.is_right));
         if shown >= 10.0 && right / shown >= precision {
@@ -291,7 +295,7 @@ fn threshold(told: &mut [Told], precision: f64, all: usize) -> f32 {
     }
     println!("shown from {from:.3}");
     for size in SIZES.into_iter().chain([all]) {
-        let of_size = || told.iter().filter(move |one| one.documents == size);
+        let of_size = || predictions.iter().filter(move |one| one.documents == size);
         let shown = of_size().filter(|one| one.probability >= from).count();
         let right = of_size().filter(|one| one.probability >= from && one.is_right).count();
         let without = of_size().filter(|one| !one.has_answer);
@@ -307,7 +311,7 @@ fn threshold(told: &mut [Told], precision: f64, all: usize) -> f32 {
             "  {size:>6} documents: precision {precision:.3}, recall {recall:.3}, shown without an answer {alarms:.3}, shown {shown:.3}"
         );
     }
-    for tenth in told.chunks(told.len().div_ceil(10)) {
+    for tenth in predictions.chunks(predictions.len().div_ceil(10)) {
         let mean = tenth.iter().map(|one| one.probability).sum::<f64>() / tenth.len() as f64;
         let right = tenth.iter().filter(|one| one.is_right).count() as f64 / tenth.len() as f64;
         println!("  said {mean:.3}, was {right:.3}");
@@ -316,7 +320,7 @@ fn threshold(told: &mut [Told], precision: f64, all: usize) -> f32 {
 }
 
 /// Returns the mean and the standard deviation of each column.
-fn usual<'e>(rows: impl Iterator<Item = &'e [f32]> + Clone, names: usize) -> Vec<(f64, f64)> {
+fn mean_and_deviation<'e>(rows: impl Iterator<Item = &'e [f32]> + Clone, names: usize) -> Vec<(f64, f64)> {
     let count = rows.clone().count().max(1) as f64;
     let mean = |place: usize| rows.clone().map(|row| f64::from(row[place])).sum::<f64>() / count;
     (0..names)
@@ -333,10 +337,10 @@ fn usual<'e>(rows: impl Iterator<Item = &'e [f32]> + Clone, names: usize) -> Vec
 fn learn_order(examples: &[&Example], used: &[bool]) -> Weights {
     let examples: Vec<&&Example> = examples.iter().filter(|example| example.is_right.contains(&true)).collect();
     let rows = examples.iter().flat_map(|example| example.described.iter().map(|row| &row[..]));
-    let usual = usual(rows, NAMES.len());
+    let scales = mean_and_deviation(rows, NAMES.len());
     let scaled = |row: &Features| -> Vec<f64> {
         row.iter()
-            .zip(&usual)
+            .zip(&scales)
             .zip(used)
             .map(|((number, (mean, spread)), used)| if *used { (f64::from(*number) - mean) / spread } else { 0.0 })
             .collect()
@@ -362,20 +366,20 @@ fn learn_order(examples: &[&Example], used: &[bool]) -> Weights {
             }
         }
         for (slope, weight) in slope.iter_mut().zip(weights) {
-            *slope += HELD * weight;
+            *slope += L2 * weight;
         }
     });
-    told(0.0, &NAMES, &usual, &weights)
+    to_weights(0.0, &NAMES, &scales, &weights)
 }
 
 /// Learns the weights of the confidence by logistic regression.
 fn learn_confidence(examples: &[&Judged]) -> Weights {
-    let usual = usual(examples.iter().map(|one| &one.numbers[..]), CONFIDENCE.len());
+    let scales = mean_and_deviation(examples.iter().map(|one| &one.numbers[..]), CONFIDENCE.len());
     let rows: Vec<(Vec<f64>, f64)> = examples
         .iter()
         .map(|one| {
             let scaled =
-                one.numbers.iter().zip(&usual).map(|(number, (mean, spread))| (f64::from(*number) - mean) / spread);
+                one.numbers.iter().zip(&scales).map(|(number, (mean, spread))| (f64::from(*number) - mean) / spread);
             (scaled.chain([1.0]).collect(), f64::from(u8::from(one.is_right)))
         })
         .collect();
@@ -387,15 +391,15 @@ fn learn_confidence(examples: &[&Judged]) -> Weights {
             }
         }
         for (slope, weight) in slope.iter_mut().zip(weights).take(CONFIDENCE.len()) {
-            *slope += HELD / 4.0 * weight;
+            *slope += L2 / 4.0 * weight;
         }
     });
-    told(weights[CONFIDENCE.len()], &CONFIDENCE, &usual, &weights)
+    to_weights(weights[CONFIDENCE.len()], &CONFIDENCE, &scales, &weights)
 }
 
-fn told(constant: f64, names: &[&str], usual: &[(f64, f64)], weights: &[f64]) -> Weights {
+fn to_weights(constant: f64, names: &[&str], scales: &[(f64, f64)], weights: &[f64]) -> Weights {
     let rounded = |number: f64| ((number * 1e5).round() / 1e5) as f32;
-    let numbers = names.iter().zip(usual).zip(weights);
+    let numbers = names.iter().zip(scales).zip(weights);
     let numbers = numbers.map(|((name, (mean, spread)), weight)| {
         ((*name).to_owned(), rounded(*mean), rounded(*spread), rounded(*weight))
     });

@@ -130,11 +130,11 @@ fn main() -> anyhow::Result<()> {
     if let Some(at_work) = &args.at_work {
         let row =
             |(right, text): (bool, String)| Row { numbers: features::describe(&text, &usage), right, weight: 1.0 };
-        work_rows.extend(written(at_work)?.into_iter().map(row));
+        work_rows.extend(read_labelled(at_work)?.into_iter().map(row));
     }
     let mut german_rows = Vec::new();
     if let Some(own) = &args.own {
-        let german = written(own)?.into_iter().filter(|(_, text)| is_german(&plain(text)));
+        let german = read_labelled(own)?.into_iter().filter(|(_, text)| is_german(&plain(text)));
         german_rows.extend(german.map(|(right, text)| Row {
             numbers: features::describe(&text, &usage),
             right,
@@ -217,7 +217,7 @@ fn lines<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
 }
 
 /// Returns the labelled messages of a file: each line is 1 or 0, a tab and the message.
-fn written(path: &Path) -> anyhow::Result<Vec<(bool, String)>> {
+fn read_labelled(path: &Path) -> anyhow::Result<Vec<(bool, String)>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let labelled = text.lines().filter_map(|line| line.split_once('\t'));
     Ok(labelled.map(|(label, text)| (label == "1", text.to_owned())).collect())

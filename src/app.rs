@@ -2,9 +2,9 @@
 
 mod connect;
 mod copies;
-mod house;
 pub mod knowledge;
 mod roster;
+mod runner;
 mod upkeep;
 
 use std::net::SocketAddr;
@@ -21,8 +21,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::connect::{connect_discord, connect_slack, discord_settings, persevere, slack_settings};
-use self::house::{House, Platforms, TENANT};
 use self::roster::{Reading, refresh_roster};
+use self::runner::{PlatformRunner, Platforms, TENANT};
 use self::upkeep::{fire_timers, ping, sample, tell_the_desk, tidy};
 use crate::clock::Clock;
 use crate::clock::real;
@@ -39,7 +39,7 @@ use crate::metrics;
 use crate::outbox::local::{Calls, LocalDispatcher};
 use crate::platform::discord::DiscordPlatform;
 use crate::platform::slack::SlackPlatform;
-use crate::platform::{Finding, Platform as _, Turn, Verdict, Wanted};
+use crate::platform::{Finding, Leases, Platform as _, Verdict, Wanted};
 use crate::store::postgres::{PostgresSettings, PostgresStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{Store, StoreError, WorkerId};
@@ -126,9 +126,9 @@ impl App {
         }
         let store = persevere(DATABASE, &health, || open_store(config, clock.clone())).await?;
         health.set(DATABASE, true, "answers");
-        persevere(DATABASE, &health, || async { Ok(copies::mind(&store, clock.now()).await?) }).await?;
+        persevere(DATABASE, &health, || async { Ok(copies::skip_if_copied(&store, clock.now()).await?) }).await?;
         let record = Arc::clone(&store);
-        port.store_by(Arc::new(move || {
+        port.set_write_probe(Arc::new(move || {
             let record = Arc::clone(&record);
             Box::pin(async move { record.ping().await.is_ok() })
         }));
@@ -136,7 +136,7 @@ impl App {
         let rules = rules(config, known.map(slack_tenant).as_ref());
         let intake = Intake::new(Arc::clone(&store), clock.clone(), rules, config.roster());
         let platforms = Platforms::default();
-        let house = Arc::new(House {
+        let runner = Arc::new(PlatformRunner {
             config: config.clone(),
             store: Arc::clone(&store),
             intake: intake.clone(),
@@ -147,7 +147,7 @@ impl App {
             port,
             stop: stop.clone(),
         });
-        let (record, timing, worker) = (Arc::clone(&store), house::timing(config), house.worker.clone());
+        let (record, timing, worker) = (Arc::clone(&store), runner::timing(config), runner.worker.clone());
         let knowledge = Arc::new(knowledge::Knowledge::new(config, &store).await?);
         let (kept, halt) = (Arc::clone(&knowledge), stop.clone());
         let door = intake.clone();
@@ -163,9 +163,9 @@ impl App {
         let names = [(PlatformName::Slack, config.slack.is_some()), (PlatformName::Discord, config.discord.is_some())];
         let names: Vec<PlatformName> = names.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect();
         for name in &names {
-            metrics::expect(*name);
-            let (house, firsts, name) = (Arc::clone(&house), firsts.clone(), *name);
-            tasks.spawn(async move { house.keep(name, &firsts).await });
+            metrics::start_counters(*name);
+            let (runner, firsts, name) = (Arc::clone(&runner), firsts.clone(), *name);
+            tasks.spawn(async move { runner.run(name, &firsts).await });
         }
         let (privacy, roster) = (config.privacy.clone(), Arc::new(config.roster()));
         let (record, door, halt) = (Arc::clone(&store), intake.clone(), stop.clone());
@@ -376,7 +376,11 @@ pub async fn open_beside(config: &Config, clock: Clock) -> anyhow::Result<Arc<dy
 ///
 /// # Errors
 /// If no platform is configured, or one does not answer.
-pub async fn door(config: &Config, store: Arc<dyn Store>, clock: Clock) -> anyhow::Result<(Intake, bool)> {
+pub async fn intake_for_command(
+    config: &Config,
+    store: Arc<dyn Store>,
+    clock: Clock,
+) -> anyhow::Result<(Intake, bool)> {
     if let Some(missing) = config.platforms_missing() {
         bail!("{missing}");
     }
@@ -518,17 +522,17 @@ fn supervise<F>(
     });
 }
 
-/// Named leases in the database, as a [`Turn`].
-struct Leases {
+/// Named leases in the database, as [`Leases`].
+struct DatabaseLeases {
     store: Arc<dyn Store>,
     worker: WorkerId,
-    lasting: Duration,
+    duration: Duration,
 }
 
 #[async_trait]
-impl Turn for Leases {
+impl Leases for DatabaseLeases {
     async fn take_lease(&self, name: &str) -> Result<bool, StoreError> {
-        self.store.take_lease(name, &self.worker, self.lasting).await
+        self.store.take_lease(name, &self.worker, self.duration).await
     }
 
     async fn release_lease(&self, name: &str) {
@@ -537,7 +541,7 @@ impl Turn for Leases {
         }
     }
 
-    fn lasting(&self) -> Duration {
-        self.lasting
+    fn lease_duration(&self) -> Duration {
+        self.duration
     }
 }

@@ -301,7 +301,7 @@ pub fn upkeep() {
 }
 
 /// Starts the counters that are labelled only by platform at zero, so that their first count shows as an increase.
-pub fn expect(platform: PlatformName) {
+pub fn start_counters(platform: PlatformName) {
     for metric in [RETRIES, REFUSALS, RECONNECTS, CAUGHT_UP] {
         metrics::counter!(metric.name, "platform" => platform.as_str()).increment(0);
     }

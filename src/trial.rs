@@ -26,7 +26,7 @@ mod switches {
     const LEAVING: Duration = Duration::from_millis(5);
     /// How long the calling thread waits for the signal to stop it. The system stops one thread first, and the others
     /// run on for a moment.
-    const HEARD_WITHIN: Duration = Duration::from_millis(200);
+    const SIGNAL_TIME: Duration = Duration::from_millis(200);
 
     /// Whether this safeguard (`dedupe`, `reconcile` or `fencing`) is switched off.
     #[must_use]
@@ -46,7 +46,7 @@ mod switches {
             eprintln!("trial: cannot stop itself: {error}");
         }
         #[expect(clippy::disallowed_methods, reason = "the whole process is to stand still")]
-        std::thread::sleep(HEARD_WITHIN);
+        std::thread::sleep(SIGNAL_TIME);
     }
 
     /// Makes a call to a platform. The point `in_flight` comes when the request has left, and before the answer is

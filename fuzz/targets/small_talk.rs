@@ -4,7 +4,7 @@
 #![no_main]
 
 use deskbell::domain::ids::{Person, PersonRef, PlatformName};
-use deskbell::domain::small_talk::{is_content, small_talk};
+use deskbell::domain::small_talk::{is_satisfied, small_talk};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -14,8 +14,8 @@ fuzz_target!(|text: &str| {
         .enumerate()
         .map(|(index, name)| Person::new(PersonRef::new(PlatformName::Slack, format!("U{index}")), name))
         .collect();
-    let _ = (small_talk(words, &mentions), is_content(words, &mentions));
+    let _ = (small_talk(words, &mentions), is_satisfied(words, &mentions));
     assert_eq!(small_talk(&format!("{words} printer7 jams"), &[]), None, "a request is never small talk");
-    assert!(!is_content(&format!("{words} printer7 jams"), &[]));
-    assert!(!is_content(&format!("{words}?"), &mentions), "nor is a question");
+    assert!(!is_satisfied(&format!("{words} printer7 jams"), &[]));
+    assert!(!is_satisfied(&format!("{words}?"), &mentions), "nor is a question");
 });

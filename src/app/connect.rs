@@ -12,9 +12,9 @@ use crate::health::Health;
 use crate::outbox;
 use crate::platform::discord::{DiscordPlatform, DiscordSettings};
 use crate::platform::slack::{SlackMode, SlackPlatform, SlackSettings};
-use crate::store::postgres;
+use crate::store::{StoreError, postgres};
 
-/// Repeats `attempt` as long as PostgreSQL cannot be reached. Any other error is returned, since an operator must fix
+/// Repeats `attempt` as long as the database cannot be reached. Any other error is returned, since an operator must fix
 /// its cause. The waits are real time, because nobody knows when the database comes back.
 pub(super) async fn persevere<T, F>(part: &str, health: &Health, attempt: impl Fn() -> F) -> anyhow::Result<T>
 where
@@ -26,7 +26,9 @@ where
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
-        if !matches!(error.downcast_ref(), Some(postgres::OpenError::Away(_))) {
+        let is_away = matches!(error.downcast_ref(), Some(postgres::OpenError::Away(_)))
+            || matches!(error.downcast_ref(), Some(StoreError::Away(_)));
+        if !is_away {
             return Err(error);
         }
         tries += 1;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::desk::{knowledge, tickets};
+use crate::desk::{knowledge, outages, tickets};
 use crate::domain::ids::TicketId;
 use crate::store::{COPY, Sequence, Store, StoreError};
 
-/// The name under which the identity of the database at the last start is stored ([`Store::lies_in`]).
-const LIES_IN: &str = "lies_in";
+/// The name under which the identity of the database at the last start is stored ([`Store::identity`]).
+const IDENTITY: &str = "lies_in";
 /// The name under which the number of restores is stored.
 pub(super) const COPIES: &str = "copies";
 /// The least number of skipped numbers.
@@ -20,14 +20,15 @@ const AN_HOUR: i64 = 10;
 const BUSIER: i64 = 3;
 
 /// Skips numbers if the database is a copy: nobody knows how many were given out since the copy was made.
-pub async fn mind(store: &Arc<dyn Store>, now: Timestamp) -> Result<(), StoreError> {
+pub async fn skip_if_copied(store: &Arc<dyn Store>, now: Timestamp) -> Result<(), StoreError> {
     let is_marked = store.remembered(COPY).await?.is_some_and(|mark| !mark.is_empty());
-    let (known, here) = (store.remembered(LIES_IN).await?, store.lies_in().await?);
+    let (known, here) = (store.remembered(IDENTITY).await?, store.identity().await?);
     let is_moved = known.is_some() && here.is_some() && known != here;
     if is_marked || is_moved {
         let by = skipped(store, now).await?;
         store.within(move |tx| Box::pin(tx.skip(Sequence::Tickets, by))).await?;
-        store.within(|tx| Box::pin(knowledge::record::skip_keys(tx, AT_LEAST))).await?;
+        store.within(move |tx| Box::pin(knowledge::record::skip_keys(tx, by))).await?;
+        store.within(move |tx| Box::pin(outages::record::skip_keys(tx, by))).await?;
         tracing::warn!(
             numbers = by,
             "this database is a copy that was put in place: numbers are skipped, so that no key is given a second time"
@@ -43,7 +44,7 @@ pub async fn mind(store: &Arc<dyn Store>, now: Timestamp) -> Result<(), StoreErr
         store.keep_in_mind(COPY, "").await?;
     }
     if let Some(here) = here.filter(|here| known.as_ref() != Some(here)) {
-        store.keep_in_mind(LIES_IN, &here).await?;
+        store.keep_in_mind(IDENTITY, &here).await?;
     }
     Ok(())
 }

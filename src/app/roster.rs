@@ -60,7 +60,7 @@ pub(super) async fn watch_roster(
     stop: CancellationToken,
 ) {
     loop {
-        note(&health, &intake, platform.name(), last);
+        raise_or_clear(&health, &intake, platform.name(), last);
         let wait = match last {
             Reading::Whole => every,
             Reading::Refused => ROSTER_AGAIN_AFTER,
@@ -74,7 +74,7 @@ pub(super) async fn watch_roster(
 }
 
 /// Raises a condition while groups cannot be read, since the memberships known so far expire soon.
-fn note(health: &Health, intake: &Intake, name: PlatformName, reading: Reading) {
+fn raise_or_clear(health: &Health, intake: &Intake, name: PlatformName, reading: Reading) {
     match reading {
         Reading::Whole => health.clear(name, Kind::Roster),
         Reading::Refused | Reading::NotYet(_) => health.raise(name, Kind::Roster, CANNOT_BE_READ, intake.clock().now()),
@@ -114,10 +114,10 @@ pub(super) async fn refresh_roster(platform: &dyn Platform, intake: &Intake) -> 
 }
 
 /// Proves memberships by asking a platform.
-pub(super) struct Asking(pub(super) Arc<dyn Platform>);
+pub(super) struct PlatformProver(pub(super) Arc<dyn Platform>);
 
 #[async_trait]
-impl Prover for Asking {
+impl Prover for PlatformProver {
     async fn prove(&self, intake: &Intake, group: &GroupRef, who: &PersonRef) -> bool {
         let at = intake.clock().now();
         match self.0.prove(&group.id, who).await {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::house::Platforms;
+use super::runner::Platforms;
 use crate::clock::Clock;
 use crate::clock::real;
 use crate::config::PrivacyConfig;
@@ -208,10 +208,10 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
         Kind::Delivery => alarms::text::takes_nothing(*platform, detail),
         Kind::Token => alarms::text::refuses_the_token(*platform),
         Kind::Connection => alarms::text::hears_nothing(*platform),
-        Kind::Triage => alarms::text::desk_is_shut(*platform, detail),
-        Kind::Guild => alarms::text::put_out(detail),
+        Kind::Triage => alarms::text::triage_refused(*platform, detail),
+        Kind::Guild => alarms::text::removed_from_guild(detail),
         Kind::Roster => alarms::text::roster_unread(*platform),
-        Kind::Door => alarms::text::door_refuses(*platform, detail),
+        Kind::Door => alarms::text::port_refuses(*platform, detail),
         Kind::Guard => alarms::text::guard_is_blind(*platform, detail),
     };
     // A message of the same name is sent once an hour. The guard's condition may come and go in one channel after
@@ -257,7 +257,7 @@ async fn expire(
         (above, is_any) = (last, true);
         clock.sleep(EXPIRE_EVERY).await;
     }
-    if is_any && !store.scrub().await? {
+    if is_any && !store.is_shared() && !store.scrub().await? {
         tracing::info!("deleted data is overwritten as soon as no reader uses the database's log");
     }
     Ok(())

@@ -28,7 +28,7 @@ pub const NAMES: [&str; 8] =
     [ALONE, "mentioned_spoke", "of_mentioned", "of_writer", "other_asked", "writer_was_mentioned", "goes_on", "quiet"];
 
 /// Returns the words that tell people what a number says about the messages before; `None` for other names.
-pub(super) fn says(name: &str) -> Option<&'static str> {
+pub(super) fn describe_reason(name: &str) -> Option<&'static str> {
     Some(match name {
         "mentioned_spoke" | "of_mentioned" => "whoever is mentioned takes part in the conversation",
         "of_writer" => "the writer takes part in the conversation",

@@ -48,7 +48,7 @@ pub fn names() -> Vec<&'static str> {
 }
 
 /// Returns the words that tell people what a number besides the signs says about a message; `None` for other names.
-pub(super) fn says(name: &str) -> Option<&'static str> {
+pub(super) fn describe_reason(name: &str) -> Option<&'static str> {
     COUNTS.iter().find(|(other, _)| *other == name).map(|(_, says)| *says)
 }
 

@@ -166,9 +166,11 @@ impl Weights {
 
 /// Returns the words for a reason of this name, for people who ask about a ruling.
 #[must_use]
-pub fn says(name: &str) -> &'static str {
+pub fn describe_reason(name: &str) -> &'static str {
     let sign = signs::SIGNS.iter().find(|sign| sign.name == name).map(|sign| sign.says);
-    sign.or_else(|| features::says(name)).or_else(|| context::says(name)).unwrap_or("something else about it")
+    sign.or_else(|| features::describe_reason(name))
+        .or_else(|| context::describe_reason(name))
+        .unwrap_or("something else about it")
 }
 
 static MENTION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"<[@#!][^<>\s]{0,80}>|(?:^|\s)@\w[\w.-]*").ok());

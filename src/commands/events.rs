@@ -116,7 +116,7 @@ async fn replay(config: &Config, keys: &[String], all: bool) -> anyhow::Result<E
         store.close().await;
         return Ok(ExitCode::SUCCESS);
     }
-    let (intake, is_roster_known) = app::door(config, Arc::clone(&store), clock).await?;
+    let (intake, is_roster_known) = app::intake_for_command(config, Arc::clone(&store), clock).await?;
     if !is_roster_known {
         eprintln!("Note: who is in the groups of desk.agents could not be read; acts of their members may be refused.");
     }

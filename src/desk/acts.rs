@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::desk::decision::{Change, Decision};
 use crate::desk::drafts::state::Draft;
-use crate::desk::hear::{Asked, Sees};
+use crate::desk::hear::{ActData, Asked};
 use crate::desk::meant::{Meaning, Meant, Target, Unfinished};
 use crate::desk::plan::Plan;
 use crate::desk::tickets::state::{Refusal, Ticket};
@@ -44,14 +44,14 @@ pub(in crate::desk) struct Act {
     pub(in crate::desk) spec: Spec,
     /// Whether the agents' menu of a ticket shows the act.
     pub(in crate::desk) in_menu: fn(&Ticket) -> bool,
-    pub(in crate::desk) reads: Reads,
-    pub(in crate::desk) does: Does,
+    pub(in crate::desk) reads: ActReads,
+    pub(in crate::desk) does: Handler,
 }
 
 /// The data that an act needs besides its subject and its arguments. A text names the parameter of the act that says
-/// what to read. [`Sees`] holds the result.
+/// what to read. [`ActData`] holds the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::desk) enum Reads {
+pub(in crate::desk) enum ActReads {
     Nothing,
     /// The ticket's messages and audit entries.
     Story,
@@ -96,11 +96,11 @@ pub(in crate::desk) enum Reads {
 
 /// The function that carries out an act.
 #[derive(Debug)]
-pub(in crate::desk) enum Does {
+pub(in crate::desk) enum Handler {
     /// An act without a subject.
-    Alone(fn(Plan<'_>, &Actor<'_>, &Args, &Sees) -> Decision),
+    Alone(fn(Plan<'_>, &Actor<'_>, &Args, &ActData) -> Decision),
     /// An act on a ticket.
-    ToTicket(fn(&mut Plan<'_>, &Deed<'_>) -> Result<Done, No>),
+    ToTicket(fn(&mut Plan<'_>, &TicketAct<'_>) -> Result<ActResult, Denial>),
 }
 
 impl Act {
@@ -108,15 +108,21 @@ impl Act {
     pub(in crate::desk) const NO_MENU: fn(&Ticket) -> bool = |_| false;
 
     /// Returns an act on a ticket that no menu shows.
-    pub(in crate::desk) const fn to_ticket(spec: Spec, does: fn(&mut Plan<'_>, &Deed<'_>) -> Result<Done, No>) -> Self {
+    pub(in crate::desk) const fn to_ticket(
+        spec: Spec,
+        does: fn(&mut Plan<'_>, &TicketAct<'_>) -> Result<ActResult, Denial>,
+    ) -> Self {
         let spec = Spec { on: On::Ticket, ..spec };
-        Self { spec, in_menu: Self::NO_MENU, reads: Reads::Nothing, does: Does::ToTicket(does) }
+        Self { spec, in_menu: Self::NO_MENU, reads: ActReads::Nothing, does: Handler::ToTicket(does) }
     }
 
     /// Returns an act without a subject.
-    pub(in crate::desk) const fn alone(spec: Spec, does: fn(Plan<'_>, &Actor<'_>, &Args, &Sees) -> Decision) -> Self {
+    pub(in crate::desk) const fn alone(
+        spec: Spec,
+        does: fn(Plan<'_>, &Actor<'_>, &Args, &ActData) -> Decision,
+    ) -> Self {
         let spec = Spec { on: On::Nothing, ..spec };
-        Self { spec, in_menu: Self::NO_MENU, reads: Reads::Nothing, does: Does::Alone(does) }
+        Self { spec, in_menu: Self::NO_MENU, reads: ActReads::Nothing, does: Handler::Alone(does) }
     }
 
     /// Shows the act in the agents' menu of the tickets for which `when` holds.
@@ -125,7 +131,7 @@ impl Act {
     }
 
     /// Sets the data that the act needs.
-    pub(in crate::desk) const fn reading(self, reads: Reads) -> Self {
+    pub(in crate::desk) const fn reading(self, reads: ActReads) -> Self {
         Self { reads, ..self }
     }
 }
@@ -170,45 +176,45 @@ pub(in crate::desk) struct Actor<'a> {
 }
 
 /// An act on a ticket that has passed the check of rights.
-pub(in crate::desk) struct Deed<'a> {
+pub(in crate::desk) struct TicketAct<'a> {
     pub(in crate::desk) spec: &'static Spec,
     pub(in crate::desk) actor: &'a Actor<'a>,
     pub(in crate::desk) ticket: &'a Ticket,
     /// Whether the actor is the ticket's requester.
     pub(in crate::desk) is_requester: bool,
     pub(in crate::desk) args: &'a Args,
-    pub(in crate::desk) sees: &'a Sees,
+    pub(in crate::desk) data: &'a ActData,
     pub(in crate::desk) at: Timestamp,
 }
 
 /// The result of an act: the changed ticket, and the answer to the actor.
-pub(in crate::desk) struct Done {
+pub(in crate::desk) struct ActResult {
     /// The ticket after the act, if the act changed it.
     after: Option<Box<Ticket>>,
     answer: Option<Message>,
     /// Whether the answer is given even if the actor does not wait for one.
     is_always_told: bool,
     /// Whether the answer is about something other than the ticket. It is then given without the ticket's menu.
-    is_apart: bool,
+    without_menu: bool,
     /// The outcome of the event. `None`: [`Outcome::Done`] with the ticket's key.
     outcome: Option<Outcome>,
 }
 
-impl Done {
+impl ActResult {
     /// Returns the result of an act that changed the ticket. An expected answer tells the ticket's new state.
     pub(in crate::desk) fn changed(after: Ticket) -> Self {
         let answer = Some(tickets::text::done(&after));
-        Self { after: Some(Box::new(after)), answer, is_always_told: false, is_apart: false, outcome: None }
+        Self { after: Some(Box::new(after)), answer, is_always_told: false, without_menu: false, outcome: None }
     }
 
     /// Returns a result with an answer that the actor gets in any case.
     pub(in crate::desk) const fn told(answer: Message) -> Self {
-        Self { after: None, answer: Some(answer), is_always_told: true, is_apart: false, outcome: None }
+        Self { after: None, answer: Some(answer), is_always_told: true, without_menu: false, outcome: None }
     }
 
     /// Returns a result with an answer that the actor gets in any case, without the ticket's menu.
-    pub(in crate::desk) fn apart(answer: Message) -> Self {
-        Self { is_apart: true, ..Self::told(answer) }
+    pub(in crate::desk) fn without_menu(answer: Message) -> Self {
+        Self { without_menu: true, ..Self::told(answer) }
     }
 
     /// Returns a result with an answer that the actor gets only if they wait for one.
@@ -218,7 +224,8 @@ impl Done {
 
     /// Returns the result of an act that opened a ticket. The ticket's confirmation is the answer.
     pub(in crate::desk) const fn opened(key: TicketKey) -> Self {
-        Self { after: None, answer: None, is_always_told: false, is_apart: false, outcome: Some(Outcome::Opened(key)) }
+        let outcome = Some(Outcome::Opened(key));
+        Self { after: None, answer: None, is_always_told: false, without_menu: false, outcome }
     }
 
     /// Sets the outcome of the event.
@@ -228,14 +235,14 @@ impl Done {
 }
 
 /// Why an act was not done.
-pub(in crate::desk) enum No {
+pub(in crate::desk) enum Denial {
     /// The ticket's state does not allow it.
     Ticket(Refusal),
     /// Another reason. The message is the answer to the actor.
     Say(Message),
 }
 
-impl From<Refusal> for No {
+impl From<Refusal> for Denial {
     fn from(refusal: Refusal) -> Self {
         Self::Ticket(refusal)
     }
@@ -251,10 +258,8 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         return plan.end(Outcome::Ignored);
     }
     // An act done in the direct conversation, on a request from elsewhere, changes nothing visible there.
-    let shows_nowhere = acted
-        .place
-        .as_ref()
-        .is_some_and(|place| place.is_direct() && plan.on.is_some_and(|ticket| ticket.origin != *place));
+    let is_elsewhere = |place: &Place| place.is_direct() && plan.on.is_some_and(|ticket| ticket.origin != *place);
+    let shows_nowhere = acted.place.as_ref().is_some_and(is_elsewhere);
     let wants_answer = |spec: &Spec| match acted.way {
         Way::Command | Way::Menu | Way::MessageMenu | Way::PersonMenu => true,
         // The bot reports an act that `is_told` on the card or in the thread.
@@ -263,15 +268,10 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
     };
     let typed = match (acted.way, meant) {
         // The words typed on all pages.
-        (Way::Form, Meant::Act(meaning)) => words_of(
-            meaning
-                .act
-                .spec
-                .takes
-                .iter()
-                .filter(|param| param.takes == Takes::Text)
-                .map(|param| meaning.args.text(param.name)),
-        ),
+        (Way::Form, Meant::Act(meaning)) => {
+            let texts = meaning.act.spec.takes.iter().filter(|param| param.takes == Takes::Text);
+            words_of(texts.map(|param| meaning.args.text(param.name)))
+        }
         _ => typed_words(acted),
     };
     let filled_in = match (is_form, acted.asks.does(), meant) {
@@ -297,13 +297,13 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         && !is_form
         && spec.on == On::Nothing
         && spec.opens_form()
-        && let Err(why) = gate(&plan, &acted.actor, spec.may, None, None)
+        && let Err(why) = check_right(&plan, &acted.actor, spec.may, None, None)
     {
         return refuse(plan, &actor(true), why);
     }
     let why = match meant {
         Meant::Act(meaning) => {
-            let mut decision = perform(plan, &actor(wants_answer(&meaning.act.spec)), meaning, &asked.sees, at);
+            let mut decision = perform(plan, &actor(wants_answer(&meaning.act.spec)), meaning, &asked.data, at);
             if decision.outcome != Outcome::Refused {
                 decision.changes.extend(draft.map(|draft| Change::ForgetDraft(draft.clone())));
             }
@@ -315,11 +315,11 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
             let why = |does: &ActRef, draft: &DraftId| drafts::text::to_correct(faults, does, draft);
             return go_on(plan, &actor(true), unfinished, why);
         }
-        Meant::Gone(spec, does) => drafts::text::is_gone(spec, does),
-        Meant::Nothing => return help::decide::help(plan, &actor(true), &Args::default(), &Sees::Nothing),
+        Meant::DraftExpired(spec, does) => drafts::text::is_gone(spec, does),
+        Meant::Nothing => return help::decide::help(plan, &actor(true), &Args::default(), &ActData::Nothing),
         Meant::Malformed(spec) => help::text::malformed(spec, &[]),
         Meant::Faulty(spec, faults) if is_command => help::text::malformed(spec, faults),
-        Meant::NoKey => help::text::no_key(),
+        Meant::InvalidKey => help::text::no_key(),
         Meant::Unknown if is_command => help::text::unknown_command(),
         // The form shows stored values, and was not opened because they could not be read or have changed.
         Meant::Faulty(spec, _)
@@ -360,7 +360,7 @@ pub(in crate::desk) fn perform(
     mut plan: Plan<'_>,
     actor: &Actor<'_>,
     meaning: &Meaning,
-    sees: &Sees,
+    data: &ActData,
     at: Timestamp,
 ) -> Decision {
     let spec = &meaning.act.spec;
@@ -369,17 +369,17 @@ pub(in crate::desk) fn perform(
         Err(why) => return refuse(plan, actor, why),
     };
     let (does, (ticket, is_requester)) = match (&meaning.act.does, admitted) {
-        (Does::ToTicket(does), Some(admitted)) => (does, admitted),
-        (Does::ToTicket(_), None) => return refuse(plan, actor, help::text::which_ticket()),
-        (Does::Alone(does), _) => return does(plan, actor, &meaning.args, sees),
+        (Handler::ToTicket(does), Some(admitted)) => (does, admitted),
+        (Handler::ToTicket(_), None) => return refuse(plan, actor, help::text::which_ticket()),
+        (Handler::Alone(does), _) => return does(plan, actor, &meaning.args, data),
     };
-    let deed = Deed { spec, actor, ticket, is_requester, args: &meaning.args, sees, at };
-    match does(&mut plan, &deed) {
+    let act = TicketAct { spec, actor, ticket, is_requester, args: &meaning.args, data, at };
+    match does(&mut plan, &act) {
         Ok(done) => {
             let is_told = done.is_always_told || actor.wants_answer || actor.in_private;
             if let Some(message) = done.answer.filter(|_| is_told) {
                 let message = match &done.after {
-                    None if done.is_apart => message,
+                    None if done.without_menu => message,
                     Some(after) if !plan.is_agent(actor.person) => {
                         with_menu(&plan, actor, after, tickets::text::done_for_requester(after))
                     }
@@ -390,10 +390,10 @@ pub(in crate::desk) fn perform(
             }
             plan.end(done.outcome.unwrap_or_else(|| Outcome::Done(Some(ticket.key.clone()))))
         }
-        Err(no) => {
-            let why = match no {
-                No::Ticket(refusal) => tickets::decide::refused(&plan, &deed, &refusal),
-                No::Say(why) => why,
+        Err(denial) => {
+            let why = match denial {
+                Denial::Ticket(refusal) => tickets::decide::refused(&plan, &act, &refusal),
+                Denial::Say(why) => why,
             };
             let why = with_menu(&plan, actor, ticket, why);
             refuse(plan, actor, why)
@@ -411,7 +411,7 @@ fn admit<'f>(
     about: Option<&Person>,
 ) -> Result<Option<(&'f Ticket, bool)>, Message> {
     if spec.on == On::Nothing {
-        return gate(plan, person, spec.may, None, about).map(|_| None);
+        return check_right(plan, person, spec.may, None, about).map(|_| None);
     }
     let Some(ticket) = plan.on.filter(|ticket| plan.may_know(person, ticket)) else {
         return Err(match (&target.key, &target.tag) {
@@ -421,7 +421,7 @@ fn admit<'f>(
             (None, None) => help::text::which_ticket(),
         });
     };
-    Ok(Some((ticket, gate(plan, person, spec.may, Some(ticket), about)?)))
+    Ok(Some((ticket, check_right(plan, person, spec.may, Some(ticket), about)?)))
 }
 
 /// Adds the ticket's current menu to an answer that replaces a menu.
@@ -442,7 +442,8 @@ fn is_open_to(plan: &Plan<'_>, acted: &Acted, meant: &Meant) -> bool {
     let Meant::Act(meaning) = meant else { return false };
     let ticket = plan.on.filter(|ticket| plan.may_know(&acted.actor, ticket));
     let spec = &meaning.act.spec;
-    (ticket.is_some() || spec.on == On::Nothing) && gate(plan, &acted.actor, spec.may, ticket, meaning.person()).is_ok()
+    (ticket.is_some() || spec.on == On::Nothing)
+        && check_right(plan, &acted.actor, spec.may, ticket, meaning.person()).is_ok()
 }
 
 /// Returns the free text that a person typed into a form, valid or not.
@@ -463,7 +464,7 @@ fn words_of<'w>(words: impl Iterator<Item = &'w str>) -> String {
 }
 
 /// Checks that `may` admits a person. Returns whether they are the ticket's requester. The error is the refusal.
-fn gate(
+fn check_right(
     plan: &Plan<'_>,
     person: &Person,
     may: May,
@@ -551,7 +552,7 @@ mod tests {
                 assert!((1..=24).contains(&title.chars().count()), "{}: {title}", spec.name);
                 assert!((1..=24).contains(&words.submit.chars().count()), "{}", spec.name);
                 for param in spec.takes.iter().filter(|param| param.takes.is_field()) {
-                    assert!((1..=45).contains(&param.asks.chars().count()), "{}: {}", spec.name, param.asks);
+                    assert!((1..=45).contains(&param.label.chars().count()), "{}: {}", spec.name, param.label);
                     assert!(param.hint.chars().count() <= 100, "{}", spec.name);
                 }
             }
@@ -586,8 +587,8 @@ mod tests {
     fn an_act_is_done_to_what_its_function_takes() {
         for act in all() {
             let expected = match act.does {
-                Does::Alone(_) => On::Nothing,
-                Does::ToTicket(_) => On::Ticket,
+                Handler::Alone(_) => On::Nothing,
+                Handler::ToTicket(_) => On::Ticket,
             };
             assert_eq!(act.spec.on, expected, "{}", act.spec.name);
             let is_requesters = matches!(act.spec.may, May::Requester | May::RequesterOr(_));

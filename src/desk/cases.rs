@@ -257,10 +257,10 @@ fn change(change: &Change) -> String {
         }
         Change::Rewrite { text, .. } => format!("reword «{text}»"),
         Change::Erase { .. } => "erase".to_owned(),
-        Change::Part { .. } => "part".to_owned(),
+        Change::Separate { .. } => "part".to_owned(),
         Change::Move { to, .. } => format!("move all to {}", to.0),
-        Change::Keep(kept) => format!("keep «{}»", kept.text),
-        Change::Forget { .. } => "forget what was kept".to_owned(),
+        Change::StoreSkipped(kept) => format!("keep «{}»", kept.text),
+        Change::DeleteSkipped { .. } => "forget what was kept".to_owned(),
         Change::KeepDraft(draft) => format!("draft, page {}", draft.page),
         Change::ForgetDraft(_) => "no draft".to_owned(),
         Change::Suggest(suggestion) => {
@@ -293,17 +293,17 @@ fn change(change: &Change) -> String {
         Change::UnfollowService { service, place, .. } => format!("{} follows {service} no more", at(place)),
         Change::KeepPing(ping) => {
             let end = ping.end.map_or_else(String::new, |end| format!(", {}", end.name()));
-            let told = if ping.told_at.is_some() { ", told" } else { "" };
+            let told = if ping.asked_at.is_some() { ", told" } else { "" };
             format!("ping of {} is {}{told}{end}", ping.staff.join(", "), ping.ruling.name())
         }
-        Change::LeaveAlone { author, staff, until } => {
+        Change::Mute { author, staff, until } => {
             format!("{} and {staff} are left alone for {}", author.id, hours(until.duration_since(now())))
         }
         Change::OptOut { who, place, is_out, .. } => {
             format!("{} is {} in {}", who.id, if *is_out { "not asked" } else { "asked again" }, at(place))
         }
         Change::AnnounceGuard { place, mode, .. } => format!("people in {} are told: {}", at(place), mode.name()),
-        Change::AddressByEdit(_) => "a ping of it is over".to_owned(),
+        Change::EndPingByEdit(_) => "a ping of it is over".to_owned(),
         Change::SetGuard { place, mode, .. } => {
             format!("the guard in {} is {}", at(place), mode.map_or("as in the settings", GuardMode::name))
         }

@@ -67,14 +67,14 @@ pub enum Change {
         at: Timestamp,
     },
     /// Moves a joined message to another ticket. The message is then no longer marked as joined.
-    Part { message: MessageRef, to: TicketId },
+    Separate { message: MessageRef, to: TicketId },
     /// Moves all records and places of a ticket to another ticket, and its standing messages except views such as the
     /// card.
     Move { from: TicketId, to: TicketId },
     /// Stores a mention that opened no ticket. It replaces the stored mention of the same message.
-    Keep(SkippedMention),
+    StoreSkipped(SkippedMention),
     /// Deletes the stored mention of this message.
-    Forget { message: MessageRef },
+    DeleteSkipped { message: MessageRef },
     /// Inserts or updates the draft of a form.
     KeepDraft(Box<Draft>),
     /// Deletes a draft of a form.
@@ -122,7 +122,7 @@ pub enum Change {
     /// Inserts or updates a ping of staff.
     KeepPing(Box<Ping>),
     /// Makes the guard say nothing about further pings of the same staff by this author until `until`.
-    LeaveAlone {
+    Mute {
         author: PersonRef,
         /// The staff who were pinged: an account, or a group as the settings write it.
         staff: String,
@@ -139,7 +139,7 @@ pub enum Change {
     /// transaction conflicts.
     AnnounceGuard { place: Place, mode: GuardMode, at: Timestamp },
     /// Ends the ping of this id, if it is stored: an edit has addressed its message to the desk.
-    AddressByEdit(PingId),
+    EndPingByEdit(PingId),
     /// Sets whether a member of the staff wants to be pinged in a channel.
     WantPings { who: PersonRef, place: Place, is_on: bool, at: Timestamp },
     /// Sets until when a member of the staff is away.

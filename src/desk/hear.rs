@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub(in crate::desk) use crate::desk::act_data::ActData;
 use crate::desk::conversation::state::{Record, Side, SkippedMention};
-use crate::desk::guard::state::{Ping, Pinged};
+use crate::desk::guard::state::{Ping, PingContext};
 use crate::desk::knowledge::state::{Answered, Article, Search};
 use crate::desk::meant::{Meaning, Meant, Target};
 use crate::desk::outages::state::Outage;
-pub(in crate::desk) use crate::desk::sees::Sees;
 use crate::desk::tickets::state::Ticket;
 pub use crate::desk::touched::about;
-use crate::desk::{conversation, drafts, knowledge, outages, pings, sees, tickets};
+use crate::desk::{act_data, conversation, drafts, knowledge, outages, pings, tickets};
 use crate::domain::act::{ActRef, Fault, On, Spec, SubjectRef, Where};
 use crate::domain::effect::{Call, Undeliverable};
 use crate::domain::event::{
@@ -27,7 +27,7 @@ use crate::domain::subject::Subject;
 use crate::store::{Sequence, StoreError, Tx, keys, outbox};
 
 /// The difference between a ticket's number, which people quote, and its id in the database.
-const NUMBERS_BEGIN_AT: i64 = 1_000;
+const NUMBER_OFFSET: i64 = 1_000;
 
 /// The data for every decision: the time, the settings, the roster and the next ids.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ impl Desk {
     /// Returns the desk for the decision about an event. The id and key of the next ticket are placeholders until
     /// [`number`](Self::number) draws them.
     #[must_use]
-    pub fn about(event: &Event, rules: Arc<Rules>, roster: Arc<Roster>, now: Timestamp) -> Self {
+    pub fn for_event(event: &Event, rules: Arc<Rules>, roster: Arc<Roster>, now: Timestamp) -> Self {
         let (ticket, key) = (TicketId(0), rules.key(0));
         let next = Next { ticket, key, uid: TicketUid::of(&event.key), draft: DraftId::of(&event.key) };
         Self { now, rules, roster, next, has_articles: false }
@@ -67,7 +67,7 @@ impl Desk {
     /// If the database is away.
     pub async fn number(&mut self, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let id = tx.next(Sequence::Tickets).await?;
-        (self.next.ticket, self.next.key) = (TicketId(id), self.rules.key(NUMBERS_BEGIN_AT + id));
+        (self.next.ticket, self.next.key) = (TicketId(id), self.rules.key(NUMBER_OFFSET + id));
         Ok(())
     }
 
@@ -138,9 +138,9 @@ pub enum Heard<'e> {
     /// The timer of an outage's news has fired.
     NewsDue(&'e Timer, Option<Box<Outage>>),
     /// The timer of an outage's progress has fired: its card is to show how far the announcement has come.
-    ProgressDue(&'e Timer, Option<Box<outages::state::Seen>>),
+    ProgressDue(&'e Timer, Option<Box<outages::state::OutageWithLedger>>),
     /// Somebody pings staff in a place that belongs to no request.
-    Pinged(&'e Said, Box<Pinged>),
+    Pinged(&'e Said, Box<PingContext>),
     /// A message was read from the platform, with the messages before it, because of a ping of staff or a request on
     /// behalf of its author.
     Looked(&'e Look, Option<&'e Found>, Box<Looked>),
@@ -163,8 +163,8 @@ pub struct Asked {
     /// The ticket that the act is done to. Whether the actor may know of the ticket is not decided yet.
     pub(in crate::desk) on: Option<Ticket>,
     /// The ticket of the place, if the place is on the requester's side of it (and not under its card).
-    pub(in crate::desk) there: Option<TicketId>,
-    pub(in crate::desk) sees: Sees,
+    pub(in crate::desk) thread_ticket: Option<TicketId>,
+    pub(in crate::desk) data: ActData,
 }
 
 /// An act that is asked for in words.
@@ -176,7 +176,7 @@ pub struct Command {
     pub(in crate::desk) on: Option<Ticket>,
     /// The ticket that the place belongs to, and on which side.
     pub(in crate::desk) home: Option<(Ticket, Side)>,
-    pub(in crate::desk) sees: Sees,
+    pub(in crate::desk) data: ActData,
 }
 
 /// The stored data about a message that was read from the platform because of a [`Look`].
@@ -185,9 +185,9 @@ pub struct Looked {
     /// The ping of staff in the message, if it is stored.
     pub ping: Option<Ping>,
     /// The circumstances of the ping at this moment, such as the guard mode of the channel.
-    pub known: Pinged,
+    pub known: PingContext,
     /// The ticket that the message opened, or whose thread the message is in.
-    pub there: Option<Ticket>,
+    pub existing_ticket: Option<Ticket>,
 }
 
 /// The tickets and mentions that new words to the desk may belong to.
@@ -210,7 +210,7 @@ pub async fn hear<'e>(tx: &mut dyn Tx, desk: &Desk, event: &'e Event) -> Result<
         EventKind::MessagePosted(said) => posted(tx, desk, said, true).await,
         EventKind::MessageEdited(said) => edited(tx, desk, said, event.at).await,
         EventKind::MessageDeleted { message } => {
-            let was_skipped = conversation::record::opening(tx, message).await?.is_some();
+            let was_skipped = conversation::record::skipped_mention(tx, message).await?.is_some();
             let recorded = recorded(tx, message).await?;
             if recorded.is_none() && !was_skipped {
                 return Ok(Heard::Nobody);
@@ -280,10 +280,11 @@ async fn called<'e>(
     }
 }
 
-/// Classifies a posted message. `goes_on`: the message may continue a mention of its author's that opened no ticket.
-async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, goes_on: bool) -> Result<Heard<'e>, StoreError> {
+/// Classifies a posted message. `may_continue`: the message may continue a mention of its author's that opened no
+/// ticket.
+async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, may_continue: bool) -> Result<Heard<'e>, StoreError> {
     let home = home(tx, &said.place, said.reply_to.as_ref()).await?;
-    let skipped = if home.is_none() && goes_on { skipped_above(tx, desk, said).await? } else { None };
+    let skipped = if home.is_none() && may_continue { skipped_above(tx, desk, said).await? } else { None };
     let is_elsewhere = home.is_none() && skipped.is_none();
     if is_elsewhere {
         wait_for_card(tx, desk, said).await?;
@@ -300,10 +301,11 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, goes_on: bool)
         let now = desk.rules.now(desk.now, &said.author);
         match Meant::of_words(&said.text, &said.mentions, place, &desk.rules.desk.key_prefix, &now) {
             Meant::Act(meaning) => {
-                let at_home = home.as_ref().map(|(ticket, _)| ticket);
-                let on = subject(tx, desk, &meaning.act.spec, &meaning.target, at_home).await?;
-                let sees = sees::sees(tx, desk, &meaning, on.as_ref(), (&said.author.who, Some(&said.place))).await?;
-                return Ok(Heard::Command(said, Box::new(Command { meaning, on, home, sees })));
+                let place_ticket = home.as_ref().map(|(ticket, _)| ticket);
+                let on = subject(tx, desk, &meaning.act.spec, &meaning.target, place_ticket).await?;
+                let data =
+                    act_data::read(tx, desk, &meaning, on.as_ref(), (&said.author.who, Some(&said.place))).await?;
+                return Ok(Heard::Command(said, Box::new(Command { meaning, on, home, data })));
             }
             // Faulty commands are explained to agents only. From anybody else the text counts as words, not as a
             // command.
@@ -352,7 +354,7 @@ async fn edited<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, at: Timestamp)
     }
     // The edit may address the desk for the first time. A message that was handled as it was posted is not handled
     // again.
-    match conversation::record::opening(tx, &said.message).await? {
+    match conversation::record::skipped_mention(tx, &said.message).await? {
         Some(skipped) if skipped.text == said.text => Ok(Heard::SkippedAgain),
         None if keys::knows(tx, &DedupeKey::message(&said.message)).await?
             && !pings::is_now_for_desk(tx, said).await? =>
@@ -423,7 +425,7 @@ async fn skipped_above(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<Opti
         id: root.to_owned(),
     });
     for message in above.iter().chain(said.reply_to.as_ref()) {
-        let kept = conversation::record::opening(tx, message).await?;
+        let kept = conversation::record::skipped_mention(tx, message).await?;
         if let Some(skipped) = kept.filter(|skipped| desk.roster.same(&skipped.author.who, &said.author.who)) {
             return Ok(Some(skipped));
         }
@@ -447,41 +449,41 @@ async fn asked(tx: &mut dyn Tx, desk: &Desk, acted: &Acted) -> Result<Asked, Sto
     };
     let now = desk.rules.now(desk.now, &acted.actor);
     let meant = Meant::of(acted, draft.as_ref(), &desk.rules.desk.key_prefix, &now);
-    let there = home_of.as_ref().filter(|(_, side)| *side == Side::Request).map(|(ticket, _)| ticket.id);
-    let (mut on, mut seen) = (None, Sees::Nothing);
+    let thread_ticket = home_of.as_ref().filter(|(_, side)| *side == Side::Request).map(|(ticket, _)| ticket.id);
+    let (mut on, mut data) = (None, ActData::Nothing);
     match (&meant, acted.asks.does()) {
         // Buttons and forms carry their subject. A command may mean the ticket of its place; an act on a message may
         // mean the ticket of the message.
         (Meant::Act(meaning), _) => {
             let may_be_home = acted.way == Way::Command || acted.at.is_some();
-            let at_home = home_of.as_ref().map(|(ticket, _)| ticket).filter(|_| may_be_home);
-            on = subject(tx, desk, &meaning.act.spec, &meaning.target, at_home).await?;
-            seen = sees::sees(tx, desk, meaning, on.as_ref(), (&acted.actor.who, acted.place.as_ref())).await?;
+            let place_ticket = home_of.as_ref().map(|(ticket, _)| ticket).filter(|_| may_be_home);
+            on = subject(tx, desk, &meaning.act.spec, &meaning.target, place_ticket).await?;
+            data = act_data::read(tx, desk, meaning, on.as_ref(), (&acted.actor.who, acted.place.as_ref())).await?;
         }
         (Meant::Unfinished(unfinished) | Meant::Late(unfinished) | Meant::ToCorrect(_, unfinished), _) => {
-            let at_home = home_of.as_ref().map(|(ticket, _)| ticket).filter(|_| acted.at.is_some());
-            on = subject(tx, desk, unfinished.spec, &unfinished.target, at_home).await?;
+            let place_ticket = home_of.as_ref().map(|(ticket, _)| ticket).filter(|_| acted.at.is_some());
+            on = subject(tx, desk, unfinished.spec, &unfinished.target, place_ticket).await?;
         }
         // No act is done. The ticket is read for the answer, which says what is wrong.
         (_, Some(ActRef { on: Some(SubjectRef::Ticket(tag)), .. })) => on = by_tag(tx, tag, desk.now).await?,
         (_, Some(_) | None) => {}
     }
-    Ok(Asked { meant, on, there, sees: seen })
+    Ok(Asked { meant, on, thread_ticket, data })
 }
 
-/// Reads the ticket that an act is done to. `at_home`: the ticket of the place, if the act may mean it.
+/// Reads the ticket that an act is done to. `place_ticket`: the ticket of the place, if the act may mean it.
 async fn subject(
     tx: &mut dyn Tx,
     desk: &Desk,
     spec: &Spec,
     target: &Target,
-    at_home: Option<&Ticket>,
+    place_ticket: Option<&Ticket>,
 ) -> Result<Option<Ticket>, StoreError> {
     match (spec.on, &target.tag, &target.key) {
         (On::Nothing, ..) => Ok(None),
         (On::Ticket, Some(tag), _) => by_tag(tx, tag, desk.now).await,
         (On::Ticket, None, Some(key)) => tickets::record::by_key(tx, key).await,
-        (On::Ticket, None, None) => Ok(at_home.cloned()),
+        (On::Ticket, None, None) => Ok(place_ticket.cloned()),
     }
 }
 

@@ -20,13 +20,13 @@ pub(in crate::desk) enum Meant {
     /// An act whose form has fields that are empty or not valid.
     ToCorrect(Vec<Fault>, Unfinished),
     /// An act whose form has no draft any more: the form was submitted, or the draft has expired.
-    Gone(&'static Spec, ActRef),
+    DraftExpired(&'static Spec, ActRef),
     /// An act whose arguments, not given by a form, are incomplete or wrong.
     Faulty(&'static Spec, Vec<Fault>),
     /// A command with a syntax error.
     Malformed(&'static Spec),
     /// A text in the place of a ticket's key that is no key.
-    NoKey,
+    InvalidKey,
     /// A `/desk` command without any words.
     Nothing,
     /// No act that this version of the program knows.
@@ -87,7 +87,7 @@ impl Meant {
         let key = match given.get(KEY) {
             Some(Value::Text(text)) if !text.trim().is_empty() => match key_of(text.trim(), prefix) {
                 Some(key) => Some(key),
-                None => return Self::NoKey,
+                None => return Self::InvalidKey,
             },
             _ => None,
         };
@@ -104,10 +104,10 @@ impl Meant {
                     let (spec, does, given) = (&act.spec, does.clone(), given.clone());
                     Self::Late(Unfinished { spec, target, does, given, page: *page })
                 }
-                None => Self::Gone(&act.spec, does.clone()),
+                None => Self::DraftExpired(&act.spec, does.clone()),
             };
         }
-        match act.spec.check(&does.carried(&act.spec, given.clone()), now) {
+        match act.spec.check(&does.with_carried(&act.spec, given.clone()), now) {
             Ok(args) => Self::Act(Meaning { act, target, args }),
             Err(faults) => Self::Faulty(&act.spec, faults),
         }
@@ -145,13 +145,13 @@ fn of_form(
 ) -> Meant {
     let spec = &act.spec;
     if page > 0 && draft.is_none() {
-        return Meant::Gone(spec, does.clone());
+        return Meant::DraftExpired(spec, does.clone());
     }
     let mut given = draft.map(|draft| draft.given.clone()).unwrap_or_default();
     // A field that was emptied on this page counts as empty, even if the draft has a value for it.
     given.extend(sent.clone());
     let unfinished = |given, page| Unfinished { spec, target: target.clone(), does: does.clone(), given, page };
-    let checked = spec.check(&does.carried(spec, given.clone()), now);
+    let checked = spec.check(&does.with_carried(spec, given.clone()), now);
     // Fields of later pages do not count as missing yet.
     let is_due = |fault: &Fault| is_last || fault.why != Why::Missing || sent.contains_key(fault.param);
     match checked {
@@ -232,7 +232,7 @@ mod tests {
                 let at: Vec<_> = faults.iter().map(|fault| fault.param).collect();
                 (format!("page {} again: {}", next.page, at.join(", ")), words(&next.given))
             }
-            Meant::Gone(spec, _) => (format!("{} is gone", spec.name), Vec::new()),
+            Meant::DraftExpired(spec, _) => (format!("{} is gone", spec.name), Vec::new()),
             other => panic!("{other:?}"),
         }
     }

@@ -1,6 +1,7 @@
 //! The desk: it classifies events ([`hear()`]), decides about them ([`decide`]) and writes the decisions ([`write`]).
 //! Each capability has a folder of its own.
 
+mod act_data;
 pub mod acts;
 pub mod alarms;
 pub mod articles;
@@ -19,7 +20,6 @@ pub mod outages;
 mod pings;
 mod plan;
 pub mod privacy;
-mod sees;
 pub mod services;
 pub mod tickets;
 mod touched;
@@ -36,7 +36,8 @@ use self::decision::{Change, Decision};
 pub use self::hear::{Desk, Heard, hear};
 use self::outages::state::Outage;
 use self::plan::Plan;
-use crate::domain::effect::Known;
+use self::tickets::record::Which;
+use crate::domain::effect::Prior;
 use crate::domain::event::TimerKind;
 use crate::domain::ids::{MessageRef, OutageId, Person, PersonRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
@@ -44,7 +45,7 @@ use crate::domain::permission::Roster;
 use crate::domain::rules::Rules;
 use crate::domain::standing::Standing;
 use crate::domain::subject::Subject;
-use crate::domain::view::{Shown, View, Wanted};
+use crate::domain::view::{RenderedView, View, ViewRequest};
 use crate::store::outbox::{enqueue, hold_back};
 use crate::store::{Ask, Statement, StoreError, Tx, audit, dead, standing, timers};
 
@@ -62,7 +63,7 @@ pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
         }),
         Heard::Act(acted, asked, at) => {
             let plan = Plan::by(desk, &acted.actor, acted.place.as_ref());
-            acts::acted(plan.on(asked.on.as_ref()).at_home(asked.there), acted, asked, *at)
+            acts::acted(plan.on(asked.on.as_ref()).thread_ticket(asked.thread_ticket), acted, asked, *at)
         }
         Heard::Command(said, command) => conversation::decide::commanded(desk, said, command),
         Heard::Misspelt(said, spec, faults) => conversation::decide::misspelt(desk, said, spec, faults),
@@ -85,9 +86,14 @@ pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
         Heard::ProgressDue(timer, seen) => outages::decide::progress_is_due(desk, timer, seen.as_deref()),
         Heard::NewsDue(timer, outage) => outages::decide::news_are_due(desk, timer, outage.as_deref()),
         Heard::Pinged(said, known) => guard::decide::pinged(desk, said, known),
-        Heard::Looked(look, found, about) => {
-            guard::decide::looked(desk, look, *found, about.ping.as_ref(), &about.known, about.there.as_ref())
-        }
+        Heard::Looked(look, found, about) => guard::decide::look_ended(
+            desk,
+            look,
+            *found,
+            about.ping.as_ref(),
+            &about.known,
+            about.existing_ticket.as_ref(),
+        ),
         Heard::DirectOpened(request, place, is_known) => {
             conversation::decide::asked_directly(desk, request, *place, *is_known)
         }
@@ -123,8 +129,8 @@ pub async fn write(tx: &mut dyn Tx, decision: &Decision, now: Timestamp) -> Resu
         let order_key = effect.order_key();
         let is_new = opened.as_ref() == Some(&effect.about) && !queued.contains(&order_key);
         queued.push(order_key);
-        let known = if is_new { Known::IsNew } else { Known::Nothing };
-        enqueue(tx, effect, known, now).await?;
+        let prior = if is_new { Prior::NewSubject } else { Prior::Unknown };
+        enqueue(tx, effect, prior, now).await?;
     }
     Ok(())
 }
@@ -141,13 +147,13 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         Change::Record(said) => conversation::record::insert(tx, said),
         Change::Rewrite { message, text, at } => conversation::record::reword(tx, message, text, *at),
         Change::Erase { message, at } => conversation::record::erase(tx, message, *at),
-        Change::Part { message, to } => conversation::record::part(tx, message, *to),
+        Change::Separate { message, to } => conversation::record::part(tx, message, *to),
         Change::Move { from, to } => {
             conversation::record::give(tx, *from, *to)?;
-            standing::give(tx, *from, *to)
+            standing::move_to_ticket(tx, *from, *to)
         }
-        Change::Keep(opening) => conversation::record::keep(tx, opening),
-        Change::Forget { message } => conversation::record::forget(tx, message),
+        Change::StoreSkipped(skipped) => conversation::record::store_skipped(tx, skipped),
+        Change::DeleteSkipped { message } => conversation::record::delete_skipped(tx, message),
         Change::KeepDraft(draft) => drafts::record::keep(tx, draft),
         Change::ForgetDraft(draft) => drafts::record::forget(tx, draft),
         Change::Suggest(suggestion) => knowledge::record::suggest(tx, suggestion),
@@ -163,14 +169,14 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         Change::FollowService { service, place, at } => services::record::follow(tx, service, place, *at),
         Change::UnfollowService { service, place, at } => services::record::unfollow(tx, service, place, *at),
         Change::KeepPing(ping) => guard::record::keep(tx, ping),
-        Change::LeaveAlone { author, staff, until } => guard::record::leave_alone(tx, author, staff, *until),
+        Change::Mute { author, staff, until } => guard::record::leave_alone(tx, author, staff, *until),
         Change::OptOut { who, place, is_out, at } => guard::record::opt_out(tx, who, place, *is_out, *at),
         Change::AnnounceGuard { place, mode, at } => guard::record::announce(tx, place, *mode, *at),
-        Change::AddressByEdit(ping) => guard::record::address(tx, ping),
+        Change::EndPingByEdit(ping) => guard::record::address(tx, ping),
         Change::SetGuard { place, mode, at } => guard::record::put_mode(tx, place, *mode, *at),
         Change::WantPings { who, place, is_on, at } => guard::record::want(tx, who, place, *is_on, *at),
         Change::BeAway { who, until } => guard::record::be_away(tx, who, *until),
-        Change::TellStaff { who, at } => guard::record::told(tx, who, *at),
+        Change::TellStaff { who, at } => guard::record::record_told(tx, who, *at),
         Change::BeOnCall { who, until } => on_call::record::put(tx, who, *until),
         Change::HoldBack { about, view, until } => hold_back(tx, about, view, *until),
         Change::SetTimer(timer) => timers::set(tx, timer),
@@ -232,10 +238,10 @@ const OTHERS: u32 = 20;
 /// If the database is away, or if a record cannot be read.
 pub async fn show(
     ask: &mut dyn Ask,
-    wanted: &[Wanted],
+    wanted: &[ViewRequest],
     roster: &Roster,
     rules: &Rules,
-) -> Result<Vec<Option<Shown>>, StoreError> {
+) -> Result<Vec<Option<RenderedView>>, StoreError> {
     let ids: BTreeSet<TicketId> = wanted.iter().filter_map(|one| one.about.ticket()).collect();
     let tickets = tickets::record::these(ask, &Vec::from_iter(ids)).await?;
     let with_suggestion = wanted.iter().filter(|one| matches!(one.view, View::Card | View::Confirmation));
@@ -256,7 +262,7 @@ pub async fn show(
             (View::Confirmation, Some(ticket)) => {
                 let others = if ticket.is_private() {
                     let accounts = roster.accounts(&ticket.requester.who);
-                    tickets::record::open_of(ask, &accounts, OTHERS).await?
+                    tickets::record::open_of(ask, &accounts, Which::Private, OTHERS).await?
                 } else {
                     Vec::new()
                 };
@@ -272,7 +278,7 @@ pub async fn show(
                         let says = notices::record::message(ask, name).await?;
                         known.insert(name.clone(), says);
                     }
-                    known.get(name).cloned().flatten().map(Shown::from)
+                    known.get(name).cloned().flatten().map(RenderedView::from)
                 }
                 Subject::Ticket(_) | Subject::Article(_) | Subject::Outage(_) | Subject::Person(_) | Subject::Desk => {
                     None
@@ -285,7 +291,11 @@ pub async fn show(
 }
 
 /// Renders the views of outages among `wanted`, in their order.
-async fn show_outages(ask: &mut dyn Ask, wanted: &[Wanted], rules: &Rules) -> Result<Vec<Option<Shown>>, StoreError> {
+async fn show_outages(
+    ask: &mut dyn Ask,
+    wanted: &[ViewRequest],
+    rules: &Rules,
+) -> Result<Vec<Option<RenderedView>>, StoreError> {
     let mut shown = Vec::new();
     let mut known: HashMap<OutageId, (Option<Outage>, HashSet<Place>)> = HashMap::new();
     for one in wanted {
@@ -313,7 +323,7 @@ async fn show_outages(ask: &mut dyn Ask, wanted: &[Wanted], rules: &Rules) -> Re
         shown.push(match &one.view {
             View::OutageCard => Some(outages::view::card(outage, &outages::record::ledger(ask, outage).await?)),
             View::OutageNews { version, .. } if *version == outage.content.news => {
-                let channel = one.place.open_channel();
+                let channel = one.place.parent_channel();
                 let copy = standing::views(ask, &[(one.about.clone(), View::Outage.name(), channel)]).await?;
                 outages::view::news(outage, copy.first().map(|copy| &copy.message), &rules.outages)
             }
@@ -354,8 +364,8 @@ pub async fn audience(
 ///
 /// # Errors
 /// If the statement's values cannot be written as JSON, which is a fault of the program.
-pub fn stood(standing: &Standing) -> Result<Option<Statement>, StoreError> {
-    conversation::record::under(standing)
+pub fn card_thread_binding(standing: &Standing) -> Result<Option<Statement>, StoreError> {
+    conversation::record::card_thread_binding(standing)
 }
 
 /// Raises the version of a subject, if it is a ticket. A concurrent transaction that has already read the ticket then
@@ -363,7 +373,7 @@ pub fn stood(standing: &Standing) -> Result<Option<Statement>, StoreError> {
 ///
 /// # Errors
 /// If the database is away.
-pub async fn contend(tx: &mut dyn Tx, about: &Subject) -> Result<(), StoreError> {
+pub async fn bump_version(tx: &mut dyn Tx, about: &Subject) -> Result<(), StoreError> {
     if let Subject::Ticket(id) = about
         && let Some(mut ticket) = tickets::record::by_id(tx, *id).await?
     {

@@ -1,6 +1,6 @@
 //! Classifies pings of staff, and reads the data for deciding about them.
 
-use crate::desk::guard::state::{End, Pinged};
+use crate::desk::guard::state::{PingContext, PingOutcome};
 use crate::desk::hear::{Desk, Heard, Looked};
 use crate::desk::plan::origin_of;
 use crate::desk::{conversation, guard, on_call, outages, tickets};
@@ -47,25 +47,25 @@ pub(in crate::desk) async fn looked<'e>(
         LookFor::Behalf { .. } => None,
     };
     let on_call = on_call::record::now(tx, &desk.roster, desk.now).await?;
-    let mut known = Pinged { on_call, ..Pinged::default() };
+    let mut known = PingContext { on_call, ..PingContext::default() };
     if let (Some(ping), Some(said)) = (&ping, found.and_then(|found| found.message.as_ref())) {
         known = self::known(tx, desk, said, ping.staff.clone()).await?;
     }
     let thread = origin_of(&look.place, &look.message);
-    let mut there = conversation::record::ticket_at(tx, &thread).await?.map(|(ticket, _)| ticket);
-    if there.is_none() {
-        there = conversation::record::ticket_of_message(tx, &look.message).await?.map(|(ticket, _)| ticket);
+    let mut existing_ticket = conversation::record::ticket_at(tx, &thread).await?.map(|(ticket, _)| ticket);
+    if existing_ticket.is_none() {
+        existing_ticket = conversation::record::ticket_of_message(tx, &look.message).await?.map(|(ticket, _)| ticket);
     }
     // A ping in a channel counts as part of a request that its author has just made there.
-    if let (None, None, LookFor::Judge(_), Some(ping)) = (&there, look.place.root(), &look.why, &ping) {
+    if let (None, None, LookFor::Judge(_), Some(ping)) = (&existing_ticket, look.place.root(), &look.why, &ping) {
         let (by, since) = (desk.roster.accounts(&ping.author), desk.rules.burst_since(ping.at));
-        there = tickets::record::burst(tx, &by, &look.place, since, desk.now).await?;
+        existing_ticket = tickets::record::burst(tx, &by, &look.place, since, desk.now).await?;
     }
-    Ok(Heard::Looked(look, found, Box::new(Looked { ping, known, there })))
+    Ok(Heard::Looked(look, found, Box::new(Looked { ping, known, existing_ticket })))
 }
 
 /// Reads the circumstances of a message that pings these members of the staff.
-async fn known(tx: &mut dyn Tx, desk: &Desk, said: &Said, staff: Vec<String>) -> Result<Pinged, StoreError> {
+async fn known(tx: &mut dyn Tx, desk: &Desk, said: &Said, staff: Vec<String>) -> Result<PingContext, StoreError> {
     let roster = &desk.roster;
     let mut known = guard::record::pinged(tx, said, staff, (roster, &desk.rules), desk.now).await?;
     let pings = |who: &PersonRef| roster.accounts(who).iter().any(|account| known.staff.contains(&account.to_string()));
@@ -83,6 +83,6 @@ async fn known(tx: &mut dyn Tx, desk: &Desk, said: &Said, staff: Vec<String>) ->
 /// of such a message is known, but the message has opened no ticket.
 pub(in crate::desk) async fn is_now_for_desk(tx: &mut dyn Tx, said: &Said) -> Result<bool, StoreError> {
     let ping = PingId::of(&DedupeKey::message(&said.message));
-    let ping = guard::record::by_id(tx, &ping).await?.filter(|ping| ping.end != Some(End::Addressed));
+    let ping = guard::record::by_id(tx, &ping).await?.filter(|ping| ping.end != Some(PingOutcome::Addressed));
     Ok(said.addresses_desk() && ping.is_some())
 }

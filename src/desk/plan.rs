@@ -32,7 +32,7 @@ pub(in crate::desk) struct Plan<'f> {
     /// The ticket that the decision is about. Whether its actor may know of it is not decided yet.
     pub(in crate::desk) on: Option<&'f Ticket>,
     /// The ticket of the place, if the place is on the requester's side of it (and not under its card).
-    there: Option<TicketId>,
+    thread_ticket: Option<TicketId>,
     actor: Option<&'f Person>,
     from: Option<&'f Place>,
     decision: Decision,
@@ -48,7 +48,7 @@ impl<'f> Plan<'f> {
     pub(in crate::desk) const fn of(desk: &'f Desk) -> Self {
         let decision =
             Decision { outcome: Outcome::Ignored, changes: Vec::new(), audit: Vec::new(), effects: Vec::new() };
-        Self { desk, on: None, there: None, actor: None, from: None, decision }
+        Self { desk, on: None, thread_ticket: None, actor: None, from: None, decision }
     }
 
     /// Sets the ticket that the decision is about.
@@ -57,8 +57,8 @@ impl<'f> Plan<'f> {
     }
 
     /// Sets the ticket of the place, if the place is on the requester's side of it.
-    pub(in crate::desk) fn at_home(self, there: Option<TicketId>) -> Self {
-        Self { there, ..self }
+    pub(in crate::desk) fn thread_ticket(self, thread_ticket: Option<TicketId>) -> Self {
+        Self { thread_ticket, ..self }
     }
 
     pub(in crate::desk) fn end(mut self, outcome: Outcome) -> Decision {
@@ -77,7 +77,7 @@ impl<'f> Plan<'f> {
 
     /// Whether a person may know that this ticket exists, from the place where they act: see [`may_know`].
     pub(in crate::desk) fn may_know(&self, person: &Person, ticket: &Ticket) -> bool {
-        may_know(&self.desk.roster, person, ticket, self.there == Some(ticket.id), self.desk.now)
+        may_know(&self.desk.roster, person, ticket, self.thread_ticket == Some(ticket.id), self.desk.now)
     }
 
     pub(in crate::desk) fn same(&self, one: &Person, other: &Person) -> bool {
@@ -151,7 +151,7 @@ impl<'f> Plan<'f> {
         }
         for words in words.iter().filter(|words| !words.text.is_empty()) {
             if words.is_joined {
-                self.change(Change::Part { message: words.message.clone(), to: id });
+                self.change(Change::Separate { message: words.message.clone(), to: id });
             } else {
                 self.record(&ticket, &author, Voice::Requester, words);
             }
@@ -177,7 +177,12 @@ impl<'f> Plan<'f> {
     }
 
     /// Writes a changed ticket with its audit entry, and brings its cards up to date.
-    pub(in crate::desk) fn put(&mut self, before: &Ticket, mut after: Ticket, did: impl Into<Did>) -> Ticket {
+    pub(in crate::desk) fn update_with_audit(
+        &mut self,
+        before: &Ticket,
+        mut after: Ticket,
+        did: impl Into<Did>,
+    ) -> Ticket {
         after.version = before.version + 1;
         after.active_at = after.active_at.max(self.desk.now);
         let fields = changes(Some(before), &after);
@@ -193,7 +198,7 @@ impl<'f> Plan<'f> {
     }
 
     /// Writes a ticket on which something was said at `at`. Adds no audit entry and leaves the cards as they are.
-    pub(in crate::desk) fn touch(&mut self, before: &Ticket, mut after: Ticket, at: Timestamp) -> Ticket {
+    pub(in crate::desk) fn update_activity(&mut self, before: &Ticket, mut after: Ticket, at: Timestamp) -> Ticket {
         after.version = before.version + 1;
         after.active_at = before.active_at.max(at);
         self.change(Change::Put(Box::new(after.clone())));
@@ -242,7 +247,7 @@ impl<'f> Plan<'f> {
     fn record_as(&mut self, ticket: &Ticket, author: &Person, voice: Voice, words: &Words, joined: bool) {
         self.change(Change::Record(Record {
             ticket: ticket.id,
-            message: words.on_record.then(|| words.message.clone()),
+            message: words.in_message.then(|| words.message.clone()),
             author: Person::new(author.who.clone(), author.name.clone()),
             voice,
             at: words.at,
@@ -342,7 +347,7 @@ impl<'f> Plan<'f> {
         };
         for channel in desk.rules.triage.iter().filter(|channel| !is_in(channel, except)) {
             let show = EffectKind::Show {
-                view: View::Lines { of: vec![message.clone()], room: line(channel).room() },
+                view: View::Lines { of: vec![message.clone()], room: line(channel).max_chars() },
                 at: Destination::UnderCard(channel.clone()),
                 awaited: None,
                 thread_title: Some(ticket.key.to_string()),
@@ -380,29 +385,29 @@ pub(in crate::desk) struct Words {
     pub(in crate::desk) at: Timestamp,
     pub(in crate::desk) text: String,
     /// Whether the words stand in `message`. Words from a form or command do not; `message` is then only near them.
-    pub(in crate::desk) on_record: bool,
+    pub(in crate::desk) in_message: bool,
     /// Whether the words are on record already, joined to another ticket.
     pub(in crate::desk) is_joined: bool,
 }
 
 impl Words {
     /// Returns words that stand in a message.
-    pub(in crate::desk) const fn standing(message: MessageRef, at: Timestamp, text: String) -> Self {
-        Self { message, at, text, on_record: true, is_joined: false }
+    pub(in crate::desk) const fn in_message(message: MessageRef, at: Timestamp, text: String) -> Self {
+        Self { message, at, text, in_message: true, is_joined: false }
     }
 
     /// Returns words from a form or command. `near` is a message that they belong to.
-    pub(in crate::desk) const fn given(near: MessageRef, at: Timestamp, text: String) -> Self {
-        Self { message: near, at, text, on_record: false, is_joined: false }
+    pub(in crate::desk) const fn typed(near: MessageRef, at: Timestamp, text: String) -> Self {
+        Self { message: near, at, text, in_message: false, is_joined: false }
     }
 
     /// Returns the message in which the words stand, if any.
     pub(in crate::desk) fn source(&self) -> Option<&MessageRef> {
-        self.on_record.then_some(&self.message)
+        self.in_message.then_some(&self.message)
     }
 
     pub(in crate::desk) fn of(said: &Said) -> Self {
-        Self::standing(said.message.clone(), said.at, full_text(said))
+        Self::in_message(said.message.clone(), said.at, full_text(said))
     }
 }
 

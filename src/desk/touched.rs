@@ -13,12 +13,12 @@ struct Touched<'e> {
     who: Option<&'e PersonRef>,
     place: Option<&'e Place>,
     messages: Vec<&'e MessageRef>,
-    first: First<'e>,
+    read_ahead: ReadAhead<'e>,
 }
 
 /// The first read for a decision, if it can be foreseen.
 #[derive(Clone, Copy)]
-enum First<'e> {
+enum ReadAhead<'e> {
     Unforeseen,
     /// The ticket of this thread.
     Thread(&'e Place),
@@ -28,15 +28,15 @@ enum First<'e> {
 
 impl<'e> Touched<'e> {
     fn by(event: &'e Event) -> Self {
-        let nothing = Self { who: None, place: None, messages: Vec::new(), first: First::Unforeseen };
+        let nothing = Self { who: None, place: None, messages: Vec::new(), read_ahead: ReadAhead::Unforeseen };
         match &event.what {
             EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => Self {
                 who: Some(&said.author.who),
                 place: Some(&said.place),
                 messages: std::iter::once(&said.message).chain(&said.reply_to).collect(),
-                first: match &event.what {
-                    EventKind::MessagePosted(_) => First::of(said),
-                    _ => First::Unforeseen,
+                read_ahead: match &event.what {
+                    EventKind::MessagePosted(_) => ReadAhead::of(said),
+                    _ => ReadAhead::Unforeseen,
                 },
             },
             EventKind::MessageDeleted { message } => Self { messages: vec![message], ..nothing },
@@ -84,7 +84,7 @@ impl<'e> Touched<'e> {
     }
 }
 
-impl<'e> First<'e> {
+impl<'e> ReadAhead<'e> {
     fn of(said: &'e Said) -> Self {
         if said.place.root().is_some() {
             Self::Thread(&said.place)
@@ -101,10 +101,10 @@ impl<'e> First<'e> {
 pub fn about(event: &Event, rules: &Rules, roster: &Roster) -> Scope {
     let touched = Touched::by(event);
     let mut ahead = vec![keys::known(&event.key)];
-    match touched.first {
-        First::Unforeseen => {}
-        First::Thread(place) => ahead.push(conversation::record::at(place)),
-        First::Burst(said) => {
+    match touched.read_ahead {
+        ReadAhead::Unforeseen => {}
+        ReadAhead::Thread(place) => ahead.push(conversation::record::ticket_query(place)),
+        ReadAhead::Burst(said) => {
             let by = roster.accounts(&said.author.who);
             ahead.extend(tickets::record::bursts(&by, &said.place, rules.burst_since(said.at), said.at));
         }

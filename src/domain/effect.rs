@@ -22,7 +22,7 @@ pub struct Effect {
     /// The earliest time of delivery.
     pub not_before: Option<Timestamp>,
     /// Whether the effect was already queued anew behind the card that it needs. This happens once at most.
-    pub put_behind: bool,
+    pub was_requeued: bool,
     pub what: EffectKind,
 }
 
@@ -344,7 +344,7 @@ impl Effect {
     /// Returns an effect about a subject, to be delivered at once.
     #[must_use]
     pub fn about(subject: impl Into<Subject>, what: EffectKind) -> Self {
-        Self { about: subject.into(), not_before: None, put_behind: false, what }
+        Self { about: subject.into(), not_before: None, was_requeued: false, what }
     }
 
     /// Returns the lane of the effect.
@@ -397,21 +397,22 @@ impl Effect {
 #[serde(transparent)]
 pub struct Gate(pub String);
 
-/// What is known about the message of an effect when the effect is queued.
+/// What is known of earlier messages and effects when an effect is queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
+pub enum Prior {
     /// The subject is new: no message stands, and no effect waits under the same order key.
-    IsNew,
+    NewSubject,
     /// A message stands on the platform, and the effect will change it.
-    Stands,
-    Nothing,
+    MessageStands,
+    /// Neither is certain.
+    Unknown,
 }
 
 impl Effect {
     /// Returns the gate of this effect. Posts and changes have separate gates for broadcasts, since Slack limits the
     /// two separately: in one gate they would wait for each other.
     #[must_use]
-    pub fn gate(&self, known: Known) -> Gate {
+    pub fn gate(&self, prior: Prior) -> Gate {
         // Slack counts posts by channel, Discord by thread. A gate for each thread or person would make too many gates.
         let posts_in = |place: &Place| match (place.platform(), place.root()) {
             _ if place.is_direct() => "direct".to_owned(),
@@ -424,12 +425,14 @@ impl Effect {
         };
         let what = match &self.what {
             EffectKind::Refresh { .. } if self.lane() == Lane::Broadcast => "change".to_owned(),
-            EffectKind::Show { .. } if self.lane() == Lane::Broadcast && known == Known::Stands => "change".to_owned(),
+            EffectKind::Show { .. } if self.lane() == Lane::Broadcast && prior == Prior::MessageStands => {
+                "change".to_owned()
+            }
             _ if self.lane() == Lane::Broadcast => "all".to_owned(),
             EffectKind::Say(Post { to: Destination::UnderCard(channel), .. })
             | EffectKind::Show { at: Destination::UnderCard(channel), .. } => under(channel),
             EffectKind::Say(Post { to: Destination::Place(place), .. }) => posts_in(place),
-            EffectKind::Show { at: Destination::Place(place), .. } if known == Known::IsNew => posts_in(place),
+            EffectKind::Show { at: Destination::Place(place), .. } if prior == Prior::NewSubject => posts_in(place),
             EffectKind::Show { .. } | EffectKind::Refresh { .. } => "change".to_owned(),
             EffectKind::Silent(act) => act.spec().name.to_owned(),
             EffectKind::Whisper { .. } => "whisper".to_owned(),

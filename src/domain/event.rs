@@ -159,7 +159,7 @@ impl Look {
 
     /// Whether the result is too late to be used.
     #[must_use]
-    pub fn is_in_vain(&self, now: Timestamp) -> bool {
+    pub fn is_too_late(&self, now: Timestamp) -> bool {
         matches!(self.why, LookFor::Judge(_)) && now.duration_since(self.at) > Self::JUDGED_WITHIN
     }
 }
@@ -520,12 +520,6 @@ impl DedupeKey {
     #[must_use]
     pub fn effect_removed(effect: &EffectId) -> Self {
         Self(format!("x:{effect}:remove"))
-    }
-
-    /// Returns the key under which a refresh of an effect's view is queued once.
-    #[must_use]
-    pub fn effect_refreshed(effect: &EffectId) -> Self {
-        Self(format!("x:{effect}:refresh"))
     }
 
     /// Returns the key of a fired timer.

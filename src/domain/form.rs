@@ -99,7 +99,7 @@ impl Form {
         };
         let field = |param: &Param| Field {
             id: param.name,
-            label: param.asks.to_owned(),
+            label: param.label.to_owned(),
             takes: param.takes,
             hint: param.hint.to_owned(),
             required: param.is_required,
@@ -111,7 +111,7 @@ impl Form {
         };
         // The form does not ask for an article or outage that the button carries.
         let is_asked = |param: &Param| {
-            let is_carried = matches!(param.takes, Takes::Article | Takes::Outage) && does.with.is_some();
+            let is_carried = matches!(param.takes, Takes::Article | Takes::Outage) && does.carried.is_some();
             param.takes.is_field() && !is_carried
         };
         Some(Self {

@@ -32,7 +32,7 @@ pub struct Hours {
 impl Hours {
     /// Whether the hours contain this moment, in the time zone of this IANA name (UTC if there is no such zone).
     #[must_use]
-    pub fn hold(&self, at: Timestamp, zone: &str) -> bool {
+    pub fn contains(&self, at: Timestamp, zone: &str) -> bool {
         let local = at.to_zoned(TimeZone::get(zone).unwrap_or(TimeZone::UTC));
         let (day, time) = (local.weekday(), local.time());
         let minute = u16::try_from(i32::from(time.hour()) * 60 + i32::from(time.minute())).unwrap_or_default();
@@ -110,7 +110,7 @@ mod tests {
         ];
         for (hours, at, expected) in table {
             let hours_read: Hours = hours.parse().expect("hours");
-            assert_eq!(hours_read.hold(at.parse().expect("a time"), "Europe/Berlin"), expected, "{hours} at {at}");
+            assert_eq!(hours_read.contains(at.parse().expect("a time"), "Europe/Berlin"), expected, "{hours} at {at}");
         }
     }
 

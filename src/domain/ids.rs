@@ -337,7 +337,7 @@ impl Place {
 
     /// Returns the channel, also for a thread. A direct conversation stays itself.
     #[must_use]
-    pub fn open_channel(&self) -> Self {
+    pub fn parent_channel(&self) -> Self {
         let at = match &self.at {
             Conversation::Thread { channel, .. } => Conversation::Channel { channel: channel.clone() },
             Conversation::Channel { .. } | Conversation::Direct { .. } => self.at.clone(),

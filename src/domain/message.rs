@@ -239,9 +239,9 @@ impl Message {
     /// Returns the most characters (UTF-16 code units) that its lines and table take on any platform, after they are
     /// neutralised.
     #[must_use]
-    pub fn room(&self) -> usize {
+    pub fn max_chars(&self) -> usize {
         let simple = if self.is_simple() { Cow::Borrowed(self) } else { Cow::Owned(self.simplified()) };
-        simple.lines.iter().map(|line| 1 + line.0.iter().map(Span::room).sum::<usize>()).sum()
+        simple.lines.iter().map(|line| 1 + line.0.iter().map(Span::max_chars).sum::<usize>()).sum()
     }
 }
 
@@ -279,7 +279,7 @@ impl<'w> Quotation<'w> {
 
 /// Returns the most characters (UTF-16 code units) that words take on any platform, after they are neutralised.
 #[must_use]
-pub fn room_of(words: &str) -> usize {
+pub fn max_chars_of(words: &str) -> usize {
     let of = |c: char| match c {
         // These become entities.
         '&' | '<' | '>' => 5,
@@ -313,27 +313,27 @@ pub fn strong(text: impl ToString) -> Span {
 }
 
 impl Span {
-    fn room(&self) -> usize {
+    fn max_chars(&self) -> usize {
         match self {
-            Self::Said(words) => room_of(words),
+            Self::Said(words) => max_chars_of(words),
             Self::Quoted(words) => {
                 let marks = match Quotation::of(words) {
                     Quotation::Inline(_) => 0,
                     Quotation::Apart(lines) => MARK_CHARS * (lines.len() + 1),
                 };
-                room_of(words) + marks
+                max_chars_of(words) + marks
             }
-            Self::Strong(words) => room_of(words) + 4,
-            Self::Written(words) => room_of(words),
-            Self::Struck(words) => room_of(words) + 4,
+            Self::Strong(words) => max_chars_of(words) + 4,
+            Self::Written(words) => max_chars_of(words),
+            Self::Struck(words) => max_chars_of(words) + 4,
             Self::Everybody => "@everyone".len(),
-            Self::Code(words) => room_of(words) + 2 * MARK_CHARS,
-            Self::Web { to, label } => room_of(to) + room_of(label) + MARK_CHARS,
+            Self::Code(words) => max_chars_of(words) + 2 * MARK_CHARS,
+            Self::Web { to, label } => max_chars_of(to) + max_chars_of(label) + MARK_CHARS,
             Self::Ping(person) => person.id.len() + 4,
             Self::Link { to, label } => {
-                room_of(label) + to.tenant.id.len() + 2 * to.channel.len() + to.id.len() + ADDRESS_CHARS
+                max_chars_of(label) + to.tenant.id.len() + 2 * to.channel.len() + to.id.len() + ADDRESS_CHARS
             }
-            Self::In { place, label } => room_of(label).max(place.channel().len() + 4),
+            Self::In { place, label } => max_chars_of(label).max(place.channel().len() + 4),
             Self::Ago(_) | Self::At(_) => AGE_CHARS,
         }
     }

@@ -167,7 +167,7 @@ impl Service {
 ///
 /// # Errors
 /// The first part between commas that names no service.
-pub fn meant<'s>(services: &'s [Service], words: &str) -> Result<Vec<&'s Service>, String> {
+pub fn services_named_in<'s>(services: &'s [Service], words: &str) -> Result<Vec<&'s Service>, String> {
     let mut found: Vec<&Service> = Vec::new();
     for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
         let of = |word: &str| -> Vec<&'s Service> {
@@ -203,7 +203,7 @@ mod tests {
             service("wifi", "Office Wi-Fi", &["Network"], &[]),
         ];
         let keys = |words: &str| {
-            meant(&all, words)
+            services_named_in(&all, words)
                 .map(|found| found.iter().map(|service| service.key.clone()).collect::<Vec<_>>().join(" "))
         };
         assert_eq!(keys("Outlook, AnyConnect"), Ok("vpn mail".to_owned()));

@@ -117,7 +117,7 @@ pub struct Listed {
     pub guild: Option<String>,
     pub members: Vec<PersonRef>,
     /// Whether the listing is complete. If the platform does not list members, only members that were seen are given.
-    pub is_whole: bool,
+    pub is_complete: bool,
 }
 
 /// The members of a group, as far as they are proven: each account with its last proof.
@@ -127,7 +127,7 @@ pub struct Members {
     pub guild: Option<String>,
     proofs: HashMap<PersonRef, Proof>,
     /// Whether all members are known. If the platform does not list members, only accounts that were seen are known.
-    is_whole: bool,
+    is_complete: bool,
     /// When the last complete listing began. An account that is not in it, and whose proof is older, is no member.
     listed_at: Option<Timestamp>,
     /// The time of the last applied change, by the platform's clock.
@@ -144,13 +144,13 @@ struct Proof {
 impl Members {
     /// Takes over a listing, complete or not, that began at `at`. Newer proofs stay.
     pub fn list(&mut self, listed: Listed, at: Timestamp) {
-        let Listed { guild, members, is_whole } = listed;
-        if is_whole && self.listed_at.is_some_and(|listed_at| listed_at > at) {
+        let Listed { guild, members, is_complete } = listed;
+        if is_complete && self.listed_at.is_some_and(|listed_at| listed_at > at) {
             return;
         }
         self.guild = guild.or(self.guild.take());
-        self.is_whole = is_whole;
-        if is_whole {
+        self.is_complete = is_complete;
+        if is_complete {
             self.proofs.retain(|_, proof| proof.at > at);
             self.listed_at = Some(at);
         } else if self.proofs.len() > PROOFS_KEPT {
@@ -212,12 +212,12 @@ impl Members {
     /// Whether this account is in the group, by a valid proof.
     #[must_use]
     pub fn holds(&self, who: &PersonRef, now: Timestamp) -> bool {
-        self.is_believed(who).is_some_and(|at| now.duration_since(at) <= PROOF_LASTS)
+        self.proven_at(who).is_some_and(|at| now.duration_since(at) <= PROOF_LASTS)
     }
 
     /// Returns the time of the last proof that this account is in the group, valid or not. `None` without such a proof.
     #[must_use]
-    pub fn is_believed(&self, who: &PersonRef) -> Option<Timestamp> {
+    pub fn proven_at(&self, who: &PersonRef) -> Option<Timestamp> {
         self.proofs.get(who).filter(|proof| proof.is_member).map(|proof| proof.at)
     }
 }
@@ -332,8 +332,8 @@ impl Roster {
     /// Returns the memberships to ask for before this person acts at `now`: those of their accounts that are, or may
     /// be, in a group, without a proof by the event or a fresh proof.
     #[must_use]
-    pub fn stale(&self, person: &Person, now: Timestamp) -> Vec<(GroupRef, PersonRef)> {
-        let mut stale = Vec::new();
+    pub fn proofs_to_renew(&self, person: &Person, now: Timestamp) -> Vec<(GroupRef, PersonRef)> {
+        let mut to_renew = Vec::new();
         for who in self.accounts(&person.who) {
             for group in self.groups_on(who.platform) {
                 let Some(members) = self.members.get(&group) else { continue };
@@ -343,26 +343,26 @@ impl Roster {
                 let lasts = match members.proofs.get(&who) {
                     Some(proof) if proof.is_member => PROOF_IS_FRESH,
                     // In a group that is not listed, any account that was not seen may be a member.
-                    _ if members.is_whole => continue,
+                    _ if members.is_complete => continue,
                     _ => STRANGER_KNOWN_FOR,
                 };
                 let proven_at = members.proofs.get(&who).map(|proof| proof.at);
                 if proven_at.is_none_or(|at| now.duration_since(at) > lasts) {
-                    stale.push((group, who.clone()));
+                    to_renew.push((group, who.clone()));
                 }
             }
         }
-        stale
+        to_renew
     }
 
     /// Returns the groups about which an event proves something new, each with whether the person is a member. Leaves
     /// out a proof that is older than the known one, a proof that repeats one of the last minute, and the proof that an
     /// account without a known proof is no member.
     #[must_use]
-    pub fn news(&self, person: &Person, at: Timestamp) -> Vec<(GroupRef, bool)> {
+    pub fn new_proofs(&self, person: &Person, at: Timestamp) -> Vec<(GroupRef, bool)> {
         let Some(guild) = &person.guild else { return Vec::new() };
         let unknown = Members::default();
-        let is_news = |group: &GroupRef| {
+        let new_proof = |group: &GroupRef| {
             let members = self.members.get(group).unwrap_or(&unknown);
             let is_member = proves(person, group, members)?;
             let known = members.proofs.get(&person.who);
@@ -373,12 +373,12 @@ impl Roster {
             (!is_old && !is_known).then_some(is_member)
         };
         let groups = self.groups_on(person.who.platform).into_iter();
-        groups.filter_map(|group| is_news(&group).map(|is_member| (group, is_member))).collect()
+        groups.filter_map(|group| new_proof(&group).map(|is_member| (group, is_member))).collect()
     }
 
-    /// Takes over memberships that an event proves, as [`news`](Self::news) has returned them.
-    pub fn learn(&mut self, person: &Person, news: Vec<(GroupRef, bool)>, at: Timestamp) {
-        for (group, is_member) in news {
+    /// Takes over memberships that an event proves, as [`new_proofs`](Self::new_proofs) has returned them.
+    pub fn learn(&mut self, person: &Person, proofs: Vec<(GroupRef, bool)>, at: Timestamp) {
+        for (group, is_member) in proofs {
             let members = self.members.entry(group).or_default();
             if is_member {
                 members.guild.clone_from(&person.guild);
@@ -435,8 +435,8 @@ mod tests {
         Person { groups, guild: Some(guild.to_owned()), ..Person::new(mia(), "Mia") }
     }
 
-    fn listed(guild: Option<&str>, members: &[PersonRef], is_whole: bool) -> Listed {
-        Listed { guild: guild.map(str::to_owned), members: members.to_vec(), is_whole }
+    fn listed(guild: Option<&str>, members: &[PersonRef], is_complete: bool) -> Listed {
+        Listed { guild: guild.map(str::to_owned), members: members.to_vec(), is_complete }
     }
 
     /// The desk's role is in guild A; Mia was listed with it at zero.
@@ -508,9 +508,9 @@ mod tests {
         let unseen = Person::new(mia(), "Mia");
         assert!(is_agent(&roster, &unseen, 10));
         let learn = |roster: &mut Roster, roles: &[&str], secs| {
-            let news = roster.news(&shown("A", roles), at(secs));
-            roster.learn(&shown("A", roles), news.clone(), at(secs));
-            news.len()
+            let proofs = roster.new_proofs(&shown("A", roles), at(secs));
+            roster.learn(&shown("A", roles), proofs.clone(), at(secs));
+            proofs.len()
         };
         assert_eq!(learn(&mut roster, &["71"], 20), 1);
         assert!(!is_agent(&roster, &unseen, 21));
@@ -518,23 +518,23 @@ mod tests {
         assert!(!is_agent(&roster, &unseen, 22));
         let members = roster.members.get_mut(&role()).expect("it is known");
         members.list(listed(None, &[mia()], true), at(19));
-        assert_eq!(members.is_believed(&mia()), None, "a listing that began before does not bring it back");
+        assert_eq!(members.proven_at(&mia()), None, "a listing that began before does not bring it back");
         assert_eq!(members.guild.as_deref(), Some("A"));
         assert_eq!(learn(&mut roster, &["42"], 30), 1);
         assert_eq!(learn(&mut roster, &["42"], 31), 0, "a fresh proof says the same");
         assert!(is_agent(&roster, &unseen, 31));
         let stranger = Person { who: PersonRef::new(PlatformName::Discord, "8"), ..shown("A", &[]) };
-        assert_eq!(roster.news(&stranger, at(40)), [], "no proof ever said that they have the role");
+        assert_eq!(roster.new_proofs(&stranger, at(40)), [], "no proof ever said that they have the role");
     }
 
     #[test]
     fn a_proof_is_asked_for_after_a_minute_and_ends_after_an_hour() {
         let roster = roster();
         let unseen = Person::new(mia(), "Mia");
-        assert_eq!(roster.stale(&unseen, at(60)), []);
-        assert_eq!(roster.stale(&unseen, at(61)), [(role(), mia())]);
-        assert_eq!(roster.stale(&shown("A", &["42"]), at(61)), [], "the event proves it");
-        assert_eq!(roster.stale(&shown("B", &[]), at(61)), [(role(), mia())]);
+        assert_eq!(roster.proofs_to_renew(&unseen, at(60)), []);
+        assert_eq!(roster.proofs_to_renew(&unseen, at(61)), [(role(), mia())]);
+        assert_eq!(roster.proofs_to_renew(&shown("A", &["42"]), at(61)), [], "the event proves it");
+        assert_eq!(roster.proofs_to_renew(&shown("B", &[]), at(61)), [(role(), mia())]);
         assert!(is_agent(&roster, &unseen, 3_600));
         assert!(!is_agent(&roster, &unseen, 3_601));
     }
@@ -545,12 +545,12 @@ mod tests {
         members.list(listed(Some("A"), &[], false), at(0));
         let mut roster = Roster { members: HashMap::from([(role(), members)]), ..roster() };
         let unseen = Person::new(mia(), "Mia");
-        assert_eq!(roster.stale(&unseen, at(1)), [(role(), mia())]);
-        assert_eq!(roster.stale(&shown("B", &[]), at(1)), [(role(), mia())], "guild B does not know");
+        assert_eq!(roster.proofs_to_renew(&unseen, at(1)), [(role(), mia())]);
+        assert_eq!(roster.proofs_to_renew(&shown("B", &[]), at(1)), [(role(), mia())], "guild B does not know");
         let members = roster.members.get_mut(&role()).expect("it is known");
         members.prove(&mia(), false, at(1));
-        assert_eq!(roster.stale(&unseen, at(901)), []);
-        assert_eq!(roster.stale(&unseen, at(902)), [(role(), mia())]);
+        assert_eq!(roster.proofs_to_renew(&unseen, at(901)), []);
+        assert_eq!(roster.proofs_to_renew(&unseen, at(902)), [(role(), mia())]);
     }
 
     #[test]
@@ -561,14 +561,14 @@ mod tests {
         assert!(members.change(&[mia()], &[], at(10)));
         assert!(members.change(&[], &[mia()], at(20)));
         assert!(!members.change(&[mia()], &[], at(10)), "this change was applied before");
-        assert_eq!(members.is_believed(&mia()), None);
+        assert_eq!(members.proven_at(&mia()), None);
         members.list(listed(None, &[mia()], true), at(30));
         assert!(!members.change(&[], &[mia()], at(25)), "the listing is newer");
         assert!(members.holds(&mia(), at(31)));
         members.list(listed(None, &[], true), at(35));
         assert!(!members.change(&[mia()], &[], at(33)), "the listing did not have her any more");
         members.list(listed(None, &[mia()], true), at(34));
-        assert_eq!(members.is_believed(&mia()), None, "a listing that began before the last one is not applied");
+        assert_eq!(members.proven_at(&mia()), None, "a listing that began before the last one is not applied");
         members.list(listed(None, &[mia()], true), at(36));
         members.end(at(40));
         assert!(!members.holds(&mia(), at(41)));

@@ -268,7 +268,7 @@ impl Rules {
     #[must_use]
     pub fn is_exempt_at(&self, at: Timestamp) -> bool {
         let mut hours = self.guard.exempt_hours.iter().filter_map(|hours| hours.parse::<Hours>().ok());
-        hours.any(|hours| hours.hold(at, &self.desk.time_zone))
+        hours.any(|hours| hours.contains(at, &self.desk.time_zone))
     }
 
     /// Returns the guard mode of the settings for this place. It is off in direct conversations and in the desk's own

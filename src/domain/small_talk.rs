@@ -103,7 +103,7 @@ pub fn small_talk(text: &str, mentions: &[Person]) -> Option<SmallTalk> {
     }
 }
 
-const CONTENT: &[&str] = &[
+const SATISFIED: &[&str] = &[
     "works", "worked", "working", "fixed", "solved", "great", "perfect", "super", "cool", "nice", "ok", "okay",
     "alright",
 ];
@@ -111,14 +111,14 @@ const CONTENT: &[&str] = &[
 /// Whether a text says only that nothing more is needed: thanks, "works now", a thumb up. A text with a question mark
 /// never does.
 #[must_use]
-pub fn is_content(text: &str, mentions: &[Person]) -> bool {
+pub fn is_satisfied(text: &str, mentions: &[Person]) -> bool {
     if text.contains('?') {
         return false;
     }
     let text = text.to_lowercase();
     let words: Vec<&str> = text.split_whitespace().flat_map(words_of).collect();
-    let all_well = words.iter().any(|word| CONTENT.contains(word))
-        && words.iter().all(|word| THANKS_FILL.contains(word) || CONTENT.contains(word));
+    let all_well = words.iter().any(|word| SATISFIED.contains(word))
+        && words.iter().all(|word| THANKS_FILL.contains(word) || SATISFIED.contains(word));
     all_well || matches!(small_talk(&text, mentions), Some(SmallTalk::Thanks | SmallTalk::NoWords))
 }
 
@@ -146,10 +146,10 @@ mod tests {
     #[test]
     fn who_is_content_needs_nothing_more() {
         for text in ["thanks!", "works now", "ok, great", "👍", "thank you, perfect"] {
-            assert!(is_content(text, &[]), "{text}");
+            assert!(is_satisfied(text, &[]), "{text}");
         }
         for text in ["thanks, is it fixed now?", "???", "works, but slowly", "not fixed", "hello", "it"] {
-            assert!(!is_content(text, &[]), "{text}");
+            assert!(!is_satisfied(text, &[]), "{text}");
         }
     }
 

@@ -20,7 +20,7 @@ pub enum View {
     Lines {
         /// The messages whose words it shows, in order.
         of: Vec<MessageRef>,
-        /// The room that the lines took at the time of the decision, as [`Message::room`] counts; 0 for a refresh.
+        /// The characters that the lines took at the time of the decision, by [`Message::max_chars`]; 0 for a refresh.
         room: usize,
     },
     /// The alarm about dead events, for the desk.
@@ -135,7 +135,7 @@ impl View {
 
 /// A view that is to be rendered.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wanted {
+pub struct ViewRequest {
     pub about: Subject,
     pub view: View,
     /// The place. For lines: the channel in which their card stands.
@@ -146,13 +146,13 @@ pub struct Wanted {
 
 /// A rendered view.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
+pub struct RenderedView {
     pub message: Message,
     /// Whether the standing message is over: later effects of the view post a new message.
     pub is_last: bool,
 }
 
-impl From<Message> for Shown {
+impl From<Message> for RenderedView {
     fn from(message: Message) -> Self {
         Self { message, is_last: false }
     }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::ids::Person;
-use super::message::room_of;
+use super::message::max_chars_of;
 use super::plain::is_blank_letter;
 
 /// Returns the name of a person in a sentence: the first part of the display name.
@@ -43,16 +43,16 @@ pub fn is_file(line: &str) -> bool {
     line.starts_with("[file: ") && line.ends_with(']')
 }
 
-/// Cuts a text so that it takes at most `most` characters of a message, as [`room_of`] counts them.
+/// Cuts a text so that it takes at most `most` characters of a message, as [`max_chars_of`] counts them.
 #[must_use]
 pub fn cut(text: &str, most: usize) -> String {
-    if room_of(text) <= most {
+    if max_chars_of(text) <= most {
         return text.to_owned();
     }
     let mut left = most.saturating_sub(1);
     let fits = |grapheme: &&str| {
-        let (fits, room) = (room_of(grapheme) <= left, room_of(grapheme));
-        left = left.saturating_sub(room);
+        let (fits, taken) = (max_chars_of(grapheme) <= left, max_chars_of(grapheme));
+        left = left.saturating_sub(taken);
         fits
     };
     let kept: String = text.graphemes(true).take_while(fits).collect();

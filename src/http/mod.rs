@@ -49,7 +49,7 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 const STORED_LATELY: Duration = Duration::from_millis(500);
 
 /// A test write: returns whether the database accepts writes now.
-pub type Storing = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
+pub type WriteProbe = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// The state from which the ports answer. Clones share it.
 #[derive(Clone, Default)]
@@ -60,7 +60,7 @@ pub struct Port {
 #[derive(Default)]
 struct Inner {
     health: Health,
-    storing: OnceLock<Storing>,
+    write_probe: OnceLock<WriteProbe>,
     /// When the last test write was made, and whether it succeeded.
     stored: Mutex<Option<(Instant, bool)>>,
     /// Whether a platform's requests arrive at this port.
@@ -78,13 +78,13 @@ impl Port {
     }
 
     /// Sets the test write, once the database is open.
-    pub fn store_by(&self, storing: Storing) {
+    pub fn set_write_probe(&self, write_probe: WriteProbe) {
         // A second call changes nothing.
-        let _ = self.inner.storing.set(storing);
+        let _ = self.inner.write_probe.set(write_probe);
     }
 
     /// Sets the routes for the platform's requests, once it is connected.
-    pub fn serve_by(&self, routes: Router) {
+    pub fn set_routes(&self, routes: Router) {
         // A second call changes nothing.
         let _ = self.inner.routes.set(routes);
     }
@@ -92,8 +92,8 @@ impl Port {
     /// Whether this process can store a request now: a test write succeeds, and, if requests arrive at this port, their
     /// routes are set.
     pub async fn is_ready(&self) -> bool {
-        let Inner { storing, stored, takes_requests, routes, .. } = &*self.inner;
-        let Some(storing) = storing.get() else { return false };
+        let Inner { write_probe, stored, takes_requests, routes, .. } = &*self.inner;
+        let Some(write_probe) = write_probe.get() else { return false };
         if *takes_requests && routes.get().is_none() {
             return false;
         }
@@ -103,7 +103,7 @@ impl Port {
         {
             return could;
         }
-        let could = tokio::time::timeout(STORE_TIMEOUT, storing()).await.unwrap_or(false);
+        let could = tokio::time::timeout(STORE_TIMEOUT, write_probe()).await.unwrap_or(false);
         *stored = Some((real::now(), could));
         could
     }
@@ -112,17 +112,17 @@ impl Port {
 /// Returns the routes for operators: `/healthz`, `/readyz` with details, and `/metrics`.
 pub fn own_router(port: Port) -> Router {
     let metrics = get(|| async { ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::render()) });
-    carefully(port, Router::new().route("/readyz", get(ready)).route("/metrics", metrics))
+    with_limits_and_headers(port, Router::new().route("/readyz", get(ready)).route("/metrics", metrics))
 }
 
 /// Returns the routes of the port that is open to anybody: the platform's own routes once it is connected, `/healthz`,
 /// and `/readyz` with only yes or no, for a load balancer.
 pub fn public_router(port: Port) -> Router {
-    carefully(port, Router::new().route("/readyz", get(bare_ready)).fallback(further))
+    with_limits_and_headers(port, Router::new().route("/readyz", get(bare_ready)).fallback(further))
 }
 
 /// Adds `/healthz`, a limit on bodies, and protective headers on every answer.
-fn carefully(port: Port, router: Router<Port>) -> Router {
+fn with_limits_and_headers(port: Port, router: Router<Port>) -> Router {
     router
         .route("/healthz", get(|| async { "ok" }))
         .with_state(port)
@@ -296,11 +296,11 @@ mod tests {
         assert!(matches!(ready, Err(ProbeError::Status)), "{ready:?}");
         assert!(matches!(tls, Err(ProbeError::Address)), "{tls:?}");
 
-        port.store_by(Arc::new(|| Box::pin(async { true })));
+        port.set_write_probe(Arc::new(|| Box::pin(async { true })));
         assert_eq!(asked(address, "").await.0, 503, "the platform's routes are not set yet");
         let post = || reqwest::Client::new().post(format!("http://{address}/echo")).body("x").send();
         assert_eq!(post().await.expect("an answer").status(), 503, "the platform will send the request again");
-        port.serve_by(echo());
+        port.set_routes(echo());
         assert_eq!(post().await.expect("an answer").status(), 200);
         assert_eq!(asked(address, "").await, (200, serde_json::json!({"ready": true})), "no details in public");
         for path in ["metrics", "echo"] {
@@ -331,7 +331,7 @@ mod tests {
     #[tokio::test]
     async fn long_bodies_are_refused_on_every_route() {
         let (address, port, _stop, _server) = start().await;
-        port.serve_by(echo());
+        port.set_routes(echo());
         let post = |bytes| reqwest::Client::new().post(format!("http://{address}/echo")).body("x".repeat(bytes)).send();
         assert_eq!(post(1000).await.expect("an answer").status(), 200);
         assert_eq!(post(BODY_LIMIT_BYTES + 1).await.expect("an answer").status(), 413);

@@ -34,7 +34,7 @@ const OTHER_DESCRIPTORS: u64 = 256;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Raises the process's limit of file descriptors to the maximum. Returns the number of connections that it allows.
-fn room() -> usize {
+fn max_connections() -> usize {
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024);
     let connections = CONNECTIONS.min(descriptors.saturating_sub(OTHER_DESCRIPTORS).max(descriptors / 4));
     usize::try_from(connections).unwrap_or(usize::MAX)
@@ -45,7 +45,7 @@ fn room() -> usize {
 /// # Errors
 /// None at present: a failure of the listener is logged, and `accept` is tried again.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
-    let seats = Seats::new(room());
+    let seats = Seats::new(max_connections());
     let tracker = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -83,11 +83,11 @@ fn is_of_the_connection(error: &io::Error) -> bool {
 /// Serves one connection to its end.
 async fn one(io: TokioIo<tokio::net::TcpStream>, seat: Seat, router: Router, stop: CancellationToken) {
     let service = service_fn(|request: hyper::Request<Incoming>| {
-        seat.is_busy(true);
+        seat.set_busy(true);
         let (response, seat) = (router.clone().oneshot(request.map(Body::new)), &seat);
         async move {
             let response = response.await;
-            seat.is_busy(false);
+            seat.set_busy(false);
             response
         }
     });
@@ -159,7 +159,7 @@ struct Seat {
 }
 
 impl Seat {
-    fn is_busy(&self, is_busy: bool) {
+    fn set_busy(&self, is_busy: bool) {
         let (mut waits_as, mut inner) = (lock(&self.waits_as), lock(&self.seats));
         if let Some(number) = waits_as.take() {
             inner.waiting.remove(&number);
@@ -172,7 +172,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.is_busy(true);
+        self.set_busy(true);
         lock(&self.seats).taken -= 1;
     }
 }
@@ -189,13 +189,13 @@ mod tests {
     fn whoever_waits_for_a_head_the_longest_makes_room_and_the_busy_stay() {
         let seats = Seats::new(2);
         let (first, second) = (seats.take().expect("a seat"), seats.take().expect("a seat"));
-        first.is_busy(true);
+        first.set_busy(true);
         let third = seats.take().expect("the second's");
         assert!(second.leave.is_cancelled() && !first.leave.is_cancelled());
         drop(second);
-        third.is_busy(true);
+        third.set_busy(true);
         assert!(seats.take().is_none(), "all are busy");
-        first.is_busy(false);
+        first.set_busy(false);
         let fourth = seats.take().expect("the first's");
         assert!(first.leave.is_cancelled());
         drop((first, third, fourth));

@@ -61,7 +61,7 @@ impl Intake {
         let gone = self.inner.store.within(move |tx| {
             let channel = channel.clone();
             Box::pin(async move {
-                services::record::is_gone(tx, &channel, now)?;
+                services::record::unfollow_all(tx, &channel, now)?;
                 channels::drop(tx, &channel)
             })
         });

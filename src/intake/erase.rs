@@ -17,7 +17,7 @@ use crate::desk::privacy::record::{self, Erased};
 use crate::desk::privacy::state::Erasure;
 use crate::desk::{self, alarms, tickets};
 use crate::domain::audit::{AuditEntry, Did};
-use crate::domain::effect::{Destination, Effect, EffectKind, Known, SilentAct};
+use crate::domain::effect::{Destination, Effect, EffectKind, Prior, SilentAct};
 use crate::domain::event::{DedupeKey, Event};
 use crate::domain::ids::{Conversation, PersonRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
@@ -56,7 +56,8 @@ pub struct Tally {
     /// Other messages of the bot that are removed or refreshed.
     pub lines: u64,
     /// Data kept apart from tickets: a description of each kind, and the number of rows.
-    pub apart: Vec<(&'static str, u64)>,
+    #[serde(rename = "apart")]
+    pub outside_tickets: Vec<(&'static str, u64)>,
     /// Waiting effects that were withdrawn.
     pub waiting: u64,
     /// Dead events that were deleted.
@@ -67,8 +68,8 @@ impl Tally {
     /// Whether nothing was erased.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let apart: u64 = self.apart.iter().map(|(_, count)| count).sum();
-        apart == 0 && Self { apart: Vec::new(), ..self.clone() } == Self::default()
+        let outside: u64 = self.outside_tickets.iter().map(|(_, count)| count).sum();
+        outside == 0 && Self { outside_tickets: Vec::new(), ..self.clone() } == Self::default()
     }
 
     fn add(&mut self, other: Self) {
@@ -77,10 +78,10 @@ impl Tally {
         self.acts += other.acts;
         self.cards += other.cards;
         self.lines += other.lines;
-        for (what, count) in other.apart {
-            match self.apart.iter_mut().find(|(known, _)| *known == what) {
+        for (what, count) in other.outside_tickets {
+            match self.outside_tickets.iter_mut().find(|(known, _)| *known == what) {
                 Some((_, all)) => *all += count,
-                None => self.apart.push((what, count)),
+                None => self.outside_tickets.push((what, count)),
             }
         }
         self.waiting += other.waiting;
@@ -232,7 +233,7 @@ async fn ticket(
     let act = did.to_string();
     audit::note(tx, &AuditEntry { about: id.into(), at: now, actor: None, act, from: None, fields: erased.fields })?;
     for what in effects {
-        enqueue(tx, &Effect { not_before, ..Effect::about(id, what) }, Known::Nothing, now).await?;
+        enqueue(tx, &Effect { not_before, ..Effect::about(id, what) }, Prior::Unknown, now).await?;
     }
     Ok(tally)
 }
@@ -265,7 +266,7 @@ fn follow_up(erased: &Erased, standing: &[Standing]) -> Vec<EffectKind> {
                 is_due.then(|| EffectKind::Refresh { view, at: channel(&one.place) })
             }
             (None, None) => {
-                let stays = erased.others.contains(&one.message);
+                let stays = erased.kept_messages.contains(&one.message);
                 (!stays).then(|| SilentAct::Remove { message: one.message.clone() }.into())
             }
         };
@@ -291,7 +292,8 @@ async fn apart_from_tickets(
                 let waiting =
                     withdraw_for(tx, account, now).await? + withdraw_about(tx, &person, |_| true, now).await?;
                 tally.add(Tally {
-                    apart: desk::forget(tx, account, &PersonRef::erased(account.platform, &token), now).await?,
+                    outside_tickets: desk::forget(tx, account, &PersonRef::erased(account.platform, &token), now)
+                        .await?,
                     waiting,
                     ..Tally::default()
                 });

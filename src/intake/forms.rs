@@ -46,18 +46,18 @@ impl Intake {
             return None;
         }
         if let Some(draft) = &does.draft {
-            let begun = tokio::time::timeout(PREFILL, self.draft(draft, actor)).await.ok().flatten()?;
-            return Form::of(spec, does, &begun.given).map(|form| (form, begun.page));
+            let kept = tokio::time::timeout(PREFILL, self.draft(draft, actor)).await.ok().flatten()?;
+            return Form::of(spec, does, &kept.given).map(|form| (form, kept.page));
         }
-        let begun = tokio::time::timeout(PREFILL, self.begun(spec, does, actor)).await;
+        let initial = tokio::time::timeout(PREFILL, self.initial_values(spec, does, actor)).await;
         // A submission must not replace values that the form did not show.
         let replaces = spec.takes.iter().any(|param| matches!(param.begins_with, Begins::Article | Begins::Outage));
-        let begun = match begun.ok().flatten() {
+        let initial = match initial.ok().flatten() {
             None if replaces => return None,
-            begun => begun.unwrap_or_default(),
+            initial => initial.unwrap_or_default(),
         };
-        let begun = begun.into_iter().chain(said(spec, given)).collect();
-        Form::of(spec, does, &begun).map(|form| (form, 0))
+        let initial = initial.into_iter().chain(said(spec, given)).collect();
+        Form::of(spec, does, &initial).map(|form| (form, 0))
     }
 
     /// Checks values for an act, as they will be checked when it is handled, for platforms that show faults at the
@@ -66,7 +66,7 @@ impl Intake {
     /// # Errors
     /// All faults.
     pub fn check(&self, spec: &Spec, does: &ActRef, given: &Given, actor: &Person) -> Result<(), Vec<Fault>> {
-        spec.check(&does.carried(spec, given.clone()), &self.rules().now(self.inner.clock.now(), actor)).map(drop)
+        spec.check(&does.with_carried(spec, given.clone()), &self.rules().now(self.inner.clock.now(), actor)).map(drop)
     }
 
     /// Reads the draft of this person.
@@ -77,23 +77,23 @@ impl Intake {
     }
 
     /// Reads the initial values of a form's fields. `None` if they cannot be read, or if this person may not see them.
-    async fn begun(&self, spec: &Spec, does: &ActRef, actor: &Person) -> Option<Given> {
-        let mut begun = Given::new();
+    async fn initial_values(&self, spec: &Spec, does: &ActRef, actor: &Person) -> Option<Given> {
+        let mut initial = Given::new();
         let begins = |with: Begins| spec.takes.iter().find(|param| param.begins_with == with);
         if let Some(param) = begins(Begins::LastWords) {
             let last = self.last_words(does, actor).await?;
-            begun.insert(param.name.to_owned(), Value::Text(last));
+            initial.insert(param.name.to_owned(), Value::Text(last));
         }
         let may = |right| self.roster().may(actor, right, self.inner.clock.now());
         if begins(Begins::Article).is_some() {
             if !may(Right::TicketWork) && !may(Right::ArticlePublish) {
                 return None;
             }
-            let wanted: KeyRef = does.with.as_deref()?.parse().ok()?;
+            let wanted: KeyRef = does.carried.as_deref()?.parse().ok()?;
             let kept =
                 knowledge::record::by_key(&mut *self.inner.store.reader().await.ok()?, &wanted.key).await.ok()??;
             let is_it = wanted.version.is_none_or(|version| version == kept.article.version);
-            begun.extend(is_it.then(|| articles::decide::begun(&kept.article))?);
+            initial.extend(is_it.then(|| articles::decide::form_values(&kept.article))?);
         }
         if let Some(param) = begins(Begins::TicketTitle)
             && may(Right::TicketWork)
@@ -103,21 +103,21 @@ impl Intake {
             let ticket = desk::tickets::record::by_key(&mut *reader, &tag.key).await.ok()??;
             // The title of a private request does not become the title of an announcement.
             let is_told = ticket.uid == tag.uid && !ticket.is_private();
-            begun.extend(is_told.then(|| (param.name.to_owned(), Value::Text(ticket.title))));
+            initial.extend(is_told.then(|| (param.name.to_owned(), Value::Text(ticket.title))));
         }
         if begins(Begins::Outage).is_some() {
             if !may(Right::OutageAnnounce) {
                 return None;
             }
-            let wanted: KeyRef = does.with.as_deref()?.parse().ok()?;
+            let wanted: KeyRef = does.carried.as_deref()?.parse().ok()?;
             let outage =
                 outages::record::by_key(&mut *self.inner.store.reader().await.ok()?, &wanted.key).await.ok()??;
             let is_it = wanted.version.is_none_or(|version| version == outage.version);
-            begun.extend(is_it.then(|| outages::decide::begun(&outage))?);
+            initial.extend(is_it.then(|| outages::decide::form_values(&outage))?);
         }
         if let Some(param) = begins(Begins::Resolved) {
             let template = self.rules().outages.template(Phase::Resolved).to_owned();
-            begun.insert(param.name.to_owned(), Value::Text(template));
+            initial.insert(param.name.to_owned(), Value::Text(template));
         }
         if let Some(param) = begins(Begins::Suggested)
             && may(Right::TicketWork)
@@ -127,9 +127,9 @@ impl Intake {
             let ticket = desk::tickets::record::by_key(&mut *reader, &tag.key).await.ok()??;
             let suggestion = knowledge::record::suggestion(&mut *reader, ticket.id).await.ok()??;
             let best = knowledge::decide::to_send(&suggestion)?;
-            begun.insert(param.name.to_owned(), Value::Text(best.key.to_string()));
+            initial.insert(param.name.to_owned(), Value::Text(best.key.to_string()));
         }
-        Some(begun)
+        Some(initial)
     }
 
     /// Reads the last words of the requester on a ticket, if this person is the requester.

@@ -27,7 +27,7 @@ pub use crate::desk::acts::{spec as act, specs as acts};
 use crate::desk::{self, Desk};
 use crate::desk::{alarms, notices};
 use crate::domain::act::{May, Spec};
-use crate::domain::effect::{Destination, Effect, EffectKind, Known, Lane, Post};
+use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Post, Prior};
 use crate::domain::event::{DedupeKey, Event, EventKind, LookFor};
 use crate::domain::ids::{EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId};
 use crate::domain::message::Message;
@@ -36,7 +36,7 @@ use crate::domain::permission::{GroupRef, Listed, Members, Roster};
 use crate::domain::rules::Rules;
 use crate::domain::standing::Standing;
 use crate::domain::subject::Subject;
-use crate::domain::view::{Shown, View, Wanted};
+use crate::domain::view::{RenderedView, View, ViewRequest};
 use crate::domain::words::is_file;
 use crate::metrics;
 pub use crate::store::{Position, StoreError};
@@ -49,7 +49,7 @@ const TRIES: u32 = 12;
 /// The longest pause before the next try is this, times the number of tries.
 const PAUSE: Duration = Duration::from_millis(5);
 /// If a message is deleted within this time of its posting, its post may still arrive later, so its key is kept.
-const OVERTAKEN: SignedDuration = SignedDuration::from_hours(1);
+const LATE_POST_WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
 /// How many places of a notice or spread are written in one transaction, so that others can write meanwhile.
 const PLACES_AT_ONCE: usize = 200;
@@ -231,14 +231,14 @@ impl Intake {
                 let copies = standing::views(tx, &copies.collect::<Vec<_>>()).await?;
                 let copies: HashSet<Place> = copies.into_iter().map(|copy| copy.place).collect();
                 for (_, place) in page {
-                    let known = if copies.contains(&place) { Known::Stands } else { Known::Nothing };
+                    let prior = if copies.contains(&place) { Prior::MessageStands } else { Prior::Unknown };
                     let at = Destination::Place(place);
                     let show = EffectKind::Show { view: view.clone(), at, awaited: None, thread_title: None };
-                    outbox::enqueue(tx, &Effect::about(about.clone(), show), known, now).await?;
+                    outbox::enqueue(tx, &Effect::about(about.clone(), show), prior, now).await?;
                 }
                 if let Some(after) = last {
                     let rest = EffectKind::Spread { view, after };
-                    outbox::enqueue(tx, &Effect::about(about, rest), Known::Nothing, now).await?;
+                    outbox::enqueue(tx, &Effect::about(about, rest), Prior::Unknown, now).await?;
                 }
                 outbox::settle_in(tx, &effect, &by, &Settlement::Done, now)
             })
@@ -266,7 +266,7 @@ impl Intake {
     ///
     /// # Errors
     /// If the database is away, or if a record cannot be read.
-    pub async fn show(&self, wanted: &[Wanted]) -> Result<Vec<Option<Shown>>, StoreError> {
+    pub async fn show(&self, wanted: &[ViewRequest]) -> Result<Vec<Option<RenderedView>>, StoreError> {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
@@ -278,16 +278,16 @@ impl Intake {
     ///
     /// # Errors
     /// If the statement cannot be made, which is a fault of the program.
-    pub fn stood(&self, standing: &Standing) -> Result<Option<Statement>, StoreError> {
-        desk::stood(standing)
+    pub fn card_thread_binding(&self, standing: &Standing) -> Result<Option<Statement>, StoreError> {
+        desk::card_thread_binding(standing)
     }
 
     /// Makes concurrent decisions about the subject conflict, so that they decide again.
     ///
     /// # Errors
     /// If the database is away.
-    pub async fn contend(&self, tx: &mut dyn Tx, about: &Subject) -> Result<(), StoreError> {
-        desk::contend(tx, about).await
+    pub async fn bump_version(&self, tx: &mut dyn Tx, about: &Subject) -> Result<(), StoreError> {
+        desk::bump_version(tx, about).await
     }
 
     /// Queues the cards of these tickets in a channel of the desk.
@@ -302,7 +302,7 @@ impl Intake {
                 for ticket in tickets {
                     let at = Destination::Place(channel.clone());
                     let card = EffectKind::Show { view: View::Card, at, awaited: None, thread_title: None };
-                    outbox::enqueue(tx, &Effect::about(ticket, card), Known::Nothing, now).await?;
+                    outbox::enqueue(tx, &Effect::about(ticket, card), Prior::Unknown, now).await?;
                 }
                 Ok(Outcome::Done(None))
             })
@@ -316,12 +316,12 @@ impl Intake {
     pub fn may_matter(&self, spec: &Spec, person: &Person) -> bool {
         let (roster, now) = (self.roster(), self.inner.clock.now());
         match spec.may {
-            May::Has(right) => roster.may(person, right, now) || !roster.stale(person, now).is_empty(),
+            May::Has(right) => roster.may(person, right, now) || !roster.proofs_to_renew(person, now).is_empty(),
             May::HasEither(one, other) => {
                 let has = |right| roster.may(person, right, now);
-                has(one) || has(other) || !roster.stale(person, now).is_empty()
+                has(one) || has(other) || !roster.proofs_to_renew(person, now).is_empty()
             }
-            May::Staff => roster.is_staff(person, now) || !roster.stale(person, now).is_empty(),
+            May::Staff => roster.is_staff(person, now) || !roster.proofs_to_renew(person, now).is_empty(),
             May::Anyone | May::Requester | May::RequesterOr(_) | May::OneselfOr(_) => true,
         }
     }
@@ -400,8 +400,8 @@ impl Intake {
     ///
     /// # Errors
     /// If the database is away.
-    pub async fn live(&self, tenant: &Tenant, since: Timestamp) -> Result<Vec<Place>, StoreError> {
-        desk::conversation::record::live(&mut *self.inner.store.reader().await?, tenant, since).await
+    pub async fn active_conversations(&self, tenant: &Tenant, since: Timestamp) -> Result<Vec<Place>, StoreError> {
+        desk::conversation::record::active_conversations(&mut *self.inner.store.reader().await?, tenant, since).await
     }
 
     /// Reads the records of a channel from this message on, newest first, `limit` at most, to compare them with the
@@ -444,7 +444,7 @@ impl Intake {
                 }
                 let now = this.inner.clock.now();
                 let rules = this.rules();
-                let mut desk = Desk::about(&event, rules, roster, now);
+                let mut desk = Desk::for_event(&event, rules, roster, now);
                 desk.has_articles = this.has_articles();
                 let heard = desk::hear(tx, &desk, &event).await?;
                 let mut decision = desk::decide(&desk, &heard);
@@ -467,7 +467,7 @@ impl Intake {
                     counted.decided(&decision);
                     desk::write(tx, &decision, now).await?;
                 } else if let EventKind::MessageDeleted { message } = &event.what
-                    && message.posted_at().is_some_and(|at| event.at.duration_since(at) < OVERTAKEN)
+                    && message.posted_at().is_some_and(|at| event.at.duration_since(at) < LATE_POST_WINDOW)
                 {
                     // The post may arrive after its deletion, if it is redelivered. Its key makes sure that nothing of
                     // it is kept.
@@ -501,7 +501,7 @@ impl Intake {
         if let Some(apology) = apology(event) {
             let told = self.inner.store.within(move |tx| {
                 let apology = apology.clone();
-                Box::pin(async move { outbox::enqueue(tx, &apology, Known::Nothing, now).await })
+                Box::pin(async move { outbox::enqueue(tx, &apology, Prior::Unknown, now).await })
             });
             if let Err(error) = told.await {
                 tracing::error!(%error, "the person cannot be told that their event was not handled");
@@ -552,7 +552,7 @@ impl Intake {
                 keys::remember(tx, &key, now)?;
                 for channel in channels {
                     let post = Post::new(Destination::Place(channel), message.clone(), Lane::Act);
-                    outbox::enqueue(tx, &Effect::about(Subject::Desk, EffectKind::Say(post)), Known::Nothing, now)
+                    outbox::enqueue(tx, &Effect::about(Subject::Desk, EffectKind::Say(post)), Prior::Unknown, now)
                         .await?;
                 }
                 Ok(Outcome::Done(None))
@@ -593,5 +593,5 @@ fn apology(event: &Event) -> Option<Effect> {
 /// Queues the spread of a notice to its places after number `after`, in the transaction of the change that needs it.
 async fn spread_notice(tx: &mut dyn Tx, name: String, after: u64, now: Timestamp) -> Result<(), StoreError> {
     let spread = EffectKind::Spread { view: View::Notice, after };
-    outbox::enqueue(tx, &Effect::about(Subject::Notice(name), spread), Known::Nothing, now).await
+    outbox::enqueue(tx, &Effect::about(Subject::Notice(name), spread), Prior::Unknown, now).await
 }

@@ -35,16 +35,16 @@ pub trait Prover: Send + Sync {
 const STRANGERS: usize = 30;
 
 /// A question to a platform: whether an account is in a group, or (without an account) who is in the group.
-type Flight = (GroupRef, Option<PersonRef>);
+type Question = (GroupRef, Option<PersonRef>);
 
 /// The provers of the platforms, and the questions under way.
 #[derive(Default)]
 pub(super) struct Provers {
     by_platform: Mutex<HashMap<PlatformName, Arc<dyn Prover>>>,
     /// Questions under way. Others with the same question wait for its answer.
-    flights: Mutex<HashMap<Flight, Arc<tokio::sync::Mutex<()>>>>,
+    under_way: Mutex<HashMap<Question, Arc<tokio::sync::Mutex<()>>>>,
     /// Questions without an answer, with their times.
-    in_vain: Mutex<HashMap<Flight, Timestamp>>,
+    in_vain: Mutex<HashMap<Question, Timestamp>>,
     /// The times of questions about unknown people.
     strangers: Mutex<VecDeque<Timestamp>>,
 }
@@ -80,17 +80,17 @@ impl Intake {
             self.learn(person, event.at.min(self.inner.clock.now()));
         }
         let (now, roster) = (self.inner.clock.now(), self.roster());
-        let is_believed = |(group, who): &(GroupRef, PersonRef)| {
-            roster.members.get(group).is_some_and(|members| members.is_believed(who).is_some())
+        let was_member = |(group, who): &(GroupRef, PersonRef)| {
+            roster.members.get(group).is_some_and(|members| members.proven_at(who).is_some())
         };
-        let mut stale = roster.stale(actor, now);
-        stale.retain(|asked| is_believed(asked) || is_meant_for_the_desk(event) || self.inner.provers.has_room(now));
-        if stale.is_empty() {
+        let mut proofs = roster.proofs_to_renew(actor, now);
+        proofs.retain(|asked| was_member(asked) || is_meant_for_the_desk(event) || self.inner.provers.has_room(now));
+        if proofs.is_empty() {
             return;
         }
         let (this, actor) = (self.clone(), actor.clone());
         let asking = async move {
-            for (group, who) in stale {
+            for (group, who) in proofs {
                 this.ask(&actor, &group, &who).await;
             }
         };
@@ -106,11 +106,11 @@ impl Intake {
         let prover = locked(&provers.by_platform).get(&group.platform).cloned();
         let Some(prover) = prover else { return };
         // Slack answers for a whole group at once.
-        let asked: Flight = (group.clone(), (group.platform != PlatformName::Slack).then(|| who.clone()));
-        let flight = Arc::clone(locked(&provers.flights).entry(asked.clone()).or_default());
-        let under_way = flight.lock().await;
+        let asked: Question = (group.clone(), (group.platform != PlatformName::Slack).then(|| who.clone()));
+        let lock = Arc::clone(locked(&provers.under_way).entry(asked.clone()).or_default());
+        let guard = lock.lock().await;
         let now = self.inner.clock.now();
-        let is_answered = !self.roster().stale(person, now).contains(&(group.clone(), who.clone()));
+        let is_answered = !self.roster().proofs_to_renew(person, now).contains(&(group.clone(), who.clone()));
         let is_in_vain = {
             let mut in_vain = locked(&provers.in_vain);
             in_vain.retain(|_, at| now.duration_since(*at) < ASK_AGAIN_AFTER);
@@ -119,18 +119,18 @@ impl Intake {
         if !is_answered && !is_in_vain && !prover.prove(self, group, who).await {
             locked(&provers.in_vain).insert(asked.clone(), now);
         }
-        drop(under_way);
-        let mut flights = locked(&provers.flights);
-        // Only this function and the map hold the flight, so nobody else waits for it.
-        if Arc::strong_count(&flight) == 2 {
-            flights.remove(&asked);
+        drop(guard);
+        let mut under_way = locked(&provers.under_way);
+        // Only this function and the map hold the lock, so nobody else waits for it.
+        if Arc::strong_count(&lock) == 2 {
+            under_way.remove(&asked);
         }
     }
 
     fn learn(&self, person: &Person, at: Timestamp) {
-        let news = self.roster().news(person, at);
-        if !news.is_empty() {
-            self.change_roster(|roster| roster.learn(person, news, at));
+        let proofs = self.roster().new_proofs(person, at);
+        if !proofs.is_empty() {
+            self.change_roster(|roster| roster.learn(person, proofs, at));
         }
     }
 }

@@ -17,14 +17,14 @@ use super::lay_out::LaidOut;
 use super::places::{Refused, Verb};
 use super::{Dispatcher, backoff, counting, places, signed};
 use crate::clock::real;
-use crate::domain::effect::{Awaited, Effect, EffectKind, Known, SilentAct, Undeliverable};
+use crate::domain::effect::{Awaited, Effect, EffectKind, Prior, SilentAct, Undeliverable};
 use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind, Found, LookFor};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::outcome::Outcome;
 use crate::domain::standing::{SAID, Standing};
 use crate::domain::view::View;
 use crate::health::Kind;
-use crate::platform::{Absence, Act, Delivery, DeliveryError, Receipt};
+use crate::platform::{Absence, Delivery, DeliveryError, Operation, Receipt};
 use crate::store::{Queued, Release, Settled, Settlement, StoreError, Work, keys, outbox};
 use crate::trial;
 
@@ -53,7 +53,7 @@ impl Dispatcher {
     /// Carries out one delivery and settles it. A panic counts as a failed try.
     pub(super) async fn carry(&self, leased: Leased) {
         let Leased { laid_out, since, is_probe } = leased;
-        let (mut tries, verb) = (Tries::default(), places::verb(&laid_out.act));
+        let (mut tries, verb) = (Tries::default(), places::verb(&laid_out.operation));
         let tried = AssertUnwindSafe(self.attempt(&laid_out, since, &mut tries)).catch_unwind().await;
         let LaidOut { queued, costs, .. } = laid_out;
         self.windows().end(&costs, self.clock.now());
@@ -62,11 +62,11 @@ impl Dispatcher {
         }
         let end = tried.unwrap_or_else(|_| {
             tracing::error!("delivering panicked");
-            Ok(self.again(&queued, None, true, "a panic while delivering"))
+            Ok(self.retry(&queued, None, true, "a panic while delivering"))
         });
         // The store failed after the try, so its outcome counts as unknown: it is looked for before the effect is sent
         // again. Until the end is stored, the effect stays leased.
-        let end = end.unwrap_or_else(|error| self.again(&queued, None, true, &error.to_string()));
+        let end = end.unwrap_or_else(|error| self.retry(&queued, None, true, &error.to_string()));
         let end = self.hold_if_stuck(&queued, verb, end).await;
         trial::point("before_settle");
         self.settle(&queued, end, &tries).await;
@@ -76,7 +76,7 @@ impl Dispatcher {
     /// it go on. While the platform as a whole takes nothing, no effect counts as failing on its own.
     async fn hold_if_stuck(&self, queued: &Queued, verb: Verb, end: Settlement) -> Settlement {
         let Settlement::Retry { at, error, unsure, counts } = &end else {
-            self.knowledge().places.ended(&queued.id);
+            self.knowledge().refusals.ended(&queued.id);
             return end;
         };
         tracing::warn!(error, again_at = %at, unsure, "not delivered yet");
@@ -84,27 +84,27 @@ impl Dispatcher {
             return end;
         }
         let now = self.clock.now();
-        let is_alone = self.knowledge().places.failed(&queued.id, verb, self.timing.retry_limit, now);
+        let is_alone = self.knowledge().refusals.failed(&queued.id, verb, self.timing.retry_limit, now);
         if !is_alone || queued.attempts < TRIES_AT_LEAST {
             return end;
         }
         if matches!(queued.effect.what, EffectKind::Silent(SilentAct::OpenDirect { .. })) {
             // The requester gets the words back, so that they do not stay stuck in the outbox.
             tracing::error!(error, "an effect is given up: it is refused again and again, while others are delivered");
-            return self.opened(queued, Err(Undeliverable::Stuck)).await.unwrap_or(end);
+            return self.report_direct(queued, Err(Undeliverable::Stuck)).await.unwrap_or(end);
         }
         if matches!(queued.effect.what, EffectKind::Silent(SilentAct::Look(_))) {
             tracing::error!(
                 error,
                 "given up: a message cannot be looked up, again and again, while others are delivered"
             );
-            return self.looked(queued, None).await.unwrap_or(end);
+            return self.report_look(queued, None).await.unwrap_or(end);
         }
         tracing::error!(error, "an effect is held: it is refused again and again, while others are delivered");
-        match self.tell(queued, Err(Undeliverable::Stuck)).await {
+        match self.report_end(queued, Err(Undeliverable::Stuck)).await {
             Ok(()) => {
-                let by = self.knowledge().places.stuck(&queued.id, error, now);
-                Settlement::Held { by, error: error.clone(), unsure: *unsure }
+                let held_in = self.knowledge().refusals.stuck(&queued.id, error, now);
+                Settlement::Held { held_in, error: error.clone(), unsure: *unsure }
             }
             Err(_) => end,
         }
@@ -112,13 +112,16 @@ impl Dispatcher {
 
     /// Holds an effect without a call, because its place has refused other effects lately.
     pub(super) async fn hold_unleased(&self, queued: &Queued, refused: &Refused) -> Result<(), StoreError> {
-        let Refused { by, reason, detail } = refused;
-        tracing::debug!(effect = %queued.id, by, %reason, "held: its place refuses");
-        self.tell(queued, Err(*reason)).await?;
-        let end = Settlement::Held { by: by.clone(), error: format!("{reason}: {detail}"), unsure: false };
+        let Refused { held_in, reason, detail } = refused;
+        tracing::debug!(effect = %queued.id, by = held_in, %reason, "held: its place refuses");
+        self.report_end(queued, Err(*reason)).await?;
+        let end = Settlement::Held { held_in: held_in.clone(), error: format!("{reason}: {detail}"), unsure: false };
         let now = self.clock.now();
-        self.store.settle(&queued.id, &self.worker, end.clone(), now).await?;
-        counting::settled(self.platform.name(), queued, &end, now);
+        let settled = self.store.settle(&queued.id, &self.worker, end.clone(), now).await?;
+        // Another process may have taken the effect meanwhile; then nothing was stored.
+        if matches!(settled, Settled::Kept) {
+            counting::settled(self.platform.name(), queued, &end, now);
+        }
         Ok(())
     }
 
@@ -147,8 +150,8 @@ impl Dispatcher {
         }
         for message in posted.iter().filter(|message| !theirs.contains(message)) {
             tracing::warn!(message = message.id, "another process has delivered this, too; our copy is removed");
-            let act = Act::Silent(SilentAct::Remove { message: message.clone() });
-            let delivery = delivery(queued, act);
+            let operation = Operation::Silent(SilentAct::Remove { message: message.clone() });
+            let delivery = delivery(queued, operation);
             if let Err(error) = self.platform.deliver(&delivery).await {
                 tracing::error!(%error, message = message.id, "a duplicate message cannot be removed: delete it by hand");
             }
@@ -172,17 +175,17 @@ impl Dispatcher {
     /// Makes one try at a delivery.
     async fn attempt(&self, laid_out: &LaidOut, since: Instant, tries: &mut Tries) -> Result<Settlement, StoreError> {
         let queued = &laid_out.queued;
-        let delivery = delivery(queued, laid_out.act.clone());
+        let delivery = delivery(queued, laid_out.operation.clone());
         let looked = self.look(queued, &delivery).await;
         if looked.is_none()
-            && let Some(at) = self.too_early_to_repeat(queued, &delivery.act)
+            && let Some(at) = self.too_early_to_repeat(queued, &delivery.operation)
         {
             let error = "an earlier try may have posted it, and the history may not show that yet".to_owned();
             return Ok(Settlement::Retry { at, unsure: false, counts: false, error });
         }
         let result = match looked {
             Some(looked) => looked,
-            None if laid_out.is_silent => return Ok(Settlement::Done),
+            None if laid_out.only_look => return Ok(Settlement::Done),
             None => {
                 trial::point("before_write");
                 // Checked last: a process that was frozen here must not send an effect that another process has taken
@@ -214,8 +217,8 @@ impl Dispatcher {
 
     /// Returns the moment from which on an empty history proves that an earlier try posted nothing, if it is still to
     /// come. `None`: the effect may be sent now.
-    fn too_early_to_repeat(&self, queued: &Queued, act: &Act) -> Option<Timestamp> {
-        let is_post = matches!(act, Act::Post { .. } | Act::Hint { .. });
+    fn too_early_to_repeat(&self, queued: &Queued, operation: &Operation) -> Option<Timestamp> {
+        let is_post = matches!(operation, Operation::Post { .. } | Operation::Hint { .. });
         let tried_at = queued.unsure_at.filter(|_| is_post && !trial::without("reconcile"))?;
         let believed_at = tried_at + signed(self.platform.history_lag());
         (self.clock.now() < believed_at).then_some(believed_at)
@@ -259,18 +262,18 @@ impl Dispatcher {
         // Somebody deleted the message of the view. A `Show` is posted anew, by a new try that can be looked for like
         // any post. After a `Refresh` the message stays deleted.
         if let (
-            Act::Update { message, .. },
+            Operation::Update { message, .. },
             Err(DeliveryError::Permanent { reason: Undeliverable::Gone | Undeliverable::ChannelGone, .. }),
-        ) = (&delivery.act, &result)
+        ) = (&delivery.operation, &result)
         {
             if matches!(queued.effect.what, EffectKind::Show { .. }) {
-                return Ok(Settlement::Anew(message.clone()));
+                return Ok(Settlement::Repost(message.clone()));
             }
             result = Ok(Receipt::Changed);
         }
         let now = self.clock.now();
         if result.is_ok() {
-            self.open_place(&delivery.act, now).await?;
+            self.open_place(&delivery.operation, now).await?;
         }
         match result {
             Ok(Receipt::Posted(message)) => {
@@ -291,8 +294,8 @@ impl Dispatcher {
                 EffectKind::Refresh { view: View::Lines { of, .. }, at } => {
                     self.remove_other_parts(queued, delivery, at, of).await
                 }
-                _ => match &delivery.act {
-                    Act::Update { message, .. } if *is_last => Ok(Settlement::Removed(vec![message.clone()])),
+                _ => match &delivery.operation {
+                    Operation::Update { message, .. } if *is_last => Ok(Settlement::Removed(vec![message.clone()])),
                     _ => Ok(Settlement::Done),
                 },
             },
@@ -303,15 +306,15 @@ impl Dispatcher {
                 Ok(Settlement::Done)
             }
             Ok(Receipt::Looked(found)) => {
-                self.tell_of_guard(&delivery.act, None);
-                self.looked(queued, Some(found)).await
+                self.update_guard_condition(&delivery.operation, None);
+                self.report_look(queued, Some(found)).await
             }
-            Ok(Receipt::Opened(place)) => self.opened(queued, Ok(place)).await,
+            Ok(Receipt::Opened(place)) => self.report_direct(queued, Ok(place)).await,
             Err(DeliveryError::Permanent { reason, detail })
                 if matches!(queued.effect.what, EffectKind::Silent(SilentAct::OpenDirect { .. })) =>
             {
                 tracing::warn!(%reason, detail, "a direct conversation with a requester cannot be opened");
-                self.opened(queued, Err(reason)).await
+                self.report_direct(queued, Err(reason)).await
             }
             Err(DeliveryError::RateLimited { retry_after, global }) => {
                 let until = now + signed(retry_after);
@@ -319,9 +322,9 @@ impl Dispatcher {
                 let error = format!("rate limited for {retry_after:?}");
                 Ok(Settlement::Retry { at: until, unsure: false, counts: false, error })
             }
-            Err(DeliveryError::Temporary(error)) => Ok(self.again(queued, Some(now), false, &error)),
-            Err(DeliveryError::Away { detail, .. }) => Ok(self.again_once_back(queued, now, false, &detail)),
-            Err(DeliveryError::Unknown { detail, .. }) => Ok(self.again_once_back(queued, now, true, &detail)),
+            Err(DeliveryError::Temporary(error)) => Ok(self.retry(queued, Some(now), false, &error)),
+            Err(DeliveryError::Away { detail, .. }) => Ok(self.retry_once_back(queued, now, false, &detail)),
+            Err(DeliveryError::Unknown { detail, .. }) => Ok(self.retry_once_back(queued, now, true, &detail)),
             Err(DeliveryError::Astray { message, is_removed }) => {
                 let reason = Undeliverable::Gone;
                 tracing::warn!(
@@ -332,26 +335,26 @@ impl Dispatcher {
                 if !is_removed {
                     self.remove_later(queued, message, now).await?;
                 }
-                self.tell(queued, Err(reason)).await?;
+                self.report_end(queued, Err(reason)).await?;
                 Ok(Settlement::Failed(reason))
             }
             Err(DeliveryError::Permanent { reason, detail })
                 if matches!(queued.effect.what, EffectKind::Silent(SilentAct::Look(_))) =>
             {
                 tracing::warn!(%reason, detail, "a message cannot be looked up");
-                self.tell_of_guard(&delivery.act, Some(reason));
-                self.looked(queued, None).await
+                self.update_guard_condition(&delivery.operation, Some(reason));
+                self.report_look(queued, None).await
             }
             Err(DeliveryError::Permanent { reason, detail }) if reason.is_mendable() => {
-                let by = self.knowledge().places.refused(&delivery.act, reason, &detail, now);
-                tracing::warn!(%reason, detail, by, "an effect is held until an operator fixes what refuses it");
-                self.tell_of_desk(&delivery.act, reason);
-                self.tell(queued, Err(reason)).await?;
-                Ok(Settlement::Held { by, error: format!("{reason}: {detail}"), unsure: false })
+                let held_in = self.knowledge().refusals.refused(&delivery.operation, reason, &detail, now);
+                tracing::warn!(%reason, detail, by = held_in, "an effect is held until an operator fixes what refuses it");
+                self.update_desk_condition(&delivery.operation, reason);
+                self.report_end(queued, Err(reason)).await?;
+                Ok(Settlement::Held { held_in, error: format!("{reason}: {detail}"), unsure: false })
             }
             Err(DeliveryError::Permanent { reason, detail }) => {
                 tracing::warn!(%reason, detail, "cannot be delivered");
-                self.tell(queued, Err(reason)).await?;
+                self.report_end(queued, Err(reason)).await?;
                 Ok(Settlement::Failed(reason))
             }
         }
@@ -359,7 +362,11 @@ impl Dispatcher {
 
     /// Hands the result of looking up a requester's direct conversation to the intake: the conversation, or why there
     /// is none.
-    async fn opened(&self, queued: &Queued, place: Result<Place, Undeliverable>) -> Result<Settlement, StoreError> {
+    async fn report_direct(
+        &self,
+        queued: &Queued,
+        place: Result<Place, Undeliverable>,
+    ) -> Result<Settlement, StoreError> {
         let EffectKind::Silent(SilentAct::OpenDirect { request }) = &queued.effect.what else {
             return Ok(Settlement::Done);
         };
@@ -369,19 +376,23 @@ impl Dispatcher {
     }
 
     /// Hands a message and the messages before it to the intake, or `None` if they cannot be read.
-    pub(super) async fn looked(&self, queued: &Queued, found: Option<Box<Found>>) -> Result<Settlement, StoreError> {
+    pub(super) async fn report_look(
+        &self,
+        queued: &Queued,
+        found: Option<Box<Found>>,
+    ) -> Result<Settlement, StoreError> {
         let EffectKind::Silent(SilentAct::Look(look)) = &queued.effect.what else { return Ok(Settlement::Done) };
         let what = EventKind::Looked { look: (**look).clone(), found };
         self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: self.clock.now(), what }).await?;
         Ok(Settlement::Done)
     }
 
-    /// Notes that an act succeeded in its place, and releases the effects that are held there.
-    async fn open_place(&self, act: &Act, now: Timestamp) -> Result<(), StoreError> {
+    /// Notes that an operation succeeded in its place, and releases the effects that are held there.
+    async fn open_place(&self, operation: &Operation, now: Timestamp) -> Result<(), StoreError> {
         let platform = self.platform.name();
-        let opened = self.knowledge().places.opened(act, now);
+        let opened = self.knowledge().refusals.opened(operation, now);
         for held_in in opened {
-            if self.desk_channel(act).is_some() {
+            if self.desk_channel(operation).is_some() {
                 self.health.clear(platform, Kind::Triage);
             }
             let effects =
@@ -393,16 +404,16 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Returns the desk's channel, if the act posts into it.
-    fn desk_channel<'a>(&self, act: &'a Act) -> Option<&'a Place> {
-        let Act::Post { to, .. } = act else { return None };
+    /// Returns the desk's channel, if the operation posts into it.
+    fn desk_channel<'a>(&self, operation: &'a Operation) -> Option<&'a Place> {
+        let Operation::Post { to, .. } = operation else { return None };
         let rules = self.intake.rules();
         rules.triage.iter().any(|desk| desk.tenant == to.tenant && desk.channel() == to.channel()).then_some(to)
     }
 
     /// Raises a condition if the desk's channel refuses a post: nobody on the desk sees the waiting requests.
-    fn tell_of_desk(&self, act: &Act, reason: Undeliverable) {
-        if self.desk_channel(act).is_some() {
+    fn update_desk_condition(&self, operation: &Operation, reason: Undeliverable) {
+        if self.desk_channel(operation).is_some() {
             let detail = format!("the desk's channel takes no cards: {reason}");
             self.health.raise(self.platform.name(), Kind::Triage, detail, self.clock.now());
         }
@@ -411,8 +422,8 @@ impl Dispatcher {
     /// Raises or clears the condition that the guard can only count pings of staff in some channels, because the bot
     /// may not read the messages before a ping there. `refused` is the reason. `None` means that the messages were
     /// read.
-    fn tell_of_guard(&self, act: &Act, refused: Option<Undeliverable>) {
-        let Act::Silent(SilentAct::Look(look)) = act else { return };
+    fn update_guard_condition(&self, operation: &Operation, refused: Option<Undeliverable>) {
+        let Operation::Silent(SilentAct::Look(look)) = operation else { return };
         // A channel that is closed or gone brings no more pings.
         if !matches!(look.why, LookFor::Judge(_)) || !matches!(refused, None | Some(Undeliverable::NotPermitted)) {
             return;
@@ -443,11 +454,14 @@ impl Dispatcher {
     ) -> Result<Settlement, StoreError> {
         let queued = &laid_out.queued;
         if let Some(last) = messages.last() {
-            self.tell(queued, Ok(last.clone())).await?;
+            self.report_end(queued, Ok(last.clone())).await?;
         }
         tracing::debug!("posted");
         let stands = if laid_out.is_last { Vec::new() } else { stands(queued, delivery, messages) };
-        let also = stands.iter().filter_map(|one| self.intake.stood(one).transpose()).collect::<Result<_, _>>()?;
+        let also = stands
+            .iter()
+            .filter_map(|one| self.intake.card_thread_binding(one).transpose())
+            .collect::<Result<_, _>>()?;
         Ok(Settlement::Posted { messages: messages.to_vec(), stands, also })
     }
 
@@ -465,13 +479,13 @@ impl Dispatcher {
             all.extend(self.lines_in(channel, of).await?);
         }
         for shown in all {
-            match &delivery.act {
-                Act::Update { message, .. } if *message == shown.message => continue,
-                Act::Silent(SilentAct::Remove { message }) if *message == shown.message => {}
+            match &delivery.operation {
+                Operation::Update { message, .. } if *message == shown.message => continue,
+                Operation::Silent(SilentAct::Remove { message }) if *message == shown.message => {}
                 _ => {
-                    let act = Act::Silent(SilentAct::Remove { message: shown.message.clone() });
-                    if let Err(error) = self.platform.deliver(&Delivery { act, ..delivery.clone() }).await {
-                        return Ok(self.again(queued, None, false, &error.to_string()));
+                    let operation = Operation::Silent(SilentAct::Remove { message: shown.message.clone() });
+                    if let Err(error) = self.platform.deliver(&Delivery { operation, ..delivery.clone() }).await {
+                        return Ok(self.retry(queued, None, false, &error.to_string()));
                     }
                 }
             }
@@ -482,7 +496,7 @@ impl Dispatcher {
 
     /// Reports the end of a delivery to the intake as an event, if somebody waits for it. The success of a notice is
     /// not reported.
-    async fn tell(&self, queued: &Queued, result: Result<MessageRef, Undeliverable>) -> Result<(), StoreError> {
+    async fn report_end(&self, queued: &Queued, result: Result<MessageRef, Undeliverable>) -> Result<(), StoreError> {
         let Some(awaited) = queued.effect.what.awaited() else { return Ok(()) };
         if *awaited == Awaited::Notice && result.is_ok() {
             return Ok(());
@@ -513,7 +527,7 @@ impl Dispatcher {
                     return Ok(Outcome::Repeated);
                 }
                 keys::remember(tx, &key, now)?;
-                outbox::enqueue(tx, &effect, Known::Nothing, now).await?;
+                outbox::enqueue(tx, &effect, Prior::Unknown, now).await?;
                 Ok(Outcome::Done(None))
             })
         });
@@ -523,30 +537,30 @@ impl Dispatcher {
 
     /// Retries once the platform takes messages again or, while the breaker is still closed, after the usual wait. With
     /// an open breaker the try does not count as a failure of the effect.
-    fn again_once_back(&self, queued: &Queued, now: Timestamp, unsure: bool, error: &str) -> Settlement {
+    fn retry_once_back(&self, queued: &Queued, now: Timestamp, unsure: bool, error: &str) -> Settlement {
         if self.knowledge().breaker.open().is_some() {
             return Settlement::Retry { at: now, unsure, counts: false, error: error.to_owned() };
         }
-        self.again(queued, Some(now), unsure, error)
+        self.retry(queued, Some(now), unsure, error)
     }
 
-    fn again(&self, queued: &Queued, now: Option<Timestamp>, unsure: bool, error: &str) -> Settlement {
+    fn retry(&self, queued: &Queued, now: Option<Timestamp>, unsure: bool, error: &str) -> Settlement {
         let wait = backoff::wait(queued.attempts + 1, real::random());
         let at = now.unwrap_or_else(|| self.clock.now()) + signed(wait);
         Settlement::Retry { at, unsure, counts: true, error: error.to_owned() }
     }
 }
 
-fn delivery(queued: &Queued, act: Act) -> Delivery {
-    Delivery { effect: queued.id.clone(), since: queued.created_at, sent: queued.sent.clone(), act }
+fn delivery(queued: &Queued, operation: Operation) -> Delivery {
+    Delivery { effect: queued.id.clone(), since: queued.created_at, sent: queued.sent.clone(), operation }
 }
 
 /// Returns these messages as standing messages, if their subject needs to find them again.
 fn stands(queued: &Queued, delivery: &Delivery, messages: &[MessageRef]) -> Vec<Standing> {
-    let place = match &delivery.act {
-        Act::Post { to, .. } => to.clone(),
-        Act::Update { place, .. } => place.clone(),
-        Act::Silent(_) | Act::Whisper { .. } | Act::Hint { .. } => return Vec::new(),
+    let place = match &delivery.operation {
+        Operation::Post { to, .. } => to.clone(),
+        Operation::Update { place, .. } => place.clone(),
+        Operation::Silent(_) | Operation::Whisper { .. } | Operation::Hint { .. } => return Vec::new(),
     };
     let (about, what) = (&queued.effect.about, &queued.effect.what);
     let (view, slots) = match what {

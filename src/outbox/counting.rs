@@ -16,6 +16,6 @@ pub fn settled(platform: PlatformName, queued: &Queued, end: &Settlement, now: T
         Settlement::Failed(_) if queued.effect.what.is_private() => ended(metrics::DROPPED),
         Settlement::Failed(_) => ended(metrics::FAILED),
         Settlement::Held { .. } => ended(metrics::HELD),
-        Settlement::Retry { .. } | Settlement::Anew(_) => metrics::retry(platform),
+        Settlement::Retry { .. } | Settlement::Repost(_) => metrics::retry(platform),
     }
 }

@@ -6,15 +6,15 @@ use std::collections::HashSet;
 use super::limits::Cost;
 use super::places::{self, UNREADABLE};
 use super::{Dispatcher, signed};
-use crate::domain::effect::{Destination, Effect, EffectKind, Known, Lane, Post, Sent, SilentAct, Undeliverable};
+use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Post, Prior, Sent, SilentAct, Undeliverable};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::limits;
 use crate::domain::message::Message;
 use crate::domain::standing::Standing;
 use crate::domain::subject::Subject;
-use crate::domain::view::{Shown, View, Wanted};
+use crate::domain::view::{RenderedView, View, ViewRequest};
 use crate::intake::text;
-use crate::platform::Act;
+use crate::platform::Operation;
 use crate::store::{Claim, Queued, Release, Settlement, StoreError, outbox, standing};
 
 /// An effect that may start. Its call already counts in the windows.
@@ -27,25 +27,25 @@ pub(super) struct Ready {
 /// Where an effect goes and by which call: enough to know which limits it counts against.
 pub(super) struct Addressed {
     /// The call. The content of a view is not filled in yet.
-    pub act: Act,
+    pub operation: Operation,
     /// The view that provides the content, if any.
-    pub wanted: Option<Wanted>,
+    pub wanted: Option<ViewRequest>,
 }
 
-impl From<Act> for Addressed {
-    fn from(act: Act) -> Self {
-        Self { act, wanted: None }
+impl From<Operation> for Addressed {
+    fn from(operation: Operation) -> Self {
+        Self { operation, wanted: None }
     }
 }
 
 /// An effect with the complete content of one try, from the record as it is now.
 pub(super) struct LaidOut {
     pub queued: Queued,
-    pub act: Act,
+    pub operation: Operation,
     pub costs: Vec<Cost>,
     /// Whether nothing is left to say. The message of an earlier try is then only looked for. If it is found, it is put
     /// on record, and the effect behind this one removes it.
-    pub is_silent: bool,
+    pub only_look: bool,
     /// Whether the message does not change any more after this try.
     pub is_last: bool,
     /// What the tries of this effect have sent, this try included.
@@ -80,7 +80,7 @@ impl Dispatcher {
     /// leased, they are not leased: their revision has changed, or another effect is queued behind them. Effects with
     /// nothing to say are settled here.
     pub(super) async fn lay_out(&self, ready: Vec<Ready>) -> Result<Vec<LaidOut>, StoreError> {
-        let wanted: Vec<Wanted> = ready.iter().filter_map(|one| one.addressed.wanted.clone()).collect();
+        let wanted: Vec<ViewRequest> = ready.iter().filter_map(|one| one.addressed.wanted.clone()).collect();
         let mut together = match self.intake.show(&wanted).await {
             Ok(shown) => Some(shown.into_iter()),
             Err(StoreError::Corrupt(_) | StoreError::Work(_)) => None,
@@ -120,7 +120,7 @@ impl Dispatcher {
         match laid_out {
             Err(error @ (StoreError::Corrupt(_) | StoreError::Work(_))) => {
                 tracing::error!(effect = %queued.id, %error, "the content of an effect cannot be built; the effect is held");
-                let held = Settlement::Held { by: UNREADABLE.to_owned(), error: error.to_string(), unsure: false };
+                let held = Settlement::Held { held_in: UNREADABLE.to_owned(), error: error.to_string(), unsure: false };
                 self.end_unleased(queued, held).await?;
                 Ok(None)
             }
@@ -130,25 +130,27 @@ impl Dispatcher {
 
     /// Fills in the content of a view, and an apology if the message is late. `None`: there was nothing to say, and the
     /// effect was settled.
-    async fn fill_in(&self, ready: Ready, shown: Option<Shown>) -> Result<Option<LaidOut>, StoreError> {
-        let Ready { queued, addressed: Addressed { act, wanted }, costs } = ready;
-        let (mut is_silent, mut is_last) = (false, false);
-        let act = match (&wanted, shown, act) {
-            (None, _, act) => act,
-            (Some(_), Some(shown), act) => {
+    async fn fill_in(&self, ready: Ready, shown: Option<RenderedView>) -> Result<Option<LaidOut>, StoreError> {
+        let Ready { queued, addressed: Addressed { operation, wanted }, costs } = ready;
+        let (mut only_look, mut is_last) = (false, false);
+        let operation = match (&wanted, shown, operation) {
+            (None, _, operation) => operation,
+            (Some(_), Some(shown), operation) => {
                 is_last = shown.is_last;
-                with_message(act, shown.message)
+                with_message(operation, shown.message)
             }
             // All the words that the line showed are deleted.
-            (Some(Wanted { view: View::Lines { .. }, .. }), None, Act::Update { message, .. }) => {
-                Act::Silent(SilentAct::Remove { message })
+            (Some(ViewRequest { view: View::Lines { .. }, .. }), None, Operation::Update { message, .. }) => {
+                Operation::Silent(SilentAct::Remove { message })
             }
             // The message of an earlier try is looked for all the same: the effect behind this one changes it.
-            (Some(Wanted { view: View::Lines { .. } | View::Outage | View::OutageNews { .. }, .. }), None, act)
-                if queued.is_unsure() =>
-            {
-                is_silent = true;
-                act
+            (
+                Some(ViewRequest { view: View::Lines { .. } | View::Outage | View::OutageNews { .. }, .. }),
+                None,
+                operation,
+            ) if queued.is_unsure() => {
+                only_look = true;
+                operation
             }
             (Some(wanted), None, _) => {
                 // These views may have nothing to say, which is a normal end.
@@ -158,30 +160,32 @@ impl Dispatcher {
                 return Ok(None);
             }
         };
-        let act = self.excused(&queued, act);
+        let operation = self.excused(&queued, operation);
         let mut sent = queued.sent.clone();
-        if !is_silent {
-            sent.extend(self.platform.fingerprint(&queued.id, &act).filter(|one| !queued.sent.contains(one)));
+        if !only_look {
+            sent.extend(self.platform.fingerprint(&queued.id, &operation).filter(|one| !queued.sent.contains(one)));
         }
-        Ok(Some(LaidOut { queued, act, costs, is_silent, is_last, sent }))
+        Ok(Some(LaidOut { queued, operation, costs, only_look, is_last, sent }))
     }
 
     /// Adds a remark to an answer that comes much later than it was decided.
-    fn excused(&self, queued: &Queued, act: Act) -> Act {
+    fn excused(&self, queued: &Queued, operation: Operation) -> Operation {
         let due = queued.effect.not_before.map_or(queued.created_at, |moment| moment.max(queued.created_at));
         let is_late = self.clock.now().duration_since(due) > signed(limits::UNTIMELY);
         if !is_late || queued.lane == Lane::Broadcast {
-            return act;
+            return operation;
         }
-        match act {
-            Act::Post { to, message, thread_title } if !self.is_desk(&to) => {
-                Act::Post { to, message: text::late(message), thread_title }
+        match operation {
+            Operation::Post { to, message, thread_title } if !self.is_desk(&to) => {
+                Operation::Post { to, message: text::late(message), thread_title }
             }
-            Act::Whisper { to, near, via, message } => Act::Whisper { to, near, via, message: text::late(message) },
-            Act::Hint { to, place, reply_to, message } => {
-                Act::Hint { to, place, reply_to, message: text::late(message) }
+            Operation::Whisper { to, near, via, message } => {
+                Operation::Whisper { to, near, via, message: text::late(message) }
             }
-            Act::Post { .. } | Act::Update { .. } | Act::Silent(_) => act,
+            Operation::Hint { to, place, reply_to, message } => {
+                Operation::Hint { to, place, reply_to, message: text::late(message) }
+            }
+            Operation::Post { .. } | Operation::Update { .. } | Operation::Silent(_) => operation,
         }
     }
 
@@ -195,31 +199,31 @@ impl Dispatcher {
         Ok(Some(match &queued.effect.what {
             EffectKind::Say(Post { to: Destination::Place(to), message, thread_title, .. }) => {
                 let (to, thread_title) = (to.clone(), thread_title.clone());
-                Act::Post { to, message: message.clone(), thread_title }.into()
+                Operation::Post { to, message: message.clone(), thread_title }.into()
             }
             EffectKind::Say(Post { to: Destination::UnderCard(channel), message, thread_title, .. }) => {
                 let Some(to) = self.under_card(queued, channel, standing).await? else { return Ok(None) };
-                Act::Post { to, message: message.clone(), thread_title: thread_title.clone() }.into()
+                Operation::Post { to, message: message.clone(), thread_title: thread_title.clone() }.into()
             }
             EffectKind::Show { view, at: Destination::UnderCard(channel), thread_title, .. } => {
                 let Some(to) = self.under_card(queued, channel, standing).await? else { return Ok(None) };
-                let act = Act::Post { to, message: Message::default(), thread_title: thread_title.clone() };
-                Addressed { act, wanted: Some(wanted(about, view, channel, true)) }
+                let operation = Operation::Post { to, message: Message::default(), thread_title: thread_title.clone() };
+                Addressed { operation, wanted: Some(wanted(about, view, channel, true)) }
             }
             EffectKind::Show { view, at: Destination::Place(place), thread_title, .. } => {
                 let message = Message::default();
-                let act = match stands_in(about, view.name(), place, standing) {
-                    Some(message_ref) => Act::Update { place: place.clone(), message: message_ref, to: message },
+                let operation = match stands_in(about, view.name(), place, standing) {
+                    Some(message_ref) => Operation::Update { place: place.clone(), message: message_ref, to: message },
                     // The desk has another channel now. The ticket's card stands there, or will.
                     None if *view == View::Card && !self.is_desk(place) => {
                         self.end_unleased(queued, Settlement::Done).await?;
-                        self.let_go_of(place).await?;
+                        self.release_channel(place).await?;
                         return Ok(None);
                     }
-                    None => Act::Post { to: place.clone(), message, thread_title: thread_title.clone() },
+                    None => Operation::Post { to: place.clone(), message, thread_title: thread_title.clone() },
                 };
-                let is_first = matches!(act, Act::Post { .. });
-                Addressed { act, wanted: Some(wanted(about, view, place, is_first)) }
+                let is_first = matches!(operation, Operation::Post { .. });
+                Addressed { operation, wanted: Some(wanted(about, view, place, is_first)) }
             }
             EffectKind::Refresh { view: View::Lines { of, .. }, at } => {
                 let Some(addressed) = self.lines_to_refresh(about, of, at).await? else {
@@ -233,22 +237,22 @@ impl Dispatcher {
                     self.end_unleased(queued, Settlement::Done).await?;
                     return Ok(None);
                 };
-                let act = Act::Update { place: at.clone(), message, to: Message::default() };
-                Addressed { act, wanted: Some(wanted(about, view, at, false)) }
+                let operation = Operation::Update { place: at.clone(), message, to: Message::default() };
+                Addressed { operation, wanted: Some(wanted(about, view, at, false)) }
             }
-            EffectKind::Silent(SilentAct::Look(look)) if look.is_in_vain(self.clock.now()) => {
-                let end = self.looked(queued, None).await?;
+            EffectKind::Silent(SilentAct::Look(look)) if look.is_too_late(self.clock.now()) => {
+                let end = self.report_look(queued, None).await?;
                 self.end_unleased(queued, end).await?;
                 return Ok(None);
             }
-            EffectKind::Silent(act) => Act::Silent(act.clone()).into(),
+            EffectKind::Silent(act) => Operation::Silent(act.clone()).into(),
             EffectKind::Whisper { to, near, via, message } => {
                 let (to, near, via) = (to.clone(), near.clone(), via.clone());
-                Act::Whisper { to, near, via, message: message.clone() }.into()
+                Operation::Whisper { to, near, via, message: message.clone() }.into()
             }
             EffectKind::Hint { to, place, reply_to, message } => {
                 let (to, place, reply_to) = (to.clone(), place.clone(), reply_to.clone());
-                Act::Hint { to, place, reply_to, message: message.clone() }.into()
+                Operation::Hint { to, place, reply_to, message: message.clone() }.into()
             }
             EffectKind::Spread { .. } | EffectKind::Do(_) => {
                 return Err(StoreError::Work("this needs no platform".to_owned()));
@@ -274,7 +278,7 @@ impl Dispatcher {
         // While the channel refuses cards, the effect is held. Once that is fixed, a card is posted, and the effect
         // comes after it.
         let desk = places::posts_in(channel.channel());
-        let refusal = self.knowledge().places.refusal(&desk, queued.released_at);
+        let refusal = self.knowledge().refusals.refusal(&desk, queued.released_at);
         match refusal {
             Some(refused) => self.hold_unleased(queued, &refused).await?,
             None => self.queue_behind_a_card(queued, channel).await?,
@@ -301,8 +305,8 @@ impl Dispatcher {
         let mut of: Vec<MessageRef> = lines.iter().filter_map(Standing::shows).collect();
         of.dedup();
         let wanted = wanted(&shown.about, &View::Lines { of, room: 0 }, channel, false);
-        let act = Act::Update { place: shown.place, message: shown.message, to: Message::default() };
-        Ok(Some(Addressed { act, wanted: Some(wanted) }))
+        let operation = Operation::Update { place: shown.place, message: shown.message, to: Message::default() };
+        Ok(Some(Addressed { operation, wanted: Some(wanted) }))
     }
 
     /// Returns the standing messages in a channel that show the words of one message.
@@ -316,7 +320,7 @@ impl Dispatcher {
     /// Moves an effect and those waiting behind it to the desk's new channel: the desk's channel has changed since the
     /// effect was decided, and no card stands in the old one.
     async fn move_to_the_desk(&self, queued: &Queued, from: &Place) -> Result<(), StoreError> {
-        self.let_go_of(from).await?;
+        self.release_channel(from).await?;
         let rules = self.intake.rules();
         let Some(to) = rules.triage.iter().find(|desk| desk.platform() == from.platform()).cloned() else {
             tracing::warn!(effect = %queued.id, "the desk has no channel on this platform any more");
@@ -333,19 +337,19 @@ impl Dispatcher {
                         // Nothing stands in the old channel, and the card is shown in the new one anyway.
                         _ => continue,
                     }
-                    outbox::enqueue(tx, &effect, Known::Nothing, now).await?;
+                    outbox::enqueue(tx, &effect, Prior::Unknown, now).await?;
                 }
                 Ok(())
             })
         });
-        unless_crossed(moved.await)
+        ignore_conflict(moved.await)
     }
 
     /// Releases the effects that are held for posts into a channel that the desk no longer uses. Each is then addressed
     /// anew.
-    async fn let_go_of(&self, channel: &Place) -> Result<(), StoreError> {
+    async fn release_channel(&self, channel: &Place) -> Result<(), StoreError> {
         let (platform, held_in) = (self.platform.name(), places::posts_in(channel.channel()));
-        self.knowledge().places.forget(&held_in);
+        self.knowledge().refusals.forget(&held_in);
         self.store
             .release(Release::In { outlet: platform.into(), held_in, limit: u32::MAX }, self.clock.now())
             .await
@@ -359,7 +363,7 @@ impl Dispatcher {
         if self.store.release(Release::Card(queued.effect.order_key()), self.clock.now()).await? > 0 {
             return Ok(());
         }
-        if queued.effect.put_behind {
+        if queued.effect.was_requeued {
             tracing::error!(effect = %queued.id, "a line is dropped: its ticket has no card, and none can be posted");
             return self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await;
         }
@@ -370,49 +374,49 @@ impl Dispatcher {
         let queued_behind = self.store.within(move |tx| {
             let (card, id, about, intake) = (card.clone(), id.clone(), about.clone(), intake.clone());
             Box::pin(async move {
-                intake.contend(tx, &about).await?;
+                intake.bump_version(tx, &about).await?;
                 // Read as they are now: lines may have been joined to them since.
                 let mut behind = outbox::take_back(tx, &id, now).await?.into_iter();
                 let Some(first) = behind.next() else { return Ok(()) };
-                outbox::enqueue(tx, &card, Known::Nothing, now).await?;
-                outbox::enqueue(tx, &Effect { put_behind: true, ..first }, Known::Nothing, now).await?;
+                outbox::enqueue(tx, &card, Prior::Unknown, now).await?;
+                outbox::enqueue(tx, &Effect { was_requeued: true, ..first }, Prior::Unknown, now).await?;
                 for effect in behind {
-                    outbox::enqueue(tx, &effect, Known::Nothing, now).await?;
+                    outbox::enqueue(tx, &effect, Prior::Unknown, now).await?;
                 }
                 Ok(())
             })
         });
-        unless_crossed(queued_behind.await)
+        ignore_conflict(queued_behind.await)
     }
 
     /// Settles an effect that needs no delivery. If the effect was changed meanwhile, a later look handles it again.
     async fn end_unleased(&self, queued: &Queued, end: Settlement) -> Result<(), StoreError> {
         let now = self.clock.now();
         if self.store.settle_unleased(&queued.id, queued.revision, &self.worker, &end, now).await? {
-            self.knowledge().places.ended(&queued.id);
+            self.knowledge().refusals.ended(&queued.id);
         }
         Ok(())
     }
 }
 
 /// Ignores a conflict with a change made just now: a later look handles the effect again.
-fn unless_crossed(done: Result<(), StoreError>) -> Result<(), StoreError> {
+fn ignore_conflict(done: Result<(), StoreError>) -> Result<(), StoreError> {
     match done {
         Err(StoreError::Conflict) => Ok(()),
         other => other,
     }
 }
 
-fn with_message(act: Act, shown: Message) -> Act {
-    match act {
-        Act::Update { place, message, .. } => Act::Update { place, message, to: shown },
-        Act::Post { to, thread_title, .. } => Act::Post { to, message: shown, thread_title },
+fn with_message(operation: Operation, shown: Message) -> Operation {
+    match operation {
+        Operation::Update { place, message, .. } => Operation::Update { place, message, to: shown },
+        Operation::Post { to, thread_title, .. } => Operation::Post { to, message: shown, thread_title },
         other => other,
     }
 }
 
-fn wanted(about: &Subject, view: &View, place: &Place, is_first: bool) -> Wanted {
-    Wanted { about: about.clone(), view: view.clone(), place: place.clone(), is_first }
+fn wanted(about: &Subject, view: &View, place: &Place, is_first: bool) -> ViewRequest {
+    ViewRequest { about: about.clone(), view: view.clone(), place: place.clone(), is_first }
 }
 
 /// Returns the message in which a view of a subject stands in a place.

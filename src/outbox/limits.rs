@@ -20,7 +20,7 @@ pub use self::bound::{bound, bound_of_changes};
 use crate::domain::effect::Lane;
 use crate::domain::ids::{Place, PlatformName};
 use crate::domain::limits::{Rate, discord, slack};
-use crate::platform::Act;
+use crate::platform::Operation;
 
 /// One limit that a call counts against. A call that the platform counts twice names it twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,23 +37,25 @@ pub struct Cost {
 /// Returns the limits that a delivery counts against on its platform, narrowest first. `old` says whether a message to
 /// edit is older than an hour.
 #[must_use]
-pub fn costs(platform: PlatformName, act: &Act, old: bool) -> Vec<Cost> {
+pub fn costs(platform: PlatformName, operation: &Operation, old: bool) -> Vec<Cost> {
     match platform {
-        PlatformName::Slack => slack_costs(act),
-        PlatformName::Discord => discord_costs(act, old),
+        PlatformName::Slack => slack_costs(operation),
+        PlatformName::Discord => discord_costs(operation, old),
     }
 }
 
-fn slack_costs(act: &Act) -> Vec<Cost> {
+fn slack_costs(operation: &Operation) -> Vec<Cost> {
     let post = |place: &Place| {
         let channel = Cost::narrow(format!("post:{}", place.channel()), slack::POST_PER_CHANNEL);
         vec![channel, Cost::shared("post", slack::POST_PER_WORKSPACE)]
     };
-    match act {
-        Act::Post { to, .. } => post(to),
-        Act::Whisper { near: Some(place), .. } | Act::Hint { place, .. } if place.is_direct() => post(place),
-        Act::Update { .. } => vec![Cost::halved("update", slack::UPDATE)],
-        Act::Silent(act) => {
+    match operation {
+        Operation::Post { to, .. } => post(to),
+        Operation::Whisper { near: Some(place), .. } | Operation::Hint { place, .. } if place.is_direct() => {
+            post(place)
+        }
+        Operation::Update { .. } => vec![Cost::halved("update", slack::UPDATE)],
+        Operation::Silent(act) => {
             let limit = act.spec().slack;
             vec![if limit.is_halved {
                 Cost::halved(limit.name, limit.rate)
@@ -61,30 +63,30 @@ fn slack_costs(act: &Act) -> Vec<Cost> {
                 Cost::shared(limit.name, limit.rate)
             }]
         }
-        Act::Whisper { .. } | Act::Hint { .. } => vec![Cost::shared("ephemeral", slack::EPHEMERAL)],
+        Operation::Whisper { .. } | Operation::Hint { .. } => vec![Cost::shared("ephemeral", slack::EPHEMERAL)],
     }
 }
 
-fn discord_costs(act: &Act, old: bool) -> Vec<Cost> {
+fn discord_costs(operation: &Operation, old: bool) -> Vec<Cost> {
     let channel = |place: &Place| place.root().unwrap_or(place.channel()).to_owned();
-    let narrowest = match act {
-        Act::Post { to: place, .. } | Act::Hint { place, .. } => {
+    let narrowest = match operation {
+        Operation::Post { to: place, .. } | Operation::Hint { place, .. } => {
             Cost::narrow(format!("post:{}", channel(place)), discord::POST_PER_CHANNEL)
         }
-        Act::Update { message, .. } if old => {
+        Operation::Update { message, .. } if old => {
             Cost::narrow(format!("edit:{}", message.channel), discord::EDIT_OLD_PER_CHANNEL)
         }
-        Act::Update { message, .. } => Cost::narrow(format!("change:{}", message.channel), discord::REQUESTS),
-        Act::Silent(act) => {
+        Operation::Update { message, .. } => Cost::narrow(format!("change:{}", message.channel), discord::REQUESTS),
+        Operation::Silent(act) => {
             let spec = act.spec();
             let limit = spec.discord;
             Cost::narrow(format!("{}:{}", limit.name, spec.root.unwrap_or(spec.channel)), limit.rate)
         }
-        Act::Whisper { to, .. } => Cost::narrow(format!("whisper:{}", to.id), discord::REQUESTS),
+        Operation::Whisper { to, .. } => Cost::narrow(format!("whisper:{}", to.id), discord::REQUESTS),
     };
     // A thread may have to be started first, or a direct conversation opened, by a second request.
-    let requests = match act {
-        Act::Post { thread_title: Some(_), .. } | Act::Whisper { via: None, .. } => 2,
+    let requests = match operation {
+        Operation::Post { thread_title: Some(_), .. } | Operation::Whisper { via: None, .. } => 2,
         _ => 1,
     };
     let overall = std::iter::repeat_n(Cost::shared("all", discord::REQUESTS), requests);
@@ -122,7 +124,7 @@ impl Cost {
     /// Returns how far a call of this lane moves the next broadcast slot. An urgent call does not wait for a slot; it
     /// uses up a broadcast's slot, since otherwise the window would fill up before it has passed and no call could be
     /// made. If half of the limit is reserved for urgent calls, they use that half instead.
-    fn push(&self, lane: Lane) -> Option<Duration> {
+    fn slot_shift(&self, lane: Lane) -> Option<Duration> {
         match (self.pace?, lane) {
             (pace, Lane::Broadcast) => Some(pace),
             _ if self.is_halved => None,
@@ -133,7 +135,7 @@ impl Cost {
 
 /// The largest number of delayed broadcasts that catch up at once. More of them would make urgent effects wait for a
 /// place.
-const BEHIND_AT_MOST: u32 = 4;
+const CATCH_UP_AT_MOST: u32 = 4;
 /// The number of windows in memory before past ones are forgotten.
 const SWEEP_AT_LEAST: usize = 1_024;
 
@@ -218,10 +220,10 @@ impl Windows {
         self.look_at_clock(now);
         for cost in costs {
             self.calls.entry(cost.key.clone()).or_default().under_way += 1;
-            if let Some(push) = cost.push(lane) {
-                let earliest = earlier(now, push * BEHIND_AT_MOST);
+            if let Some(shift) = cost.slot_shift(lane) {
+                let earliest = earlier(now, shift * CATCH_UP_AT_MOST);
                 let turn = self.next.get(&cost.key).map_or(now, |turn| (*turn).max(earliest));
-                self.next.insert(cost.key.clone(), later(turn, push).unwrap_or(turn));
+                self.next.insert(cost.key.clone(), later(turn, shift).unwrap_or(turn));
             }
         }
     }
@@ -247,8 +249,8 @@ impl Windows {
             if let Some(calls) = self.calls.get_mut(&cost.key) {
                 calls.under_way = calls.under_way.saturating_sub(1);
             }
-            if let (Some(push), Some(turn)) = (cost.push(lane), self.next.get_mut(&cost.key)) {
-                *turn = earlier(*turn, push);
+            if let (Some(shift), Some(turn)) = (cost.slot_shift(lane), self.next.get_mut(&cost.key)) {
+                *turn = earlier(*turn, shift);
             }
         }
     }

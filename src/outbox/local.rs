@@ -110,8 +110,8 @@ impl LocalDispatcher {
                     self.store.release(unreadable, self.intake.clock().now()).await?;
                 }
                 _ = take_over.tick() => {
-                    let margin = self.timing.call_timeout + self.timing.take_over_pause;
-                    self.store.take_over(&self.worker, Outlet::Local, margin, self.intake.clock().now()).await?;
+                    let (call, pause) = (self.timing.call_timeout, self.timing.take_over_pause);
+                    self.store.take_over(&self.worker, Outlet::Local, call, pause, self.intake.clock().now()).await?;
                 }
             }
         }
@@ -130,7 +130,7 @@ impl LocalDispatcher {
                 "an effect cannot be read: another version's, or damaged; it is held"
             );
             let error = Undeliverable::Unreadable.to_string();
-            let held = Settlement::Held { by: UNREADABLE.to_owned(), error, unsure: false };
+            let held = Settlement::Held { held_in: UNREADABLE.to_owned(), error, unsure: false };
             self.store.settle(unreadable, &self.worker, held, now).await?;
         }
         let claim = |queued: &Queued| Claim {

@@ -33,7 +33,7 @@ use self::carry::Leased;
 use self::gates::Gates;
 use self::lay_out::{LaidOut, Ready};
 use self::limits::Windows;
-use self::places::{Places, UNREADABLE};
+use self::places::{Refusals, UNREADABLE};
 use crate::clock::Clock;
 use crate::clock::real;
 use crate::domain::effect::{Gate, Undeliverable};
@@ -42,7 +42,7 @@ use crate::domain::limits::discord;
 use crate::domain::standing::Standing;
 use crate::health::{Health, Kind};
 use crate::intake::Intake;
-use crate::platform::{Absence, Act, Platform};
+use crate::platform::{Absence, Operation, Platform};
 use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, WorkerId, standing};
 
 /// How many effects one look reads. A look reads the effects that are due and starts their deliveries. It reads as many
@@ -83,7 +83,7 @@ pub struct Timing {
 #[derive(Debug, Default)]
 struct Knowledge {
     breaker: Breaker,
-    places: Places,
+    refusals: Refusals,
     gates: Gates,
     /// Channels where the bot may not read the messages before a ping of staff.
     unread: BTreeSet<String>,
@@ -188,7 +188,7 @@ impl Dispatcher {
     ) -> Result<(), StoreError> {
         let spent = self.store.spent(self.platform.name(), LONGEST_WINDOW).await?;
         self.windows().seed(&spent, self.clock.now());
-        self.take_stock().await?;
+        self.load_held().await?;
         let mut changed = self.store.changed();
         let mut renew = real::interval(self.timing.lease / 5);
         renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -243,10 +243,10 @@ impl Dispatcher {
 
     /// Plans another try of the held effects soon: an operator may have fixed the cause, or this version may be able to
     /// read them.
-    async fn take_stock(&self) -> Result<(), StoreError> {
+    async fn load_held(&self) -> Result<(), StoreError> {
         let (platform, now) = (self.platform.name(), self.clock.now());
-        let held_in = self.store.held_in(platform).await?;
-        self.knowledge().places.load(held_in.into_iter().map(|(by, _)| by), now);
+        let held = self.store.held_in(platform).await?;
+        self.knowledge().refusals.load(held.into_iter().map(|(held_in, _)| held_in), now);
         self.release_unreadable().await
     }
 
@@ -259,11 +259,11 @@ impl Dispatcher {
 
     /// Releases the first held effect of each refusing place whose probe is due.
     async fn probe_places(&self, now: Timestamp) -> Result<(), StoreError> {
-        let due = self.knowledge().places.take_due(now);
-        for by in due {
-            let one = Release::In { outlet: self.platform.name().into(), held_in: by.clone(), limit: 1 };
+        let due = self.knowledge().refusals.take_due(now);
+        for held_in in due {
+            let one = Release::In { outlet: self.platform.name().into(), held_in: held_in.clone(), limit: 1 };
             if self.store.release(one, now).await? == 0 {
-                self.knowledge().places.forget(&by);
+                self.knowledge().refusals.forget(&held_in);
             }
         }
         Ok(())
@@ -271,8 +271,9 @@ impl Dispatcher {
 
     /// Takes over the leases of dead or frozen processes, once none of their calls can be under way any more.
     async fn take_over(&self) -> Result<(), StoreError> {
-        let (platform, margin) = (self.platform.name(), self.timing.call_timeout + self.timing.take_over_pause);
-        let effects = self.store.take_over(&self.worker, platform, margin, self.clock.now()).await?;
+        let (platform, Timing { call_timeout, take_over_pause, .. }) = (self.platform.name(), self.timing);
+        let effects =
+            self.store.take_over(&self.worker, platform, call_timeout, take_over_pause, self.clock.now()).await?;
         if effects > 0 {
             tracing::info!(%platform, effects, "effects of a dead process were taken over; each is looked for before it is repeated");
         }
@@ -289,7 +290,7 @@ impl Dispatcher {
             return Ok(None);
         }
         let admits = self.knowledge().breaker.admits(now);
-        let mut wake_at = self.knowledge().places.next_probe();
+        let mut wake_at = self.knowledge().refusals.next_probe();
         let ready = match admits {
             Admits::Nothing(until) => return Ok(until),
             Admits::All => self.ready(now, room, &mut wake_at).await?,
@@ -360,13 +361,13 @@ impl Dispatcher {
                     continue;
                 }
                 let Some(addressed) = self.address_or_settle(&queued, &standing).await? else { continue };
-                let act = &addressed.act;
-                let refused = self.knowledge().places.refuses(act, queued.released_at, now);
+                let operation = &addressed.operation;
+                let refused = self.knowledge().refusals.refuses(operation, queued.released_at, now);
                 if let Some(refused) = refused {
                     self.hold_unleased(&queued, &refused).await?;
                     continue;
                 }
-                let costs = limits::costs(name, act, is_old(act, now));
+                let costs = limits::costs(name, operation, is_old(operation, now));
                 let mut windows = self.windows();
                 let free_at = windows.free_at(&costs, queued.lane, now);
                 if free_at <= now {
@@ -424,8 +425,8 @@ impl Dispatcher {
             %effect,
             "an effect cannot be read: another version's, or damaged; it is held, and read again from time to time"
         );
-        let (by, error) = (UNREADABLE.to_owned(), Undeliverable::Unreadable.to_string());
-        let held = Settlement::Held { by, error, unsure: false };
+        let (held_in, error) = (UNREADABLE.to_owned(), Undeliverable::Unreadable.to_string());
+        let held = Settlement::Held { held_in, error, unsure: false };
         self.store.settle(effect, &self.worker, held, self.clock.now()).await.map(drop)
     }
 
@@ -451,7 +452,7 @@ impl Dispatcher {
             );
         }
         let Some(open) = knowledge.breaker.open().cloned() else { return };
-        knowledge.places.forget_failures();
+        knowledge.refusals.forget_failures();
         drop(knowledge);
         let (kind, other) =
             if open.cause == Absence::Token { (Kind::Token, Kind::Delivery) } else { (Kind::Delivery, Kind::Token) };
@@ -476,8 +477,8 @@ async fn pause(how_long: Duration, stop: &CancellationToken) {
 }
 
 /// Whether the message to edit is so old that Discord's lower limit for edits applies. The message id tells its age.
-fn is_old(act: &Act, now: Timestamp) -> bool {
-    let Act::Update { message, .. } = act else { return false };
+fn is_old(operation: &Operation, now: Timestamp) -> bool {
+    let Operation::Update { message, .. } = operation else { return false };
     message.posted_at().is_some_and(|at| now.duration_since(at) > signed(discord::EDIT_OLD_AGE))
 }
 

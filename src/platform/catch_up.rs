@@ -115,11 +115,11 @@ struct State {
     /// The moment of the very first start; empty if it is not known yet.
     beginning: Id,
     beginning_is_stored: bool,
-    conversations: HashMap<String, Reached>,
+    conversations: HashMap<String, ConversationState>,
 }
 
 #[derive(Debug, Default)]
-struct Reached {
+struct ConversationState {
     /// The position: every event up to it is committed.
     through: Id,
     /// The position as stored in the database.
@@ -146,7 +146,7 @@ impl Progress {
         let id = Id::of(id);
         let mut state = self.lock();
         for conversation in [conversation, WHOLE] {
-            *state.reached(conversation).open.entry(id.clone()).or_default() += 1;
+            *state.conversation(conversation).open.entry(id.clone()).or_default() += 1;
         }
         drop(state);
         Handling { progress: self.clone(), conversation: conversation.to_owned(), id, is_done: false }
@@ -193,7 +193,7 @@ impl Progress {
                     state.beginning_is_stored = true;
                     continue;
                 }
-                let reached = state.reached(&position.conversation);
+                let reached = state.conversation(&position.conversation);
                 reached.stored = Id::of(&position.through);
                 reached.through = reached.stored.clone().max(std::mem::take(&mut reached.through));
             }
@@ -212,7 +212,7 @@ impl Progress {
         {
             let mut state = self.lock();
             state.beginning = Id::of(id);
-            let whole = state.reached(WHOLE);
+            let whole = state.conversation(WHOLE);
             whole.through = Id::of(id).max(std::mem::take(&mut whole.through));
         }
         self.store(intake).await
@@ -246,7 +246,7 @@ impl Progress {
     pub fn caught_up(&self, round: u64, conversation: &str, through: &str) {
         let mut state = self.lock();
         if state.round == round {
-            let reached = state.reached(conversation);
+            let reached = state.conversation(conversation);
             reached.caught_up = Some(round);
             // A conversation without any handled event needs no position of its own: the tenant's position applies.
             let is_known = reached.through != Id::default() || reached.ahead != Id::default();
@@ -264,7 +264,7 @@ impl Progress {
         }
         state.behind = false;
         let through = Id::of(through);
-        state.reached(WHOLE);
+        state.conversation(WHOLE);
         for (conversation, reached) in &mut state.conversations {
             reached.read_through(through.clone(), conversation == WHOLE);
         }
@@ -321,7 +321,7 @@ impl Progress {
                 state.beginning_is_stored = true;
                 continue;
             }
-            let reached = state.reached(&position.conversation);
+            let reached = state.conversation(&position.conversation);
             reached.stored = Id::of(&position.through).max(std::mem::take(&mut reached.stored));
         }
         Ok(())
@@ -340,7 +340,7 @@ impl Handling {
         for conversation in [self.conversation.as_str(), WHOLE] {
             let id = self.id.clone();
             let moves = state.moves(conversation);
-            let reached = state.reached(conversation);
+            let reached = state.conversation(conversation);
             reached.ahead = id.clone().max(std::mem::take(&mut reached.ahead));
             // This also closes an earlier failed try of the same event, whose count is zero.
             match reached.open.get_mut(&id) {
@@ -364,7 +364,7 @@ impl Drop for Handling {
         }
         let mut state = self.progress.lock();
         for conversation in [self.conversation.as_str(), WHOLE] {
-            if let Some(count) = state.reached(conversation).open.get_mut(&self.id) {
+            if let Some(count) = state.conversation(conversation).open.get_mut(&self.id) {
                 *count = count.saturating_sub(1);
             }
         }
@@ -372,7 +372,7 @@ impl Drop for Handling {
 }
 
 impl State {
-    fn reached(&mut self, conversation: &str) -> &mut Reached {
+    fn conversation(&mut self, conversation: &str) -> &mut ConversationState {
         self.conversations.entry(conversation.to_owned()).or_default()
     }
 
@@ -384,7 +384,7 @@ impl State {
     }
 
     fn settle(&mut self) {
-        self.conversations.values_mut().for_each(Reached::settle);
+        self.conversations.values_mut().for_each(ConversationState::settle);
     }
 
     /// Whether an event was not committed, no task handles it any more, and no catch-up is due or under way.
@@ -393,7 +393,7 @@ impl State {
     }
 }
 
-impl Reached {
+impl ConversationState {
     /// Notes that every event up to `through` was read and committed, including events whose earlier tries failed.
     fn read_through(&mut self, through: Id, moves: bool) {
         self.open.retain(|id, count| *count > 0 || *id > through);

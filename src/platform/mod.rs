@@ -87,7 +87,7 @@ pub trait Platform: Send + Sync {
 
     /// Returns hashes of the texts that a try would send, if [`Platform::find`] must compare texts. `None` if it needs
     /// only the effect's mark.
-    fn fingerprint(&self, effect: &EffectId, act: &Act) -> Option<Sent>;
+    fn fingerprint(&self, effect: &EffectId, operation: &Operation) -> Option<Sent>;
 
     /// Returns how long after a post the platform's history may not show it yet, in the clock's time.
     fn history_lag(&self) -> Duration;
@@ -120,7 +120,7 @@ pub trait Platform: Send + Sync {
 
 /// Named leases for work that one replica at a time may do.
 #[async_trait]
-pub trait Turn: Send + Sync {
+pub trait Leases: Send + Sync {
     /// Takes or renews the lease with this name. Returns whether this process holds it now.
     ///
     /// # Errors
@@ -131,7 +131,7 @@ pub trait Turn: Send + Sync {
     async fn release_lease(&self, name: &str);
 
     /// Returns how long a lease lasts, in real time.
-    fn lasting(&self) -> Duration;
+    fn lease_duration(&self) -> Duration;
 }
 
 /// The answer to whether an account is in a group.
@@ -152,12 +152,12 @@ pub struct Delivery {
     pub since: jiff::Timestamp,
     /// The text hashes of earlier tries, oldest first, whose messages may have been posted.
     pub sent: Vec<Sent>,
-    pub act: Act,
+    pub operation: Operation,
 }
 
 /// A call to a platform, with every address known.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Act {
+pub enum Operation {
     /// Post a message. If the place is a thread that does not exist yet, start it.
     Post {
         to: Place,

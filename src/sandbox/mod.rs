@@ -16,7 +16,7 @@ pub mod traffic;
 pub mod world;
 
 pub use journal::{Entry, Journal};
-pub use traffic::{Direction, Passage};
+pub use traffic::{Direction, Record};
 pub use world::{
     Absence, ChannelInfo, ChannelView, ControlKind, ControlView, Fault, FormField, FormView, MessageAt, MessageView,
     Nonsense, OptionView, PersonInfo, Spot, View, World, WorldError,

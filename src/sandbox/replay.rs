@@ -259,7 +259,7 @@ async fn pass_time(
     loop {
         let next_act = runs.iter().filter_map(|run| run.acts.first_key_value().map(|((at, _), _)| *at)).min();
         let stop_at = next_act.map_or(until, |at| at.min(until)).max(stage.clock.now());
-        quiet(stage, app, worlds, stop_at).await?;
+        settle_until(stage, app, worlds, stop_at).await?;
         stage.clock.advance_to(stop_at);
         for run in runs.iter_mut() {
             run.act(stage.clock.now()).await?;
@@ -272,7 +272,7 @@ async fn pass_time(
 
 /// Moves the clock towards `until` in steps while events or effects wait, so that rate limits work as in real time.
 /// Returns when nothing waits, or at `until`.
-async fn quiet(stage: &Stage, app: &App, worlds: &[Arc<dyn World>], until: Timestamp) -> anyhow::Result<()> {
+async fn settle_until(stage: &Stage, app: &App, worlds: &[Arc<dyn World>], until: Timestamp) -> anyhow::Result<()> {
     let store = app.store();
     const STEP: Duration = Duration::from_millis(500);
     /// After this much real time without progress the clock moves on, even if something is under way.
@@ -402,7 +402,7 @@ impl Run {
     }
 
     /// Whether the bot's database holds this start as a mention that opened no ticket.
-    async fn is_kept(&self, stage: &Stage, store: &Arc<dyn Store>, n: usize) -> anyhow::Result<bool> {
+    async fn is_skipped_mention(&self, stage: &Stage, store: &Arc<dyn Store>, n: usize) -> anyhow::Result<bool> {
         let tenant = match self.world.platform() {
             "slack" => Tenant { platform: PlatformName::Slack, id: stage.slack.team_id() },
             _ => Tenant { platform: PlatformName::Discord, id: stage.discord.guild_id() },
@@ -412,7 +412,7 @@ impl Run {
         let look: Work = Arc::new(move |tx| {
             let message = message.clone();
             Box::pin(async move {
-                let kept = conversation::record::opening(tx, &message).await?;
+                let kept = conversation::record::skipped_mention(tx, &message).await?;
                 Ok(if kept.is_some() { Outcome::Skipped } else { Outcome::Ignored })
             })
         });
@@ -462,7 +462,7 @@ impl Run {
                 (Some(_), Part::Start) => Fate::Merged,
                 (Some(_), _) => Fate::Recorded,
                 (None, Part::Start) if line.text.trim().eq_ignore_ascii_case("help") => Fate::Command,
-                (None, Part::Start) if self.is_kept(stage, store, line.n).await? => Fate::Skipped,
+                (None, Part::Start) if self.is_skipped_mention(stage, store, line.n).await? => Fate::Skipped,
                 (None, _) => Fate::Unrecorded,
             };
             match fate {

@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-/// The number of passages that are kept.
+/// The number of records that are kept.
 const KEPT: usize = 2_000;
 
-/// The direction of a passage.
+/// The direction of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the bot to the platform.
@@ -20,7 +20,7 @@ pub enum Direction {
 
 /// One recorded request, answer or frame.
 #[derive(Clone, Debug)]
-pub struct Passage {
+pub struct Record {
     pub direction: Direction,
     /// The method (Slack `chat.postMessage`; Discord `POST /channels/{id}/messages`, with the variable parts as `{…}`),
     /// `response_url`, the kind of envelope or answer, or `gateway`.
@@ -29,9 +29,9 @@ pub struct Passage {
     pub body: Value,
 }
 
-/// The last 2,000 passages, oldest first. Nothing is recorded before it is switched on.
+/// The last 2,000 records, oldest first. Nothing is recorded before it is switched on.
 #[derive(Debug, Default)]
-pub(super) struct Traffic(Mutex<Option<VecDeque<Passage>>>);
+pub(super) struct Traffic(Mutex<Option<VecDeque<Record>>>);
 
 impl Traffic {
     /// Starts to record.
@@ -39,18 +39,18 @@ impl Traffic {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
     }
 
-    /// Records a passage. `body` is called only while recording is on.
+    /// Adds a record. `body` is called only while recording is on.
     pub(super) fn keep(&self, direction: Direction, name: &str, body: impl FnOnce() -> Value) {
         if let Some(kept) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             if kept.len() == KEPT {
                 kept.pop_front();
             }
-            kept.push_back(Passage { direction, name: name.to_owned(), body: body() });
+            kept.push_back(Record { direction, name: name.to_owned(), body: body() });
         }
     }
 
-    /// Returns the recorded passages, oldest first.
-    pub(super) fn all(&self) -> Vec<Passage> {
+    /// Returns the records, oldest first.
+    pub(super) fn all(&self) -> Vec<Record> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten().cloned().collect()
     }
 }

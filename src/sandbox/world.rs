@@ -382,7 +382,7 @@ pub enum Absence {
     /// It refuses the bot's token, as if it had been revoked. Connections are cut, and new ones refused.
     TokenRefused,
     /// A proxy or firewall answers calls in the platform's place. Open connections go on.
-    Between {
+    Intercepted {
         /// The calls that it answers, as in [`Fault`].
         method: String,
         status: u16,

@@ -75,7 +75,7 @@ impl Engine {
         // The check is a statement of its own, so that its lock of the state is released before the state is set.
         let is_damaged = matches!(*self.state(), State::Damaged);
         if is_damaged {
-            let open = OpenIndex::anew(&self.setup.folder, &self.languages, &self.setup.source)?;
+            let open = OpenIndex::create_empty(&self.setup.folder, &self.languages, &self.setup.source)?;
             *self.state() = State::Open(Arc::new(open));
         }
         Ok(self.open()?.mark.through)

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::index::{Kept, Statistics, hash};
+use super::index::{RankingData, Statistics, hash};
 use super::question::Form;
 
 /// The numbers of one document.
@@ -60,7 +60,7 @@ pub(super) struct Candidate<'c> {
     /// The question, analysed in the document's language.
     pub(super) form: &'c Form,
     /// The stored terms of the document.
-    pub(super) kept: &'c Kept,
+    pub(super) kept: &'c RankingData,
     /// The similarity of its title and the question's title; see [`alike`].
     pub(super) titles_alike: f32,
     /// 1 if it is about the service of the question, 0 if not, and a half if either is unknown.
@@ -70,10 +70,10 @@ pub(super) struct Candidate<'c> {
 /// Returns the numbers of the candidates, which must be in the order of BM25, the best first. `usual`: the averages of
 /// the index.
 pub(super) fn describe(candidates: &[Candidate<'_>], usual: &Statistics) -> Vec<Features> {
-    let looked: Vec<Looked> = candidates.iter().map(|candidate| look(candidate, usual)).collect();
-    let best = looked.iter().map(|looked| looked.fit).fold(1e-6, f32::max);
-    let numbers = candidates.iter().zip(looked).enumerate();
-    numbers.map(|(rank, (candidate, looked))| looked.numbers(candidate, rank, best)).collect()
+    let measures: Vec<Measures> = candidates.iter().map(|candidate| measure(candidate, usual)).collect();
+    let best = measures.iter().map(|measures| measures.fit).fold(1e-6, f32::max);
+    let numbers = candidates.iter().zip(measures).enumerate();
+    numbers.map(|(rank, (candidate, measures))| measures.numbers(candidate, rank, best)).collect()
 }
 
 /// Returns the similarity of two titles by their three-letter groups, from 0 to 1: the number of common groups, divided
@@ -111,7 +111,7 @@ fn float(number: usize) -> f32 {
 
 /// The measurements of one document, from which its numbers are made.
 #[derive(Clone, Copy, Debug, Default)]
-struct Looked {
+struct Measures {
     fit: f32,
     possible: f32,
     share: f32,
@@ -135,7 +135,7 @@ struct Whole {
 
 fn whole(form: &Form) -> Whole {
     let slots = &form.slots;
-    let pairs = |sequence: &[u16]| -> f32 { sequence.windows(2).map(|pair| rarer_of(form, pair[0], pair[1])).sum() };
+    let pairs = |sequence: &[u16]| -> f32 { sequence.windows(2).map(|pair| pair_rarity(form, pair[0], pair[1])).sum() };
     Whole {
         all: slots.iter().map(|slot| slot.weight * slot.idf).sum(),
         title: slots.iter().filter(|slot| slot.in_title > 0.0).map(|slot| slot.idf).sum(),
@@ -145,7 +145,7 @@ fn whole(form: &Form) -> Whole {
 }
 
 /// Returns the rarity of two words together: that of the more frequent one.
-fn rarer_of(form: &Form, one: u16, other: u16) -> f32 {
+fn pair_rarity(form: &Form, one: u16, other: u16) -> f32 {
     form.slots[usize::from(one)].idf.min(form.slots[usize::from(other)].idf)
 }
 
@@ -153,7 +153,7 @@ fn share(part: f32, of: f32) -> f32 {
     part / of.max(1e-6)
 }
 
-fn look(candidate: &Candidate<'_>, usual: &Statistics) -> Looked {
+fn measure(candidate: &Candidate<'_>, usual: &Statistics) -> Measures {
     let (form, kept) = (candidate.form, candidate.kept);
     let slots = &form.slots;
     let whole = whole(form);
@@ -178,32 +178,32 @@ fn look(candidate: &Candidate<'_>, usual: &Statistics) -> Looked {
     let length = TITLE_COUNTS * float(titled) + LABEL_COUNTS * float(kept.labels.len()) + float(kept.body.len());
     let by_length = FIT_SATURATES * (0.25 + 0.75 * length / (TITLE_COUNTS * usual.title + usual.body));
     let by_title = 1.2 * (0.5 + 0.5 * float(titled) / usual.title);
-    let mut looked = Looked::default();
+    let mut measures = Measures::default();
     for (slot, word) in slots.iter().enumerate() {
         let (title, labels, body) = (in_title[slot], in_labels[slot], in_body[slot]);
         let all = TITLE_COUNTS * title + LABEL_COUNTS * labels + body;
         if all == 0.0 {
             continue;
         }
-        looked.share += word.weight * word.idf;
-        looked.fit += word.weight * word.idf * all * (FIT_SATURATES + 1.0) / (all + by_length);
-        looked.rarest = looked.rarest.max(word.idf);
+        measures.share += word.weight * word.idf;
+        measures.fit += word.weight * word.idf * all * (FIT_SATURATES + 1.0) / (all + by_length);
+        measures.rarest = measures.rarest.max(word.idf);
         if word.in_title > 0.0 {
-            looked.share_of_title += word.idf;
+            measures.share_of_title += word.idf;
         }
         if word.in_text > 0.0 {
-            looked.text_in_title +=
+            measures.text_in_title +=
                 word.in_text * 5.0 / (word.in_text + 4.0) * word.idf * title * 2.2 / (title + by_title);
         }
     }
-    looked.possible = share(looked.fit, whole.all * FIT_SATURATES);
-    looked.share = share(looked.share, whole.all);
-    looked.share_of_title = share(looked.share_of_title, whole.title);
-    looked.rarest = share(looked.rarest, whole.rarest);
-    looked.title_covered = share(float(seen[..titled].iter().flatten().count()), float(titled).max(1.0));
-    looked.pairs = share(pairs(form, &seen, titled), whole.pairs);
-    looked.near(form, &whole, &seen);
-    looked
+    measures.possible = share(measures.fit, whole.all * FIT_SATURATES);
+    measures.share = share(measures.share, whole.all);
+    measures.share_of_title = share(measures.share_of_title, whole.title);
+    measures.rarest = share(measures.rarest, whole.rarest);
+    measures.title_covered = share(float(seen[..titled].iter().flatten().count()), float(titled).max(1.0));
+    measures.pairs = share(pairs(form, &seen, titled), whole.pairs);
+    measures.near(form, &whole, &seen);
+    measures
 }
 
 /// Returns the weight, by rarity, of the words that are adjacent both in the question and in the document.
@@ -215,10 +215,10 @@ fn pairs(form: &Form, seen: &[Option<(u16, f32)>], titled: usize) -> f32 {
     let mut found: Vec<(u16, u16)> = seen.windows(2).enumerate().filter_map(side_by_side).collect();
     found.sort_unstable();
     let asked = form.title.windows(2).chain(form.text.windows(2)).map(|pair| (pair[0], pair[1]));
-    asked.filter(|pair| found.binary_search(pair).is_ok()).map(|(one, other)| rarer_of(form, one, other)).sum()
+    asked.filter(|pair| found.binary_search(pair).is_ok()).map(|(one, other)| pair_rarity(form, one, other)).sum()
 }
 
-impl Looked {
+impl Measures {
     /// Computes how near together the words of the question are, and how much of it one passage contains.
     fn near(&mut self, form: &Form, whole: &Whole, seen: &[Option<(u16, f32)>]) {
         let idf = |slot: u16| form.slots[usize::from(slot)].idf;

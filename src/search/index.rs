@@ -23,7 +23,7 @@ use super::language::{Language, Languages};
 use super::{Document, SearchError};
 
 /// The version of the index format. An index of another version is emptied.
-const SHAPE: u32 = 1;
+const FORMAT_VERSION: u32 = 1;
 /// The bytes that the writer gathers before it writes a segment, for few documents and for many. The library refuses
 /// less than 15 MB.
 const ARENA: (usize, usize) = (15_000_000, 60_000_000);
@@ -84,7 +84,7 @@ impl Fields {
 
 /// The stored data for ranking a document. Terms are stored as their hashes, in the order of the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct RankingData {
     /// Its language, by [`code`].
     pub(super) language: u32,
     /// The terms of its title.
@@ -97,7 +97,7 @@ pub(super) struct Kept {
     pub(super) letters: Vec<u32>,
 }
 
-impl Kept {
+impl RankingData {
     fn to_bytes(&self) -> Vec<u8> {
         let lists = [&self.title, &self.labels, &self.body, &self.letters];
         let lengths = lists.map(|list| u32::try_from(list.len()).unwrap_or(u32::MAX));
@@ -125,7 +125,7 @@ impl Kept {
 pub(super) struct Stored {
     pub(super) id: String,
     pub(super) service: Option<String>,
-    pub(super) kept: Kept,
+    pub(super) kept: RankingData,
 }
 
 /// Averages of an index.
@@ -174,16 +174,17 @@ impl OpenIndex {
                 tracing::warn!(folder = %folder.display(), %error, "the index cannot be read; an empty one is created")
             }
         }
-        Self::anew(folder, languages, source)
+        Self::create_empty(folder, languages, source)
     }
 
     /// Empties the folder and creates an empty index in it.
-    pub(super) fn anew(folder: &Path, languages: &Languages, source: &str) -> Result<Self, SearchError> {
+    pub(super) fn create_empty(folder: &Path, languages: &Languages, source: &str) -> Result<Self, SearchError> {
         empty(folder)?;
         let (schema, fields) = Fields::schema();
         let settings = IndexSettings { docstore_compression: Compressor::Lz4, ..IndexSettings::default() };
         let index = IndexBuilder::new().schema(schema).settings(settings).create_in_dir(folder)?;
-        let mark = Mark { shape: SHAPE, languages: languages.all().to_vec(), source: source.to_owned(), through: 0 };
+        let mark =
+            Mark { shape: FORMAT_VERSION, languages: languages.all().to_vec(), source: source.to_owned(), through: 0 };
         Ok(Self { reader: reader(&index)?, index, fields, mark })
     }
 
@@ -197,7 +198,8 @@ impl OpenIndex {
         let index = Index::open_in_dir(folder)?;
         let (schema, fields) = Fields::schema();
         let mark: Option<Mark> = index.load_metas()?.payload.and_then(|payload| serde_json::from_str(&payload).ok());
-        let is_ours = |mark: &Mark| mark.shape == SHAPE && mark.languages == languages.all() && mark.source == source;
+        let is_ours =
+            |mark: &Mark| mark.shape == FORMAT_VERSION && mark.languages == languages.all() && mark.source == source;
         let Some(mark) = mark.filter(is_ours).filter(|_| index.schema() == schema) else { return Ok(None) };
         Ok(Some(Self { reader: reader(&index)?, index, fields, mark }))
     }
@@ -253,7 +255,7 @@ impl OpenIndex {
         let body = analyzer.words(&document.body, language);
         let labels = analyzer.words(&document.tags.join(" "), language);
         let hashes = |words: &[Word]| words.iter().map(|word| hash(&word.term)).collect::<Vec<u32>>();
-        let kept = Kept {
+        let kept = RankingData {
             language: code(language),
             title: hashes(&title),
             labels: hashes(&labels),
@@ -290,7 +292,7 @@ impl OpenIndex {
         Some(Stored {
             id: text(self.fields.id)?,
             service: text(self.fields.of_service),
-            kept: Kept::of_bytes(document.get_first(self.fields.kept)?.as_bytes()?)?,
+            kept: RankingData::of_bytes(document.get_first(self.fields.kept)?.as_bytes()?)?,
         })
     }
 

@@ -165,8 +165,8 @@ impl Form {
                 self.add(term.clone(), number, 1.0);
             } else if misspelt < MISSPELT {
                 misspelt += 1;
-                for meant in typos::meant(searcher, open.fields.all, term)? {
-                    self.add(meant, number, MAY_BE_MEANT);
+                for correction in typos::corrections(searcher, open.fields.all, term)? {
+                    self.add(correction, number, MAY_BE_MEANT);
                 }
             }
         }

@@ -18,7 +18,7 @@ const MEANT: usize = 3;
 /// Returns the words of documents of which `term` may be a misspelling, the most frequent first. They differ from it by
 /// one change: a letter added, missing or replaced, or two letters swapped. For a long word without such matches, two
 /// changes are allowed. The first letter must match, since it is seldom wrong. Words with digits are not corrected.
-pub(super) fn meant(searcher: &Searcher, field: Field, term: &str) -> Result<Vec<String>, SearchError> {
+pub(super) fn corrections(searcher: &Searcher, field: Field, term: &str) -> Result<Vec<String>, SearchError> {
     let length = term.chars().count();
     if length < SHORTEST || term.chars().any(|char| char.is_ascii_digit()) {
         return Ok(Vec::new());

@@ -10,7 +10,7 @@ use crate::domain::event::DedupeKey;
 
 texts! {
     /// Inserts a dead event, or counts another failure of it.
-    BURY = Text::both(
+    INSERT_DEAD = Text::both(
         "INSERT INTO dead_events (key, event_json, fault, buried_at_ms) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (key) DO UPDATE SET event_json = excluded.event_json, fault = excluded.fault, \
          buried_at_ms = excluded.buried_at_ms, times = dead_events.times + 1"
@@ -20,7 +20,7 @@ texts! {
     /// Counts the dead events.
     DEAD = Text::both("SELECT count(*) AS events FROM dead_events");
     /// Deletes a dead event.
-    EXHUME = Text::both("DELETE FROM dead_events WHERE key = $1");
+    DELETE_DEAD = Text::both("DELETE FROM dead_events WHERE key = $1");
 }
 
 /// An event that could not be handled.
@@ -48,7 +48,7 @@ pub fn insert(
     fault: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    tx.write(statement(BURY).bind(key.as_str()).bind(event_json).bind(fault).bind(ms(now)))
+    tx.write(statement(INSERT_DEAD).bind(key.as_str()).bind(event_json).bind(fault).bind(ms(now)))
 }
 
 /// Deletes a dead event, because it was handled after all or never will be.
@@ -56,7 +56,7 @@ pub fn insert(
 /// # Errors
 /// If the database is away.
 pub fn delete(tx: &mut dyn Tx, key: &DedupeKey) -> Result<(), StoreError> {
-    tx.write(statement(EXHUME).bind(key.as_str()))
+    tx.write(statement(DELETE_DEAD).bind(key.as_str()))
 }
 
 /// Counts the dead events.

@@ -19,13 +19,13 @@ texts! {
     /// Reads the salt of aliases.
     SALT = Text::both("SELECT value FROM counters WHERE name = 'salt'");
     /// Takes or renews a named lease.
-    HOLD = Text::both(
+    TAKE_LEASE = Text::both(
         "INSERT INTO holds (name, held_by, until_ms) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET \
          held_by = excluded.held_by, until_ms = excluded.until_ms \
          WHERE holds.held_by = excluded.held_by OR holds.until_ms <= $4 RETURNING name"
     );
     /// Releases a named lease, if this worker holds it.
-    LET_GO = Text::both("DELETE FROM holds WHERE name = $1 AND held_by = $2");
+    RELEASE_LEASE = Text::both("DELETE FROM holds WHERE name = $1 AND held_by = $2");
 }
 
 /// The name of the stored value that marks the database as a copy of another one. An empty value is no mark.
@@ -69,13 +69,13 @@ impl dyn Store + '_ {
         if !self.is_shared() {
             return Ok(true);
         }
-        let (hold, lasting) = (statement(HOLD).bind(name).bind(&by.0), i64::try_from(lasting.as_millis()));
+        let (take, lasting) = (statement(TAKE_LEASE).bind(name).bind(&by.0), i64::try_from(lasting.as_millis()));
         let lasting = lasting.unwrap_or(i64::MAX / 4);
         self.within(move |tx| {
-            let hold = hold.clone();
+            let take = take.clone();
             Box::pin(async move {
                 let now_ms = tx.real_ms().await?;
-                Ok(!tx.rows(hold.bind(now_ms + lasting).bind(now_ms)).await?.is_empty())
+                Ok(!tx.rows(take.bind(now_ms + lasting).bind(now_ms)).await?.is_empty())
             })
         })
         .await
@@ -89,8 +89,8 @@ impl dyn Store + '_ {
         if !self.is_shared() {
             return Ok(());
         }
-        let let_go = statement(LET_GO).bind(name).bind(&by.0);
-        self.within(move |tx| Box::pin(std::future::ready(tx.write(let_go.clone())))).await
+        let release = statement(RELEASE_LEASE).bind(name).bind(&by.0);
+        self.within(move |tx| Box::pin(std::future::ready(tx.write(release.clone())))).await
     }
 
     /// Checks that the database accepts writes.

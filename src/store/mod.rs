@@ -35,7 +35,7 @@ use tokio::sync::watch;
 pub use self::dead::DeadEvent;
 pub use self::memory::{COPY, salt};
 pub use self::outbox::{Claim, Counts, Due, EndedHeld, Listed, ListedEffect, Queued, Release, Settled, Settlement};
-pub use self::port::{Ask, News, Pace, Scope, Sequence, Tx, Work};
+pub use self::port::{Ask, Pace, Scope, Sequence, Tx, Wake, Work};
 pub use self::positions::Position;
 pub use self::row::Row;
 pub use self::statement::{Statement, Text, statement};
@@ -71,7 +71,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// If the database is away, or another process was faster ([`StoreError::Conflict`]); then none of them is kept.
-    async fn write(&self, statements: Vec<Statement>, news: News, pace: Pace) -> Result<(), StoreError>;
+    async fn write(&self, statements: Vec<Statement>, wake: Wake, pace: Pace) -> Result<(), StoreError>;
 
     /// Returns a reader outside of any transaction. Each answer shows what is committed at that moment.
     ///
@@ -84,7 +84,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// If the database is away.
-    async fn lies_in(&self) -> Result<Option<String>, StoreError>;
+    async fn identity(&self) -> Result<Option<String>, StoreError>;
 
     /// Removes deleted data from SQLite's write-ahead log. Returns whether none is left. On PostgreSQL it does nothing
     /// and returns `false`.

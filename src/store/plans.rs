@@ -19,7 +19,7 @@ const ALONG_ON_SQLITE: &[(&str, &[&str])] = &[
     ("TOTAL", &["INDEX"]),
     ("ENQUEUE_VIEW", &["CONSTANT ROW"]),
     ("DUE", &["INDEX effects_pending"]),
-    ("WAITING_ABOUT", &["INDEX effects_in_order"]),
+    ("UNSETTLED_ABOUT", &["INDEX effects_in_order"]),
     ("DEAD_EVENTS", &["INDEX dead_events_by_age"]),
     ("LIVE_THREADS", &["INDEX tickets_live"]),
     ("LIVE_DIRECT", &["INDEX tickets_live"]),
@@ -29,11 +29,11 @@ const MAY_SORT: &[&str] = &[
     "COUNTS",
     "COUNTS_ABOUT",
     "VIEW_PLACES",
-    "STANDING_BEHIND",
+    "STANDING_AFTER",
     "LIVE_THREADS",
     "LIVE_DIRECT",
     "OPEN_OF",
-    "DUE_BESIDE",
+    "DUE_UNBLOCKED",
     "RELEASE",
     "HELD",
     "HELD_SINCE",
@@ -46,7 +46,7 @@ const MAY_SORT: &[&str] = &[
 const WHOLE_TABLE: &[&str] = &["COUNTS", "COUNTS_ABOUT", "DEAD", "OPEN", "TOTAL"];
 /// On PostgreSQL: texts that may scan a whole index, and which index.
 const ALONG_ON_POSTGRES: &[(&str, &str)] = &[
-    ("WAITING_ABOUT", "effects_held"),
+    ("UNSETTLED_ABOUT", "effects_held"),
     ("DEAD_EVENTS", "dead_events_by_age"),
     ("LIVE_THREADS", "tickets_live"),
     ("LIVE_DIRECT", "tickets_live"),

@@ -93,12 +93,12 @@ pub trait Tx: Ask {
     fn effect_id(&mut self) -> EffectId;
 
     /// Wakes dispatchers once this transaction is committed.
-    fn tell(&mut self, whom: News);
+    fn wake(&mut self, wake: Wake);
 }
 
 /// Which dispatchers a commit wakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum News {
+pub enum Wake {
     /// Those in this process.
     Here,
     /// Those in all processes, since there is something new to do.

@@ -39,9 +39,11 @@ impl OwnRow {
         Self { columns, values }
     }
 
-    fn get<'r, T: Of<'r>>(&'r self, column: &str) -> Result<T, StoreError> {
+    fn get<'r, T: FromValue<'r>>(&'r self, column: &str) -> Result<T, StoreError> {
         let value = self.columns.iter().position(|name| name == column).and_then(|at| self.values.get(at));
-        value.and_then(T::of).ok_or_else(|| StoreError::Corrupt(format!("{column} is missing or of another type")))
+        value
+            .and_then(T::from_value)
+            .ok_or_else(|| StoreError::Corrupt(format!("{column} is missing or of another type")))
     }
 }
 
@@ -52,34 +54,34 @@ impl From<OwnRow> for Row {
 }
 
 /// A type into which a value that SQLite's writer has read can be converted.
-pub trait Of<'r>: Sized {
+pub trait FromValue<'r>: Sized {
     /// Converts a value. Returns `None` if the value has another type.
-    fn of(value: &'r Value) -> Option<Self>;
+    fn from_value(value: &'r Value) -> Option<Self>;
 }
 
-impl<'r> Of<'r> for i64 {
-    fn of(value: &'r Value) -> Option<Self> {
+impl<'r> FromValue<'r> for i64 {
+    fn from_value(value: &'r Value) -> Option<Self> {
         if let Value::Int(number) = value { *number } else { None }
     }
 }
 
-impl<'r> Of<'r> for &'r str {
-    fn of(value: &'r Value) -> Option<Self> {
+impl<'r> FromValue<'r> for &'r str {
+    fn from_value(value: &'r Value) -> Option<Self> {
         if let Value::Text(text) = value { text.as_deref() } else { None }
     }
 }
 
-impl<'r> Of<'r> for String {
-    fn of(value: &'r Value) -> Option<Self> {
-        <&str>::of(value).map(str::to_owned)
+impl<'r> FromValue<'r> for String {
+    fn from_value(value: &'r Value) -> Option<Self> {
+        <&str>::from_value(value).map(str::to_owned)
     }
 }
 
-impl<'r, T: Of<'r>> Of<'r> for Option<T> {
-    fn of(value: &'r Value) -> Option<Self> {
+impl<'r, T: FromValue<'r>> FromValue<'r> for Option<T> {
+    fn from_value(value: &'r Value) -> Option<Self> {
         match value {
             Value::Int(None) | Value::Text(None) => Some(None),
-            value => T::of(value).map(Some),
+            value => T::from_value(value).map(Some),
         }
     }
 }
@@ -97,9 +99,15 @@ impl From<PgRow> for Row {
 }
 
 /// A type that columns of both databases can hold: `i64`, `String`, `&str`, and options of these.
-pub trait Column<'r>: Of<'r> + Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres> {}
+pub trait Column<'r>:
+    FromValue<'r> + Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>
+{
+}
 
-impl<'r, T: Of<'r> + Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>> Column<'r> for T {}
+impl<'r, T: FromValue<'r> + Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>> Column<'r>
+    for T
+{
+}
 
 /// Each method takes the name of the column that it reads. The error is [`StoreError::Corrupt`] if the column holds
 /// something unexpected. The error names the position in the text, never the text itself, which may be people's words.
@@ -153,7 +161,7 @@ impl Row {
     /// # Errors
     /// If the column holds something unexpected.
     pub fn named<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
-        called(column, self.get(column)?)
+        parse_name(column, self.get(column)?)
     }
 
     /// Reads a value of an enum without fields from its name, if there is one.
@@ -161,7 +169,7 @@ impl Row {
     /// # Errors
     /// If the column holds something unexpected.
     pub fn named_if<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, StoreError> {
-        self.get::<Option<String>>(column)?.map(|text| called(column, text)).transpose()
+        self.get::<Option<String>>(column)?.map(|text| parse_name(column, text)).transpose()
     }
 
     /// Reads a moment, stored as milliseconds since the Unix epoch.
@@ -267,7 +275,7 @@ fn parse<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, StoreError>
     })
 }
 
-fn called<T: DeserializeOwned>(column: &str, text: String) -> Result<T, StoreError> {
+fn parse_name<T: DeserializeOwned>(column: &str, text: String) -> Result<T, StoreError> {
     serde_json::from_value(Json::String(text))
         .map_err(|_| StoreError::Corrupt(format!("{column} holds a name that is not known")))
 }

@@ -26,7 +26,7 @@ texts! {
         standing!("", "standing AS s WHERE s.subject_kind = $1 AND s.subject_id = $2 ORDER BY s.id")
     );
     /// Counts the standing messages of a subject.
-    STANDING_PLACES = Text::both("SELECT count(*) AS places FROM standing WHERE subject_kind = $1 AND subject_id = $2");
+    COUNT_STANDING = Text::both("SELECT count(*) AS places FROM standing WHERE subject_kind = $1 AND subject_id = $2");
     /// Counts the places in which a view of a subject stands.
     VIEW_PLACES = Text::both(
         "SELECT count(DISTINCT place_json) AS places FROM standing WHERE subject_kind = $1 AND subject_id = $2 AND view = $3 \
@@ -36,7 +36,7 @@ texts! {
     LAST_OF_VIEW =
         Text::both("SELECT max(id) AS last FROM standing WHERE subject_kind = $1 AND subject_id = $2 AND view = $3");
     /// Selects the standing messages of a view of a subject, in the order in which they were posted.
-    STANDING_BEHIND = Text::both(
+    STANDING_AFTER = Text::both(
         "SELECT s.id, s.subject_kind, s.subject_id, s.view, s.slot, s.part, s.place_json, s.platform, s.tenant, s.channel, s.message \
          FROM standing AS s WHERE s.subject_kind = $1 AND s.subject_id = $2 AND s.view = $3 AND s.id > $4 AND s.id <= $5 \
          ORDER BY s.id LIMIT $6"
@@ -91,7 +91,7 @@ pub async fn of(ask: &mut dyn Ask, about: &Subject) -> Result<Vec<Standing>, Sto
 /// # Errors
 /// If the database is away.
 pub async fn count(ask: &mut dyn Ask, about: &Subject) -> Result<u64, StoreError> {
-    Ok(ask.one(statement(STANDING_PLACES).bind_subject(about), |row| row.count("places")).await?.unwrap_or_default())
+    Ok(ask.one(statement(COUNT_STANDING).bind_subject(about), |row| row.count("places")).await?.unwrap_or_default())
 }
 
 /// Counts the places of a platform in which this view of a subject stands.
@@ -118,7 +118,7 @@ pub async fn last(ask: &mut dyn Ask, about: &Subject, view: &str) -> Result<u64,
 ///
 /// # Errors
 /// If the database is away.
-pub async fn behind(
+pub async fn page_after(
     ask: &mut dyn Ask,
     about: &Subject,
     view: &str,
@@ -126,7 +126,7 @@ pub async fn behind(
     limit: usize,
 ) -> Result<Vec<(u64, Standing)>, StoreError> {
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let asked = statement(STANDING_BEHIND).bind_subject(about).bind(view).bind(number(after)).bind(number(through));
+    let asked = statement(STANDING_AFTER).bind_subject(about).bind(view).bind(number(after)).bind(number(through));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     ask.all(asked.bind(limit), |row| Ok((row.count("id")?, read(row)?))).await
 }
@@ -162,7 +162,7 @@ pub async fn at(ask: &mut dyn Ask, message: &MessageRef) -> Result<Vec<Standing>
 ///
 /// # Errors
 /// If the database is away.
-pub fn give(tx: &mut dyn Tx, from: TicketId, to: TicketId) -> Result<(), StoreError> {
+pub fn move_to_ticket(tx: &mut dyn Tx, from: TicketId, to: TicketId) -> Result<(), StoreError> {
     let (from, to) = (Subject::from(from), Subject::from(to));
     tx.write(statement(MOVE_STANDING).bind_subject(&from).bind(to.id()).bind(SAID).bind(LINES))
 }

@@ -119,7 +119,7 @@ impl Statement {
 
 /// A statement in the dialect of one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Spoken {
+pub(super) struct DialectStatement {
     pub text: &'static str,
     pub values: Vec<Value>,
     pub or_conflict: bool,
@@ -127,13 +127,13 @@ pub(super) struct Spoken {
 
 impl Statement {
     /// Returns the statement for SQLite.
-    pub(super) fn for_sqlite(self) -> Spoken {
-        Spoken { text: self.text.sqlite, values: self.values, or_conflict: self.or_conflict }
+    pub(super) fn for_sqlite(self) -> DialectStatement {
+        DialectStatement { text: self.text.sqlite, values: self.values, or_conflict: self.or_conflict }
     }
 
     /// Returns the statement for PostgreSQL.
-    pub(super) fn for_postgres(self) -> Spoken {
-        Spoken { text: self.text.postgres, values: self.values, or_conflict: self.or_conflict }
+    pub(super) fn for_postgres(self) -> DialectStatement {
+        DialectStatement { text: self.text.postgres, values: self.values, or_conflict: self.or_conflict }
     }
 }
 
@@ -150,12 +150,12 @@ pub(super) struct Merged {
 
 /// Merges the writes of several works into one sequence with as few statements as possible. Statements of one work keep
 /// their order; those of different works do not depend on each other.
-pub(super) fn merged(works: impl IntoIterator<Item = Vec<Spoken>>, rows: Rows) -> Vec<Merged> {
-    let mut alike: Vec<Vec<Spoken>> = Vec::new();
+pub(super) fn merged(works: impl IntoIterator<Item = Vec<DialectStatement>>, rows: Rows) -> Vec<Merged> {
+    let mut alike: Vec<Vec<DialectStatement>> = Vec::new();
     for work in works {
         let mut at = 0;
         for statement in work {
-            let fits = |others: &Vec<Spoken>| can_share(others, &statement);
+            let fits = |others: &Vec<DialectStatement>| can_share(others, &statement);
             match alike[at..].iter().position(fits) {
                 Some(further) => {
                     at += further;
@@ -173,8 +173,8 @@ pub(super) fn merged(works: impl IntoIterator<Item = Vec<Spoken>>, rows: Rows) -
 
 /// Whether `one` can become another row of the statement that `others` make up. Both must have the same text, and `one`
 /// must not update (`DO UPDATE`) a row that another of them writes. The conflict columns must be the first values.
-fn can_share(others: &[Spoken], one: &Spoken) -> bool {
-    let is_alike = |other: &Spoken| other.text == one.text && other.or_conflict == one.or_conflict;
+fn can_share(others: &[DialectStatement], one: &DialectStatement) -> bool {
+    let is_alike = |other: &DialectStatement| other.text == one.text && other.or_conflict == one.or_conflict;
     if !others.first().is_some_and(is_alike) {
         return false;
     }
@@ -184,8 +184,9 @@ fn can_share(others: &[Spoken], one: &Spoken) -> bool {
 }
 
 /// Merges statements of one text into statements with many rows.
-fn with_rows(alike: Vec<Spoken>, sizes: Rows) -> Vec<Merged> {
-    let as_it_is = |Spoken { text, values, or_conflict }| Merged { text: text.into(), values, rows: 1, or_conflict };
+fn with_rows(alike: Vec<DialectStatement>, sizes: Rows) -> Vec<Merged> {
+    let as_it_is =
+        |DialectStatement { text, values, or_conflict }| Merged { text: text.into(), values, rows: 1, or_conflict };
     let Some((head, row, tail)) = alike.first().and_then(|first| around_row(first.text)) else {
         return alike.into_iter().map(as_it_is).collect();
     };
@@ -287,11 +288,11 @@ mod tests {
     use super::*;
 
     /// Creates a statement of this text.
-    fn statement(text: &'static str) -> Spoken {
+    fn statement(text: &'static str) -> DialectStatement {
         super::statement(Text::both(text)).for_sqlite()
     }
 
-    impl Spoken {
+    impl DialectStatement {
         fn bind(mut self, value: impl Into<Value>) -> Self {
             self.values.push(value.into());
             self

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::port::{News, Tx};
+use super::port::{Tx, Wake};
 use super::row::{Row, json, ms};
 use super::statement::{Text, statement, texts};
 use super::{Store, StoreError};
@@ -42,7 +42,7 @@ texts! {
 /// # Errors
 /// If the database is away.
 pub fn set(tx: &mut dyn Tx, timer: &Timer) -> Result<(), StoreError> {
-    tx.tell(News::Everywhere);
+    tx.wake(Wake::Everywhere);
     tx.write(
         statement(SET_TIMER)
             .bind_subject(&timer.on)

@@ -7,9 +7,9 @@ use std::time::Duration;
 use deskbell::intake::acts;
 use deskbell::sandbox::{Fault, Spot, World};
 
-use crate::harness::{Desk, Setup, find_control, on, on_both_with, see};
+use crate::harness::{Desk, Setup, by_platform, find_control, on_both_with, see};
 use crate::knowledge::knowing;
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 /// The way in which a person does an act. The first field is the person.
 enum By<'a> {
@@ -48,7 +48,7 @@ async fn audited(desk: &Desk) -> BTreeSet<String> {
 #[tokio::test]
 async fn every_act_is_done_once() {
     const DESK: &str = "desk-triage";
-    let nudging = Setup { more: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() };
+    let nudging = Setup { extra_settings: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() };
     on_both_with(nudging, async |desk, world| {
         let (mut done, mut done_by_hand) = (BTreeSet::new(), BTreeSet::new());
         // Does the act and checks that it was done: by a new name in the audit, or by a new private answer to the
@@ -183,8 +183,11 @@ async fn every_act_is_done_once() {
         desk.pass(Duration::from_secs(3600)).await;
         desk.say(world, "jeff", &sales, &format!("@mia {HELP}")).await;
         act("guard report", By::Command("mia", "guard report")).await;
-        act("oncall until", By::Command("omar", on(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9")))
-            .await;
+        act(
+            "oncall until",
+            By::Command("omar", by_platform(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9")),
+        )
+        .await;
         act("oncall who", By::Command("mia", "oncall who")).await;
         act("pass_on", By::Button("jeff", "sales", "Make it a request")).await;
         desk.pass(Duration::from_secs(3600)).await;
@@ -199,15 +202,17 @@ async fn every_act_is_done_once() {
         act("urgent", By::Button("ana", "sales", "It's urgent")).await;
         act("call", By::Form("ana", "sales", "Call them…", "Payroll runs at noon.")).await;
         act("oncall end", By::Command("omar", "oncall end")).await;
-        let mode = on(world, "guard mode observe", "guard mode mode:observe");
+        let mode = by_platform(world, "guard mode observe", "guard mode mode:observe");
         desk.command_in(world, "ada", "sales", mode).await;
         done_by_hand.insert("guard mode");
-        desk.command_in(world, "mia", "sales", on(world, "guard me off", "guard me guarded:off")).await;
+        desk.command_in(world, "mia", "sales", by_platform(world, "guard me off", "guard me guarded:off")).await;
         done_by_hand.insert("guard me");
-        act("guard away", By::Command("mia", on(world, "guard away tomorrow", "guard away until:tomorrow"))).await;
+        act("guard away", By::Command("mia", by_platform(world, "guard away tomorrow", "guard away until:tomorrow")))
+            .await;
         act("guard back", By::Command("mia", "guard back")).await;
         let link = "https://discord.com/channels/1/2/3";
-        act("guard why", By::Command("mia", &format!("{}{link}", on(world, "guard why ", "guard why link:")))).await;
+        act("guard why", By::Command("mia", &format!("{}{link}", by_platform(world, "guard why ", "guard why link:"))))
+            .await;
         let lost = desk.say(world, "jeff", &sales, "the beamer in room 4 stays dark").await;
         let count = desk.store().total().await.expect("a count");
         world.choose_menu("mia", &lost, "Send to desk").await.expect("it is in the menu");

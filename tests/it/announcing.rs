@@ -8,8 +8,8 @@ use deskbell::domain::ids::{PlatformName, Tenant};
 use deskbell::sandbox::{Fault, Spot, World};
 use expect_test::expect;
 
-use crate::harness::{Desk, Setup, on, on_both, on_both_with, on_each, see};
-use crate::outages::{shown, standing, subscribe};
+use crate::harness::{Desk, Setup, by_platform, on_both, on_both_with, on_each, see};
+use crate::outages::{public_texts, shown, subscribe};
 
 /// Gives agents, such as Mia, every right about outages.
 const ALL_RIGHTS: &str = "[rights]\noutage_announce_high = [\"agents\"]\noutage_mention_all = [\"agents\"]\n";
@@ -39,7 +39,7 @@ pub async fn write(desk: &Desk, world: &Arc<dyn World>, fields: &[(&str, &str)])
 
 /// Returns the number of the bot's public messages in each channel.
 pub fn counts<const N: usize>(world: &Arc<dyn World>, channels: [&str; N]) -> [usize; N] {
-    channels.map(|channel| standing(world, channel).len())
+    channels.map(|channel| public_texts(world, channel).len())
 }
 
 #[tokio::test]
@@ -60,9 +60,13 @@ async fn channels_are_named_besides_those_that_follow_and_each_hears_once() {
         assert_eq!(counts(world, ["sales", "general", "random"]), [1, 1, 0], "{}", world.platform());
         assert_eq!(counts(&desk.other(world), ["sales", "general"]), [0, 0], "{}", world.platform());
         // News reaches the named channels, too; the next outage does not.
-        desk.command(world, "mia", on(world, "outage resolve MI-3 Fixed.", "outage resolve outage:MI-3 known:Fixed."))
-            .await;
-        assert!(standing(world, "general")[0].contains("Fixed."), "{}", world.platform());
+        desk.command(
+            world,
+            "mia",
+            by_platform(world, "outage resolve MI-3 Fixed.", "outage resolve outage:MI-3 known:Fixed."),
+        )
+        .await;
+        assert!(public_texts(world, "general")[0].contains("Fixed."), "{}", world.platform());
         write(desk, world, &[("services", "vpn")]).await;
         desk.press(world, "mia", "random", "Announce it now").await;
         assert_eq!(counts(world, ["sales", "general", "random"]), [2, 1, 0], "{}", world.platform());
@@ -78,7 +82,7 @@ async fn everywhere_needs_a_right_and_reaches_every_channel_once() {
         assert!(told.contains("outage_announce_high"), "{}: {told}", world.platform());
     })
     .await;
-    on_each(Setup { more: ALL_RIGHTS, ..Setup::default() }, async |desk, world| {
+    on_each(Setup { extra_settings: ALL_RIGHTS, ..Setup::default() }, async |desk, world| {
         subscribe(&desk, &world, "sales", "vpn").await;
         write(&desk, &world, &[("services", "vpn"), ("also", "everywhere")]).await;
         let since = desk.stage.journal.len();
@@ -113,7 +117,7 @@ async fn what_cannot_be_reached_is_told_before_and_after_and_can_be_tried_again(
         desk.press(&world, "mia", "random", "Announce it now").await;
         assert_eq!(counts(&world, ["sales", "general"]), [0, 1], "{}", world.platform());
         desk.pass(Duration::from_secs(11)).await;
-        let card = standing(&world, "desk-triage").pop().expect("a card");
+        let card = public_texts(&world, "desk-triage").pop().expect("a card");
         assert!(card.contains("It has been posted in 1 channel, 1 refused."), "{}: {card}", world.platform());
         desk.press(&world, "mia", "desk-triage", "Where it went").await;
         let told = shown(&desk, &world, "mia");
@@ -123,7 +127,7 @@ async fn what_cannot_be_reached_is_told_before_and_after_and_can_be_tried_again(
         desk.press(&world, "mia", "desk-triage", "Try again").await;
         desk.pass(Duration::from_secs(11)).await;
         assert_eq!(counts(&world, ["sales", "general"]), [1, 1], "{}", world.platform());
-        let card = standing(&world, "desk-triage").pop().expect("a card");
+        let card = public_texts(&world, "desk-triage").pop().expect("a card");
         assert!(card.contains("It has been posted in 2 channels."), "{}: {card}", world.platform());
         desk.end_with_refusals().await;
     })
@@ -143,7 +147,7 @@ async fn what_is_given_up_is_not_said_when_the_channel_opens_and_the_next_news_a
         desk.pass(Duration::from_secs(3600)).await;
         assert_eq!(counts(&world, ["sales"]), [0], "{}", world.platform());
         assert_eq!(desk.store().counts().await.expect("counts").held, 0, "{}", world.platform());
-        let update = on(&world, "outage update MI-1 monitoring", "outage update outage:MI-1 phase:monitoring");
+        let update = by_platform(&world, "outage update MI-1 monitoring", "outage update outage:MI-1 phase:monitoring");
         desk.command(&world, "mia", update).await;
         assert_eq!(counts(&world, ["sales"]), [1], "{}", world.platform());
         desk.end_with_refusals().await;
@@ -188,7 +192,7 @@ async fn a_channel_that_is_shared_with_others_hears_nothing_unless_it_is_allowed
     let sales = channels.iter().find(|channel| channel.name == "sales").expect("it is known").id.clone();
     let allowed = format!("[outages]\nshared_channels = [\"slack:{sales}\"]\n");
     desk.end().await;
-    let desk = Desk::open_with(Setup { more: allowed.leak(), ..Setup::default() }).await;
+    let desk = Desk::open_with(Setup { extra_settings: allowed.leak(), ..Setup::default() }).await;
     let world = desk.slack();
     subscribe(&desk, &world, "sales", "vpn").await;
     share(&desk);
@@ -205,7 +209,7 @@ fn tenant(desk: &Desk) -> Tenant {
 
 #[tokio::test]
 async fn everybody_is_mentioned_by_a_choice_with_a_right_of_its_own_and_once() {
-    let tick = |world: &Arc<dyn World>| [("services", "vpn"), ("mention", on(world, "yes", "true"))];
+    let tick = |world: &Arc<dyn World>| [("services", "vpn"), ("mention", by_platform(world, "yes", "true"))];
     on_both(async |desk, world| {
         write(desk, world, &tick(world)).await;
         let told = desk.last_private(world, "mia");
@@ -217,13 +221,13 @@ async fn everybody_is_mentioned_by_a_choice_with_a_right_of_its_own_and_once() {
         assert_eq!(mentions(world), 0, "{}", world.platform());
     })
     .await;
-    on_both_with(Setup { more: ALL_RIGHTS, ..Setup::default() }, async |desk, world| {
+    on_both_with(Setup { extra_settings: ALL_RIGHTS, ..Setup::default() }, async |desk, world| {
         subscribe(desk, world, "sales", "vpn").await;
         write(desk, world, &tick(world)).await;
         assert_eq!(mentions(world), 0, "{}: the preview mentions nobody", world.platform());
         desk.press(world, "mia", "random", "Announce it now").await;
         assert_eq!(mentions(world), 1, "{}", world.platform());
-        let update = on(world, "outage update MI-1 monitoring", "outage update outage:MI-1 phase:monitoring");
+        let update = by_platform(world, "outage update MI-1 monitoring", "outage update outage:MI-1 phase:monitoring");
         desk.command(world, "mia", update).await;
         assert_eq!(mentions(world), 1, "{}", world.platform());
     })
@@ -249,17 +253,17 @@ async fn what_an_outage_is_about_can_be_changed() {
         let begun: Vec<String> = desk.form(world, "mia").await.fields.into_iter().map(|field| field.value).collect();
         desk.fill_in(world, "mia", &[("services", "mail"), ("title", "Nobody gets mail")]).await;
         let mut told = vec![begun.join(" | ")];
-        told.extend(standing(world, "general"));
-        assert_eq!(standing(world, "general"), standing(world, "sales"), "{}", world.platform());
+        told.extend(public_texts(world, "general"));
+        assert_eq!(public_texts(world, "general"), public_texts(world, "sales"), "{}", world.platform());
         // A channel that begins to follow the former service does not hear of the outage. Channels that have heard of
         // it hear of its end.
         subscribe(desk, world, "random", "vpn").await;
-        let high = on(world, "outage change MI-1 high", "outage change outage:MI-1 severity:high");
+        let high = by_platform(world, "outage change MI-1 high", "outage change outage:MI-1 severity:high");
         desk.command(world, "mia", high).await;
         told.push(desk.last_private(world, "mia"));
-        desk.command(world, "mia", on(world, "outage resolve MI-1", "outage resolve outage:MI-1")).await;
+        desk.command(world, "mia", by_platform(world, "outage resolve MI-1", "outage resolve outage:MI-1")).await;
         assert_eq!(counts(world, ["general", "sales", "random"]), [1, 1, 0], "{}", world.platform());
-        told.extend(standing(world, "general"));
+        told.extend(public_texts(world, "general"));
         told.join("\n\n")
     })
     .await;
@@ -280,23 +284,23 @@ async fn what_an_outage_is_about_can_be_changed() {
 #[tokio::test]
 async fn words_of_a_command_leave_out_what_stays_and_the_settings_say_what_nobody_wrote() {
     let more = "[outages]\ninvestigating = \"We look into it.\"\nresolved = \"Thank you for your patience.\"\n";
-    let told = on_both_with(Setup { more, ..Setup::default() }, async |desk, world| {
+    let told = on_both_with(Setup { extra_settings: more, ..Setup::default() }, async |desk, world| {
         subscribe(desk, world, "sales", "vpn").await;
         write(desk, world, &[("services", "vpn"), ("workaround", "Use the web version.")]).await;
         desk.press(world, "mia", "random", "Announce it now").await;
-        let mut told = standing(world, "sales");
-        let update = on(
+        let mut told = public_texts(world, "sales");
+        let update = by_platform(
             world,
             "outage update MI-1 identified Tomorrow the certificate is replaced.",
             "outage update outage:MI-1 phase:identified known:Tomorrow the certificate is replaced.",
         );
         desk.command(world, "mia", update).await;
-        told.extend(standing(world, "sales"));
-        desk.command(world, "mia", on(world, "outage resolve MI-1", "outage resolve outage:MI-1")).await;
-        told.extend(standing(world, "sales"));
-        desk.command(world, "mia", on(world, "outage retract MI-1", "outage retract outage:MI-1")).await;
+        told.extend(public_texts(world, "sales"));
+        desk.command(world, "mia", by_platform(world, "outage resolve MI-1", "outage resolve outage:MI-1")).await;
+        told.extend(public_texts(world, "sales"));
+        desk.command(world, "mia", by_platform(world, "outage retract MI-1", "outage retract outage:MI-1")).await;
         told.push(desk.last_private(world, "mia"));
-        desk.command(world, "jeff", on(world, "outage retract MI-1", "outage retract outage:MI-1")).await;
+        desk.command(world, "jeff", by_platform(world, "outage retract MI-1", "outage retract outage:MI-1")).await;
         told.push(desk.last_private(world, "jeff"));
         told.join("\n\n")
     })
@@ -324,13 +328,13 @@ async fn words_of_a_command_leave_out_what_stays_and_the_settings_say_what_nobod
 
 #[tokio::test]
 async fn how_a_grave_outage_ended_is_said_anew_to_whoever_heard_of_it() {
-    on_each(Setup { more: ALL_RIGHTS, ..Setup::default() }, async |desk, world| {
+    on_each(Setup { extra_settings: ALL_RIGHTS, ..Setup::default() }, async |desk, world| {
         subscribe(&desk, &world, "sales", "vpn").await;
         write(&desk, &world, &[("services", "vpn"), ("severity", "high")]).await;
         desk.press(&world, "mia", "random", "Announce it now").await;
-        let end = on(&world, "outage resolve MI-1 Fixed.", "outage resolve outage:MI-1 known:Fixed.");
+        let end = by_platform(&world, "outage resolve MI-1 Fixed.", "outage resolve outage:MI-1 known:Fixed.");
         desk.command(&world, "mia", end).await;
-        let sales = standing(&world, "sales");
+        let sales = public_texts(&world, "sales");
         assert_eq!(sales.len(), 2, "{}: {sales:?}", world.platform());
         assert!(sales.iter().all(|text| text.contains("It's over: VPN: Nobody gets in")), "{sales:?}");
         let view = see(&world, "mia");
@@ -346,7 +350,7 @@ async fn how_a_grave_outage_ended_is_said_anew_to_whoever_heard_of_it() {
         subscribe(desk, world, "sales", "vpn").await;
         write(desk, world, &[("services", "vpn")]).await;
         desk.press(world, "mia", "random", "Announce it now").await;
-        desk.command(world, "mia", on(world, "outage resolve MI-1", "outage resolve outage:MI-1")).await;
+        desk.command(world, "mia", by_platform(world, "outage resolve MI-1", "outage resolve outage:MI-1")).await;
         assert_eq!(counts(world, ["sales"]), [1], "{}", world.platform());
     })
     .await;
@@ -357,21 +361,21 @@ async fn news_that_are_overdue_are_told_to_the_admins_after_the_owner() {
     on_both(async |desk, world| {
         write(desk, world, &[("services", "vpn"), ("next", "in 30 min")]).await;
         desk.press(world, "mia", "random", "Announce it now").await;
-        let told = |_: &str| standing(world, "desk-triage").iter().filter(|text| text.contains("is overdue")).count();
+        let told = || public_texts(world, "desk-triage").iter().filter(|text| text.contains("is overdue")).count();
         desk.pass(Duration::from_secs(40 * 60)).await;
-        assert_eq!(told("ada"), 0, "{}", world.platform());
+        assert_eq!(told(), 0, "{}", world.platform());
         desk.pass(Duration::from_secs(10 * 60)).await;
-        assert_eq!(told("ada"), 1, "{}", world.platform());
+        assert_eq!(told(), 1, "{}", world.platform());
         desk.pass(Duration::from_secs(24 * 3600)).await;
-        assert_eq!(told("ada"), 1, "{}", world.platform());
+        assert_eq!(told(), 1, "{}", world.platform());
         // If the next news comes in time, the admins are not told.
         desk.press(world, "mia", "desk-triage", "Update…").await;
         desk.fill_in(world, "mia", &[("phase", "identified"), ("next", "in 30 min")]).await;
         desk.pass(Duration::from_secs(35 * 60)).await;
-        let resolve = on(world, "outage resolve MI-1", "outage resolve outage:MI-1");
+        let resolve = by_platform(world, "outage resolve MI-1", "outage resolve outage:MI-1");
         desk.command(world, "mia", resolve).await;
         desk.pass(Duration::from_secs(3600)).await;
-        assert_eq!(told("ada"), 1, "{}", world.platform());
+        assert_eq!(told(), 1, "{}", world.platform());
     })
     .await;
 }
@@ -391,7 +395,7 @@ async fn an_alert_of_a_monitoring_system_is_announced_from_its_menu() {
         // A person who may not announce is told so, and no form opens.
         world.choose_menu("jeff", &alert, "Announce an outage").await.expect("it is in the menu");
         let is_told = || shown(desk, world, "jeff").contains("Sorry, you need desk permissions for that");
-        desk.await_beside("he is told", is_told).await;
+        desk.settle_until_true("he is told", is_told).await;
         assert!(see(world, "jeff").form.is_none(), "{}", world.platform());
         assert_eq!(counts(world, ["sales"]), [1], "{}", world.platform());
     })
@@ -410,7 +414,7 @@ async fn of_two_who_tell_news_at_once_one_is_told_to_look_again() {
         desk.fill_in(world, "mia", &[("phase", "identified"), ("known", "A certificate has expired.")]).await;
         desk.fill_in(world, "omar", &[("known", "It works again.")]).await;
         let mut told = vec![desk.last_private(world, "omar")];
-        told.extend(standing(world, "sales"));
+        told.extend(public_texts(world, "sales"));
         told.join("\n\n")
     })
     .await;
@@ -441,10 +445,10 @@ async fn what_is_changed_after_the_reminder_keeps_the_promise_of_news() {
         write(desk, world, &[("services", "vpn"), ("next", "in 30 min")]).await;
         desk.press(world, "mia", "random", "Announce it now").await;
         desk.pass(Duration::from_secs(31 * 60)).await;
-        let change = on(world, "outage change MI-1 low", "outage change outage:MI-1 severity:low");
+        let change = by_platform(world, "outage change MI-1 low", "outage change outage:MI-1 severity:low");
         desk.command(world, "mia", change).await;
         desk.pass(Duration::from_secs(15 * 60)).await;
-        let overdue = standing(world, "desk-triage").into_iter().filter(|text| text.contains("is overdue"));
+        let overdue = public_texts(world, "desk-triage").into_iter().filter(|text| text.contains("is overdue"));
         assert_eq!(overdue.count(), 1, "{}", world.platform());
         desk.pass(Duration::from_secs(3600)).await;
         let due = desk.store().due_timers(desk.stage.clock.now(), 9).await.expect("timers");
@@ -465,16 +469,16 @@ async fn to_make_a_grave_outage_less_so_needs_the_right_to_announce_it() {
             desk.fill_in(world, "ada", &[]).await;
         }
         desk.press(world, "ada", "random", "Announce it now").await;
-        let lower = on(world, "outage change MI-1 low", "outage change outage:MI-1 severity:low");
+        let lower = by_platform(world, "outage change MI-1 low", "outage change outage:MI-1 severity:low");
         desk.command(world, "mia", lower).await;
         let told = desk.last_private(world, "mia");
         assert!(told.contains("outage_announce_high"), "{}: {told}", world.platform());
-        assert!(standing(world, "sales")[0].starts_with("🔴"), "{}", world.platform());
+        assert!(public_texts(world, "sales")[0].starts_with("🔴"), "{}", world.platform());
         // The services of the outage may be changed by an agent without that right, since there may be no admin at
         // night.
-        let about = on(world, "outage change MI-1 mail", "outage change outage:MI-1 services:mail");
+        let about = by_platform(world, "outage change MI-1 mail", "outage change outage:MI-1 services:mail");
         desk.command(world, "mia", about).await;
-        assert!(standing(world, "sales")[0].contains("Email: Nobody gets in"), "{}", world.platform());
+        assert!(public_texts(world, "sales")[0].contains("Email: Nobody gets in"), "{}", world.platform());
     })
     .await;
 }
@@ -488,7 +492,7 @@ async fn everywhere_is_also_where_others_read_if_the_settings_say_so() {
         let listed =
             if is_allowed { format!("[outages]\nshared_channels = [\"slack:{sales}\"]\n") } else { String::new() };
         let more = format!("{ALL_RIGHTS}{listed}");
-        let desk = Desk::open_with(Setup { more: more.leak(), ..Setup::default() }).await;
+        let desk = Desk::open_with(Setup { extra_settings: more.leak(), ..Setup::default() }).await;
         let world = desk.slack();
         world.inject(Fault::ShareChannel { channel: "sales".to_owned() });
         desk.settle().await;
@@ -503,7 +507,7 @@ async fn everywhere_is_also_where_others_read_if_the_settings_say_so() {
 
 #[tokio::test]
 async fn what_is_known_of_channels_is_the_newest_that_was_told_and_of_served_guilds_alone() {
-    let desk = Desk::open_with(Setup { more: ALL_RIGHTS, ..Setup::default() }).await;
+    let desk = Desk::open_with(Setup { extra_settings: ALL_RIGHTS, ..Setup::default() }).await;
     let (intake, now) = (desk.app().intake(), desk.stage.clock.now());
     let left = Tenant { platform: PlatformName::Discord, id: "77".to_owned() };
     let known = |id: &str, access| Channel { id: id.to_owned(), name: format!("C{id}"), access };

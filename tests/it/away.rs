@@ -32,7 +32,7 @@ async fn with_postgres_out_of_reach_nothing_is_lost_and_work_resumes() {
     let site = site().await;
     on(&site, gate.url());
     let child = site.serve();
-    Trouble { site: &site, child: &child }.passes(|| gate.shut(), || gate.open()).await;
+    Outage { site: &site, child: &child }.run(|| gate.shut(), || gate.open()).await;
     end(&site, child).await;
 }
 
@@ -48,7 +48,7 @@ async fn with_the_disk_full_nothing_is_lost_and_work_resumes() {
         let set = Command::new("prlimit").args(["--pid", &child.id().to_string(), &limit]).status();
         assert!(set.expect("util-linux is there").success());
     };
-    Trouble { site: &site, child: &child }.passes(|| may_write("0"), || may_write("unlimited")).await;
+    Outage { site: &site, child: &child }.run(|| may_write("0"), || may_write("unlimited")).await;
     let copy = site.path("copy.db");
     site.run(&format!("backup {}", copy.display())).await.succeeded();
     let files = [copy, site.path("desk.db")];
@@ -62,14 +62,14 @@ async fn with_the_disk_full_nothing_is_lost_and_work_resumes() {
 }
 
 /// A program whose database goes away.
-struct Trouble<'s> {
+struct Outage<'s> {
     site: &'s Site,
     child: &'s Child,
 }
 
-impl Trouble<'_> {
-    /// People ask and press before, during and after the trouble, which `begins` and `ends` bring about.
-    async fn passes(&self, begins: impl Fn(), ends: impl Fn()) {
+impl Outage<'_> {
+    /// People ask and press before, during and after the outage, which `begins` and `ends` bring about.
+    async fn run(&self, begins: impl Fn(), ends: impl Fn()) {
         self.child.ready().await;
         let ready = format!("http://{}/readyz", self.child.address().await);
         let worlds = self.site.stage.worlds();
@@ -154,7 +154,7 @@ fn on(site: &Site, url: &str) {
     let file = format!("sqlite://{}", site.path("desk.db").display());
     let settings = std::fs::read_to_string(site.path("deskbell.toml")).expect("the settings");
     assert!(settings.contains(&file));
-    site.settle(&settings.replace(&file, url));
+    site.write_settings(&settings.replace(&file, url));
 }
 
 pub async fn ask(world: &Arc<dyn World>, who: &str, channel: &str, text: &str) {

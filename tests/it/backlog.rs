@@ -10,7 +10,7 @@ use deskbell::desk::decision::Change;
 use deskbell::domain::effect::Lane;
 use deskbell::domain::ids::{MessageRef, PlatformName};
 use deskbell::outbox::Timing;
-use deskbell::platform::{Act, Delivery, DeliveryError, Receipt};
+use deskbell::platform::{Delivery, DeliveryError, Operation, Receipt};
 use deskbell::store::Store;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
@@ -34,7 +34,7 @@ async fn the_answer_to_one_who_asks_does_not_wait_behind_thousands_of_cards() {
         let cards: Vec<_> = tickets.iter().map(|ticket| about(ticket, show_card("C9"))).collect();
         write(&store, tickets.into_iter().map(|ticket| Change::Open(Box::new(ticket))), cards).await;
     }
-    let (door, posts) = (door(Arc::clone(&store)), Arc::new(Posts::default()));
+    let (intake, posts) = (intake(Arc::clone(&store)), Arc::new(Posts::default()));
     let timing = Timing {
         lease: Duration::from_secs(60),
         call_timeout: Duration::from_secs(10),
@@ -42,9 +42,9 @@ async fn the_answer_to_one_who_asks_does_not_wait_behind_thousands_of_cards() {
         retry_limit: Duration::from_secs(900),
     };
     let stop = CancellationToken::new();
-    let running = tokio::spawn(bare::limited(&door, &store, &posts, timing).run(stop.clone()));
+    let running = tokio::spawn(bare::limited(&intake, &store, &posts, timing).run(stop.clone()));
     // The clock stands still: the first cards are posted, and then the channel's limit is used up.
-    let cards_at_once = rest(&store, &posts).await;
+    let cards_at_once = until_idle(&store, &posts).await;
     assert!((1..50).contains(&cards_at_once), "{cards_at_once}");
 
     for number in 0..10 {
@@ -58,7 +58,7 @@ async fn the_answer_to_one_who_asks_does_not_wait_behind_thousands_of_cards() {
             }
         })
         .await;
-        rest(&store, &posts).await;
+        until_idle(&store, &posts).await;
         let read = reading.0.load(Ordering::SeqCst);
         assert!((1..=FEW).contains(&read), "{read} effects were read for one answer");
     }
@@ -68,14 +68,14 @@ async fn the_answer_to_one_who_asks_does_not_wait_behind_thousands_of_cards() {
         let before = posts.in_channel("C9");
         patiently("the next card is there", async {
             while posts.in_channel("C9") == before {
-                if let Some(wake) = door.clock().next_wake() {
-                    door.clock().advance_to(wake);
+                if let Some(wake) = intake.clock().next_wake() {
+                    intake.clock().advance_to(wake);
                 }
                 tokio::task::yield_now().await;
             }
         })
         .await;
-        rest(&store, &posts).await;
+        until_idle(&store, &posts).await;
         let read = reading.0.load(Ordering::SeqCst);
         assert!((1..=FEW).contains(&read), "{read} effects were read for one card");
     }
@@ -85,7 +85,7 @@ async fn the_answer_to_one_who_asks_does_not_wait_behind_thousands_of_cards() {
 }
 
 /// Waits until a card is posted and no effect is leased. Returns the number of posted cards.
-async fn rest(store: &Arc<dyn Store>, posts: &Posts) -> usize {
+async fn until_idle(store: &Arc<dyn Store>, posts: &Posts) -> usize {
     patiently("everything that may go has gone", async {
         while posts.in_channel("C9") == 0 || store.counts().await.expect("counts").leased > 0 {
             tokio::task::yield_now().await;
@@ -109,7 +109,7 @@ impl Posts {
 #[async_trait]
 impl Delivers for Posts {
     async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
-        let Act::Post { to, .. } = &delivery.act else { return Ok(Receipt::Changed) };
+        let Operation::Post { to, .. } = &delivery.operation else { return Ok(Receipt::Changed) };
         let mut posts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         posts.push(to.channel().to_owned());
         assert_eq!(to.platform(), PlatformName::Slack);

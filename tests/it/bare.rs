@@ -9,11 +9,11 @@ use deskbell::domain::ids::{EffectId, MessageRef, PersonRef, PlatformName};
 use deskbell::health::Health;
 use deskbell::intake::Intake;
 use deskbell::outbox::{Dispatcher, Timing};
-use deskbell::platform::{Act, Delivery, DeliveryError, Finding, Listed, Platform, Proven, Receipt, Wanted};
+use deskbell::platform::{Delivery, DeliveryError, Finding, Listed, Operation, Platform, Proven, Receipt, Wanted};
 use deskbell::store::{Store, WorkerId};
 use tokio_util::sync::CancellationToken;
 
-use crate::store_contract::kit::door;
+use crate::store_contract::kit::intake;
 
 /// The test's part of the platform.
 #[async_trait]
@@ -28,18 +28,18 @@ pub trait Delivers: Send + Sync {
 
 /// Returns a dispatcher without limits, with a worker id of its own, as in a process of its own.
 pub fn dispatcher(store: &Arc<dyn Store>, delivers: &Arc<impl Delivers + 'static>, timing: Timing) -> Dispatcher {
-    limited(&door(Arc::clone(store)), store, delivers, timing).without_limits()
+    limited(&intake(Arc::clone(store)), store, delivers, timing).without_limits()
 }
 
 /// Returns a dispatcher with Slack's limits, on the clock of this intake.
 pub fn limited(
-    door: &Intake,
+    intake: &Intake,
     store: &Arc<dyn Store>,
     delivers: &Arc<impl Delivers + 'static>,
     timing: Timing,
 ) -> Dispatcher {
     let platform = Arc::new(Bare(Arc::clone(delivers)));
-    Dispatcher::new(platform, Arc::clone(store), door.clone(), timing, WorkerId::new(), Health::default())
+    Dispatcher::new(platform, Arc::clone(store), intake.clone(), timing, WorkerId::new(), Health::default())
 }
 
 struct Bare<D>(Arc<D>);
@@ -83,7 +83,7 @@ impl<D: Delivers> Platform for Bare<D> {
         Ok(self.0.find_second(delivery, known).await)
     }
 
-    fn fingerprint(&self, _: &EffectId, _: &Act) -> Option<Sent> {
+    fn fingerprint(&self, _: &EffectId, _: &Operation) -> Option<Sent> {
         None
     }
 

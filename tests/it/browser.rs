@@ -169,7 +169,7 @@ async fn whoever_pings_an_agent_accepts_the_desk_on_the_page_and_the_agent_stays
         eprintln!("\n!!! LEFT OUT: the sandbox's page was not tried in a browser ({LEFT_OUT} is set) !!!\n");
         return;
     }
-    let desk = Desk::open_with(Setup { more: "[guard]\nmode = \"nudge\"\n", ..Setup::default() }).await;
+    let desk = Desk::open_with(Setup { extra_settings: "[guard]\nmode = \"nudge\"\n", ..Setup::default() }).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("the listener has an address");
     let stop = CancellationToken::new();

@@ -10,7 +10,7 @@ use deskbell::sandbox::{Absence, Fault, MessageView, Spot, World};
 use deskbell::store::Listed;
 
 use crate::harness::{Desk, find_control, on_both, see};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 use crate::platform_away::said;
 
 const OWN: &str = "Make it a request of its own";
@@ -155,7 +155,7 @@ async fn without_the_right_to_react_it_is_told_all_the_same() {
             }
         };
         let (method, body) = (method.to_owned(), body.to_owned());
-        world.inject(Fault::Leave(Absence::Between { method, status, body }));
+        world.inject(Fault::Leave(Absence::Intercepted { method, status, body }));
         desk.ask(world, "jeff", "@desk the scanner jams").await;
         desk.ask(world, "jeff", "@desk wifi in room 4 is slow").await;
         assert_eq!(message(world, "wifi in room 4").reactions, []);

@@ -3,7 +3,7 @@
 use deskbell::sandbox::Spot;
 
 use crate::harness::{Desk, on_both};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 #[tokio::test]
 async fn a_ticket_is_worked_by_commands_alone() {

@@ -2,13 +2,20 @@
 
 use std::time::Duration;
 
+use deskbell::desk::outages;
 use deskbell::sandbox::Spot;
 use deskbell::store::COPY;
 use deskbell::store::sqlite::SqliteStore;
 
 use crate::harness::{Desk, Setup};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 use crate::postgres;
+
+/// Draws the number of an outage, which is then never announced.
+async fn outage(desk: &Desk) -> i64 {
+    let drawn = desk.store().within(|tx| Box::pin(outages::record::next(tx, "MI"))).await;
+    drawn.expect("a number").0.0
+}
 
 async fn newest(desk: &Desk) -> i64 {
     desk.store().tickets(None, 1).await.expect("tickets")[0].key.number()
@@ -26,6 +33,7 @@ async fn a_copy_that_is_put_back_skips_numbers_each_time() {
     desk.say(&world, "ana", &Spot::channel("sales"), "@desk my screen is black").await;
     let mut last = newest(&desk).await;
     assert_eq!(last, 1002);
+    let mut last_outage = outage(&desk).await;
     for _ in 0..2 {
         desk.pass(Duration::from_secs(60)).await;
         desk.stop().await;
@@ -43,6 +51,9 @@ async fn a_copy_that_is_put_back_skips_numbers_each_time() {
         let now = newest(&desk).await;
         assert!(now > last, "{now} after {last}");
         last = now;
+        let now = outage(&desk).await;
+        assert!(now > last_outage, "{now} after {last_outage}");
+        last_outage = now;
         // The next start skips no numbers.
         desk.pass(Duration::from_secs(60)).await;
         desk.stop().await;

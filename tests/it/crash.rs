@@ -24,7 +24,7 @@ use deskbell::sandbox::stage::Platforms;
 use tempfile::TempDir;
 
 use self::freeze::{Thawed, freeze_at};
-use self::notice::Told;
+use self::notice::Broadcast;
 use self::run::{Outcome, Plan, run};
 use crate::postgres;
 
@@ -79,7 +79,7 @@ async fn kills_lose_and_double_nothing(folder: TempDir, url: String) {
 async fn a_notice_is_heard_once_in_each_place_whenever_the_program_is_killed() {
     let places = from_environment("DESKBELL_CRASH_PLACES").unwrap_or(PLACES);
     let seed = from_environment("DESKBELL_CRASH_SEED").unwrap_or(1);
-    let heard = notice::killed(Told::Notice, places, NOTICE_KILLS, seed).await;
+    let heard = notice::killed(Broadcast::Notice, places, NOTICE_KILLS, seed).await;
     println!("a notice to {places} places, seed {seed}; killed when these had heard it: {:?}", heard.at_kills);
     let once = heard.times.values().filter(|times| **times == 1).count();
     let wrong: Vec<_> = heard.times.iter().filter(|(_, times)| **times != 1).collect();
@@ -92,7 +92,7 @@ async fn a_notice_is_heard_once_in_each_place_whenever_the_program_is_killed() {
 async fn an_outage_is_heard_once_in_each_place_and_its_newest_last_whenever_the_program_is_killed() {
     let places = from_environment("DESKBELL_CRASH_PLACES").unwrap_or(PLACES);
     let seed = from_environment("DESKBELL_CRASH_SEED").unwrap_or(1);
-    let heard = notice::killed(Told::Outage, places, NOTICE_KILLS, seed).await;
+    let heard = notice::killed(Broadcast::Outage, places, NOTICE_KILLS, seed).await;
     println!("an outage to {places} places, seed {seed}; killed when these had heard it: {:?}", heard.at_kills);
     let wrong: Vec<_> = heard.times.iter().filter(|(_, times)| **times != 1).collect();
     assert_eq!(wrong, Vec::new(), "these did not hear it once");

@@ -3,7 +3,7 @@
 use deskbell::sandbox::Spot;
 
 use crate::harness::{Desk, find_control, on_both, see};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 #[tokio::test]
 async fn every_copy_of_a_card_shows_the_present_state() {

@@ -9,7 +9,7 @@ use deskbell::sandbox::{World, WorldError};
 use expect_test::expect;
 
 use crate::harness::{Desk, normal, on_both, see};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 /// Fills in these fields of the open form, found by the beginning of their labels, and sends it. Returns the faults
 /// that the platform shows at fields.

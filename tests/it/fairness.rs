@@ -22,7 +22,7 @@ const STEP: Duration = Duration::from_millis(800);
 #[tokio::test]
 async fn a_notice_keeps_the_limits_and_delays_an_answer_by_a_second_at_most() {
     let more = "[intake]\nburst_window = \"0s\"\n";
-    let desk = Desk::open_with(Setup { more, destinations: DESTINATIONS, ..Setup::default() }).await;
+    let desk = Desk::open_with(Setup { extra_settings: more, destinations: DESTINATIONS, ..Setup::default() }).await;
     let notice = Message::said("The printers on all floors are out of order.");
     for (platform, world) in PlatformName::ALL.into_iter().zip(desk.worlds()) {
         let places = desk.stage.destinations(platform);

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 use deskbell::clock::Clock;
 use deskbell::desk::tickets::decide::may_know;
 use deskbell::desk::tickets::state::{Status, Ticket};
 use deskbell::domain::act::{ActName, ActRef, CHOSEN, Given, KEY, On, Spec, SubjectRef, Takes, Value};
 use deskbell::domain::effect::EffectKind;
-use deskbell::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Said, Way as By};
+use deskbell::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Said, Way};
 use deskbell::domain::ids::{
     Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketKey, TicketTag, TicketUid,
 };
@@ -20,8 +20,8 @@ use deskbell::domain::outcome::Outcome;
 use deskbell::domain::permission::{GroupRef, Listed, Principal, Roster};
 use deskbell::domain::rules::{DeskSettings, IntakeSettings, Rules};
 use deskbell::intake::{Intake, Prover, acts};
-use deskbell::store::Store;
 use deskbell::store::sqlite::SqliteStore;
+use deskbell::store::{Settlement, Store, WorkerId};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -31,7 +31,7 @@ const AGENT: &str = "U9";
 const ADMIN: &str = "U8";
 
 /// The intake of a desk with two tickets of the requester: IT-1001 was asked in public, IT-1002 in private.
-struct Hall {
+struct Fixture {
     intake: Intake,
     store: Arc<dyn Store>,
     count: std::cell::Cell<u32>,
@@ -67,11 +67,11 @@ fn other_uid(tag: &TicketTag) -> TicketTag {
     TicketTag { uid: TicketUid::of(&DedupeKey::stored("another".to_owned())), ..tag.clone() }
 }
 
-fn nobodys() -> TicketTag {
+fn unknown_tag() -> TicketTag {
     TicketTag { uid: TicketUid::of(&DedupeKey::stored("nobody's".to_owned())), ..TicketKey::new("IT", 1_999).into() }
 }
 
-impl Hall {
+impl Fixture {
     async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Clock::starting_at(Timestamp::from_second(1_700_000_000).expect("a time"), 0.0);
@@ -84,10 +84,10 @@ impl Hall {
         let rules = Rules { desk, intake, triage: vec![channel("C9")], ..Rules::default() };
         let store: Arc<dyn Store> = store;
         let intake = Intake::new(store.clone(), clock, rules, Roster { agents, admins, ..Roster::default() });
-        let hall = Self { intake, store, count: std::cell::Cell::new(0), _folder: folder };
-        hall.say(REQUESTER, channel("C1"), "my screen is black").await;
-        hall.say(REQUESTER, direct(REQUESTER), "my salary is wrong").await;
-        hall
+        let fixture = Self { intake, store, count: std::cell::Cell::new(0), _folder: folder };
+        fixture.say(REQUESTER, channel("C1"), "my screen is black").await;
+        fixture.say(REQUESTER, direct(REQUESTER), "my salary is wrong").await;
+        fixture
     }
 
     async fn ticket(&self, number: i64) -> Ticket {
@@ -126,40 +126,40 @@ impl Hall {
         self.handle(EventKind::MessagePosted(said)).await
     }
 
-    async fn act(&self, way: By, who: &str, at: Place, asks: Asks) -> Outcome {
+    async fn act(&self, way: Way, who: &str, at: Place, asks: Asks) -> Outcome {
         let acted =
             Acted { actor: person(who), place: Some(at), way, at: None, asks, in_private: false, reply: reply() };
         self.handle(EventKind::Acted(acted)).await
     }
 
     async fn press(&self, who: &str, at: Place, does: ActRef, choice: Option<Value>) -> Outcome {
-        let way = if choice.is_some() { By::Menu } else { By::Button };
+        let way = if choice.is_some() { Way::Menu } else { Way::Button };
         let given = choice.map(|choice| (CHOSEN.to_owned(), choice)).into_iter().collect();
         self.act(way, who, at, Asks::Act { does, given }).await
     }
 
     /// Acts on a ticket by one of the ways in. The way decides which act it is.
-    async fn come(&self, way: Way, who: &str, at: Place, tag: &TicketTag) -> Outcome {
+    async fn act_by(&self, entry: Entry, who: &str, at: Place, tag: &TicketTag) -> Outcome {
         let key = tag.key.to_string();
-        match way {
-            Way::Button => self.press(who, at, spec("show").on(tag.clone()), None).await,
-            Way::Menu => {
+        match entry {
+            Entry::Button => self.press(who, at, spec("show").on(tag.clone()), None).await,
+            Entry::Menu => {
                 let own = self.own_of(who).await;
                 self.press(who, at, spec("belongs_to").on(own), Some(Value::text(tag.to_string()))).await
             }
-            Way::Form => {
+            Entry::Form => {
                 let given = Given::from([("text".to_owned(), Value::text("more"))]);
-                self.act(By::Form, who, at, Asks::Act { does: spec("details").on(tag.clone()), given }).await
+                self.act(Way::Form, who, at, Asks::Act { does: spec("details").on(tag.clone()), given }).await
             }
-            Way::Command => {
+            Entry::Command => {
                 let words = format!("show {key}");
-                self.act(By::Command, who, at, Asks::Words { words, mentions: Vec::new() }).await
+                self.act(Way::Command, who, at, Asks::Words { words, mentions: Vec::new() }).await
             }
-            Way::Fields => {
+            Entry::Fields => {
                 let given = Given::from([(KEY.to_owned(), Value::text(key))]);
-                self.act(By::Command, who, at, Asks::Act { does: bare("show"), given }).await
+                self.act(Way::Command, who, at, Asks::Act { does: bare("show"), given }).await
             }
-            Way::Words => self.say(who, at, &format!("show {key}")).await,
+            Entry::Words => self.say(who, at, &format!("show {key}")).await,
         }
     }
 
@@ -169,21 +169,21 @@ impl Hall {
         self.store.tickets(None, 1).await.expect("tickets")[0].tag()
     }
 
-    /// Returns the text of the oldest whisper to this person that waits, or nothing. Later ones are not seen: all
-    /// whispers to a person have one order key, and `due` returns one effect of each order key.
+    /// Returns the text of the newest whisper to this person, or nothing if there was none since the last call. All
+    /// whispers to a person have one order key, so each shows only when the one before it has ended.
     async fn told(&self, who: &str) -> String {
         let now = self.intake.clock().now();
-        let due = self.store.due(PlatformName::Slack, now, None, &[], 1_000).await.expect("due");
-        let mut whispers: Vec<(String, String)> = Vec::new();
-        for queued in due.ready {
-            if let EffectKind::Whisper { to, message, .. } = &queued.effect.what
-                && to.id == who
-            {
-                whispers.push((queued.id.0.clone(), plain(message)));
-            }
+        let mut newest = String::new();
+        loop {
+            let due = self.store.due(PlatformName::Slack, now, None, &[], 1_000).await.expect("due");
+            let whisper = due.ready.into_iter().find_map(|queued| match &queued.effect.what {
+                EffectKind::Whisper { to, message, .. } if to.id == who => Some((queued.id, plain(message))),
+                _ => None,
+            });
+            let Some((effect, text)) = whisper else { return newest };
+            self.store.settle(&effect, &WorkerId::new(), Settlement::Done, now).await.expect("it ends");
+            newest = text;
         }
-        whispers.sort();
-        whispers.pop().map(|(_, text)| text).unwrap_or_default()
     }
 }
 
@@ -209,8 +209,8 @@ fn plain(message: &Message) -> String {
 /// Checks `may_know`, the gate itself.
 #[tokio::test]
 async fn the_gate_is_a_table() {
-    let hall = Hall::open().await;
-    let (roster, now) = (hall.intake.roster(), hall.intake.clock().now());
+    let fixture = Fixture::open().await;
+    let (roster, now) = (fixture.intake.roster(), fixture.intake.clock().now());
     // The person; whether the ticket is private; whether the person is in its place; whether they may know of it.
     let table = [
         (REQUESTER, false, false, true),
@@ -223,7 +223,7 @@ async fn the_gate_is_a_table() {
         (OUTSIDER, true, false, false),
     ];
     for (who, is_private, is_there, may) in table {
-        let ticket = hall.ticket(if is_private { 1002 } else { 1001 }).await;
+        let ticket = fixture.ticket(if is_private { 1002 } else { 1001 }).await;
         assert_eq!(ticket.is_private(), is_private);
         let knows = may_know(&roster, &person(who), &ticket, is_there, now);
         assert_eq!(knows, may, "{who}, in private: {is_private}, there: {is_there}");
@@ -336,15 +336,15 @@ async fn every_act_is_open_to_whom_the_table_says_and_to_nobody_else() {
     assert_eq!(declared, tabled, "each act has its row");
     for (name, may) in MAY {
         for (who, may) in [OUTSIDER, REQUESTER, AGENT, ADMIN].into_iter().zip(*may) {
-            for way in By::ALL {
-                let hall = Hall::open().await;
-                let (ticket, other) = (hall.ticket(1001).await, hall.ticket(1002).await);
+            for way in Way::ALL {
+                let fixture = Fixture::open().await;
+                let (ticket, other) = (fixture.ticket(1001).await, fixture.ticket(1002).await);
                 let on = (spec(name).on == On::Ticket).then(|| SubjectRef::from(ticket.tag()));
                 let does = ActRef { on, ..bare(name) };
                 let asks = Asks::Act { does, given: fitting(spec(name), &other.tag()) };
                 // In the request's own place everybody may know of it. So a refusal there is due to a missing right.
-                let outcome = hall.act(way, who, ticket.origin.clone(), asks).await;
-                let told = hall.told(who).await;
+                let outcome = fixture.act(way, who, ticket.origin.clone(), asks).await;
+                let told = fixture.told(who).await;
                 let at_gate = ["Sorry, you need desk permissions for that", "You need the right"]
                     .iter()
                     .any(|why| told.starts_with(why))
@@ -353,12 +353,12 @@ async fn every_act_is_open_to_whom_the_table_says_and_to_nobody_else() {
                 // words.
                 let at_gate = at_gate && !(*name == "new_request" && who == REQUESTER);
                 // A reaction of somebody without the right is ignored: it gets no answer.
-                let is_reaction = way == By::Reaction;
+                let is_reaction = way == Way::Reaction;
                 assert_eq!(at_gate, !may && !is_reaction, "{name} by {who}, {way:?}: {told}");
                 if !may {
                     let expected = if is_reaction { Outcome::Ignored } else { Outcome::Refused };
                     assert_eq!(outcome, expected, "{name} by {who}, {way:?}");
-                    assert_eq!(hall.ticket(1001).await, ticket, "{name} by {who}, {way:?}");
+                    assert_eq!(fixture.ticket(1001).await, ticket, "{name} by {who}, {way:?}");
                 }
             }
         }
@@ -368,29 +368,29 @@ async fn every_act_is_open_to_whom_the_table_says_and_to_nobody_else() {
 #[tokio::test]
 async fn what_is_typed_into_a_field_is_that_field_whatever_it_says() {
     let words = "IT-1002 is the same, see there";
-    let hall = Hall::open().await;
-    let ticket = hall.ticket(1001).await;
+    let fixture = Fixture::open().await;
+    let ticket = fixture.ticket(1001).await;
     let fields =
         |of: &[(&str, &str)]| Given::from_iter(of.iter().map(|(name, text)| ((*name).to_owned(), Value::text(*text))));
     let typed = async |act: &'static str, given: Given| {
-        hall.act(By::Command, AGENT, ticket.origin.clone(), Asks::Act { does: bare(act), given }).await
+        fixture.act(Way::Command, AGENT, ticket.origin.clone(), Asks::Act { does: bare(act), given }).await
     };
     // A text that is no key names no ticket, and the ticket of the place is not taken instead.
     for junk in ["KB-7", "IT-1001 please", "7"] {
         assert_eq!(typed("claim", fields(&[(KEY, junk)])).await, Outcome::Refused, "{junk}");
-        assert!(hall.told(AGENT).await.starts_with("That isn't a key"), "{junk}");
-        assert_eq!(hall.ticket(1001).await, ticket, "{junk}");
+        assert!(fixture.told(AGENT).await.starts_with("That isn't a key"), "{junk}");
+        assert_eq!(fixture.ticket(1001).await, ticket, "{junk}");
     }
     // White space does not count as words, and a key among the words is not read as the key.
     assert_eq!(typed("resolve", fields(&[("resolution", " \n")])).await, Outcome::Refused);
     assert!(matches!(typed("resolve", fields(&[(KEY, " "), ("resolution", words)])).await, Outcome::Done(_)));
-    let after = hall.ticket(1001).await;
+    let after = fixture.ticket(1001).await;
     assert!(matches!(&after.status, Status::Resolved { resolution, .. } if resolution == words), "{:?}", after.status);
-    assert_eq!(hall.ticket(1002).await.status, Status::New);
+    assert_eq!(fixture.ticket(1002).await.status, Status::New);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum Entry {
     Button,
     Menu,
     Form,
@@ -399,57 +399,60 @@ enum Way {
     Words,
 }
 
-const WAYS: [Way; 6] = [Way::Button, Way::Menu, Way::Form, Way::Command, Way::Fields, Way::Words];
+const ENTRIES: [Entry; 6] = [Entry::Button, Entry::Menu, Entry::Form, Entry::Command, Entry::Fields, Entry::Words];
 
 #[tokio::test]
 async fn each_way_in_is_open_to_who_may_know_and_shut_to_who_may_not() {
-    for way in WAYS {
+    for entry in ENTRIES {
         for number in [1001, 1002] {
             // People who may know. (Only one's own requests can be merged, so the menu is open to the requester alone.)
-            for who in if way == Way::Menu { &[REQUESTER][..] } else { &[REQUESTER, AGENT] } {
-                let hall = Hall::open().await;
-                let tag = hall.ticket(number).await.tag();
-                let outcome = hall.come(way, who, channel("C5"), &tag).await;
+            for who in if entry == Entry::Menu { &[REQUESTER][..] } else { &[REQUESTER, AGENT] } {
+                let fixture = Fixture::open().await;
+                let tag = fixture.ticket(number).await.tag();
+                let outcome = fixture.act_by(entry, who, channel("C5"), &tag).await;
                 // The private request is not merged into a public one. The person was let in: the refusal names the
                 // ticket.
-                let is_refused = outcome == Outcome::Refused && !(way == Way::Menu && number == 1001);
-                assert!(!is_refused, "{way:?} by {who} on {number}: {}", hall.told(who).await);
+                let is_refused = outcome == Outcome::Refused && !(entry == Entry::Menu && number == 1001);
+                assert!(!is_refused, "{entry:?} by {who} on {number}: {}", fixture.told(who).await);
             }
             // A person who may not know is told the same as about a ticket that never existed.
-            let hall = Hall::open().await;
-            let before = hall.ticket(number).await;
-            let outcome = hall.come(way, OUTSIDER, channel("C5"), &before.tag()).await;
-            assert_eq!(outcome, Outcome::Refused, "{way:?} on {number}");
-            let told = hall.told(OUTSIDER).await;
-            let elsewhere = Hall::open().await;
-            elsewhere.come(way, OUTSIDER, channel("C5"), &nobodys()).await;
-            let of_nobodys = elsewhere.told(OUTSIDER).await;
+            let fixture = Fixture::open().await;
+            let before = fixture.ticket(number).await;
+            let outcome = fixture.act_by(entry, OUTSIDER, channel("C5"), &before.tag()).await;
+            assert_eq!(outcome, Outcome::Refused, "{entry:?} on {number}");
+            let told = fixture.told(OUTSIDER).await;
+            let elsewhere = Fixture::open().await;
+            elsewhere.act_by(entry, OUTSIDER, channel("C5"), &unknown_tag()).await;
+            let of_unknown = elsewhere.told(OUTSIDER).await;
             assert!(!told.is_empty());
-            assert_eq!(told, of_nobodys.replace("IT-1999", &before.key.to_string()), "{way:?} on {number}");
+            assert_eq!(told, of_unknown.replace("IT-1999", &before.key.to_string()), "{entry:?} on {number}");
             assert!(!told.contains("U1"), "{told}");
-            assert_eq!(hall.ticket(number).await, before, "{way:?}");
+            assert_eq!(fixture.ticket(number).await, before, "{entry:?}");
         }
     }
 }
 
 #[tokio::test]
 async fn who_stands_where_it_was_asked_knows_that_it_is_there_and_no_more() {
-    let hall = Hall::open().await;
-    let ticket = hall.ticket(1001).await;
-    for way in [Way::Button, Way::Form, Way::Command, Way::Fields, Way::Words] {
-        let outcome = hall.come(way, OUTSIDER, ticket.origin.clone(), &ticket.tag()).await;
-        assert_eq!(outcome, Outcome::Refused, "{way:?}");
-        assert_eq!(hall.ticket(1001).await, ticket, "{way:?}");
+    let fixture = Fixture::open().await;
+    let ticket = fixture.ticket(1001).await;
+    for entry in [Entry::Button, Entry::Form, Entry::Command, Entry::Fields, Entry::Words] {
+        let outcome = fixture.act_by(entry, OUTSIDER, ticket.origin.clone(), &ticket.tag()).await;
+        assert_eq!(outcome, Outcome::Refused, "{entry:?}");
+        assert_eq!(fixture.ticket(1001).await, ticket, "{entry:?}");
     }
-    let told = hall.told(OUTSIDER).await;
+    let told = fixture.told(OUTSIDER).await;
     assert!(told.starts_with("IT-1001 is Person's request"), "{told}");
     // An event that claims to come from the private conversation reveals nothing.
-    let private = hall.ticket(1002).await;
-    for way in [Way::Button, Way::Form, Way::Command, Way::Fields] {
-        let fresh = Hall::open().await;
-        fresh.come(way, OUTSIDER, private.origin.clone(), &private.tag()).await;
+    let private = fixture.ticket(1002).await;
+    for entry in [Entry::Button, Entry::Form, Entry::Command, Entry::Fields] {
+        let fresh = Fixture::open().await;
+        fresh.act_by(entry, OUTSIDER, private.origin.clone(), &private.tag()).await;
         let told = fresh.told(OUTSIDER).await;
-        assert!(told.contains("I can't find IT-1002") || told.contains("I can't find the request"), "{way:?}: {told}");
+        assert!(
+            told.contains("I can't find IT-1002") || told.contains("I can't find the request"),
+            "{entry:?}: {told}"
+        );
     }
 }
 
@@ -457,15 +460,15 @@ async fn who_stands_where_it_was_asked_knows_that_it_is_there_and_no_more() {
 async fn a_button_from_before_a_restore_acts_on_nothing() {
     for act in acts().filter(|spec| spec.on == On::Ticket) {
         for who in [REQUESTER, AGENT, OUTSIDER] {
-            let hall = Hall::open().await;
-            let before = hall.ticket(1001).await;
+            let fixture = Fixture::open().await;
+            let before = fixture.ticket(1001).await;
             let does = act.on(other_uid(&before.tag()));
             let given = fitting(act, &before.tag());
-            let outcome = hall.act(By::Button, who, channel("C9"), Asks::Act { does, given }).await;
+            let outcome = fixture.act(Way::Button, who, channel("C9"), Asks::Act { does, given }).await;
             assert_eq!(outcome, Outcome::Refused, "{} by {who}", act.name);
-            let told = hall.told(who).await;
+            let told = fixture.told(who).await;
             assert!(told.contains("my records were restored"), "{} by {who}: {told}", act.name);
-            assert_eq!(hall.ticket(1001).await, before);
+            assert_eq!(fixture.ticket(1001).await, before);
         }
     }
 }
@@ -473,32 +476,32 @@ async fn a_button_from_before_a_restore_acts_on_nothing() {
 #[tokio::test]
 async fn a_form_from_before_a_restore_acts_on_nothing() {
     for form in acts().filter(|spec| spec.opens_form() && spec.on == On::Ticket) {
-        let hall = Hall::open().await;
-        let before = hall.ticket(1002).await;
+        let fixture = Fixture::open().await;
+        let before = fixture.ticket(1002).await;
         for who in [REQUESTER, AGENT] {
             let does = form.on(other_uid(&before.tag()));
             let asks = Asks::Act { does, given: fitting(form, &before.tag()) };
-            let outcome = hall.act(By::Form, who, before.origin.clone(), asks).await;
+            let outcome = fixture.act(Way::Form, who, before.origin.clone(), asks).await;
             assert_eq!(outcome, Outcome::Refused, "{}", form.name);
         }
-        assert_eq!(hall.ticket(1002).await, before);
-        assert_eq!(hall.store.total().await.expect("a number"), 2, "{}", form.name);
+        assert_eq!(fixture.ticket(1002).await, before);
+        assert_eq!(fixture.store.total().await.expect("a number"), 2, "{}", form.name);
     }
 }
 
 #[tokio::test]
 async fn words_never_go_to_another_ticket_on_a_guess() {
-    let hall = Hall::open().await;
-    hall.say("U3", channel("C2"), "the scanner jams").await;
-    let (here, there) = (hall.ticket(1003).await, hall.ticket(1001).await);
+    let fixture = Fixture::open().await;
+    fixture.say("U3", channel("C2"), "the scanner jams").await;
+    let (here, there) = (fixture.ticket(1003).await, fixture.ticket(1001).await);
     for verb in ["resolve", "pending"] {
         let words = format!("{verb} IT-1001 is the same, see there");
-        let outcome = hall.say(AGENT, here.origin.clone(), &words).await;
+        let outcome = fixture.say(AGENT, here.origin.clone(), &words).await;
         assert_eq!(outcome, Outcome::Refused, "{verb}");
-        let told = hall.told(AGENT).await;
+        let told = fixture.told(AGENT).await;
         assert!(told.contains("IT-1003") && told.contains("IT-1001"), "{told}");
     }
-    assert_eq!((hall.ticket(1003).await.status, hall.ticket(1001).await), (here.status, there));
+    assert_eq!((fixture.ticket(1003).await.status, fixture.ticket(1001).await), (here.status, there));
 }
 
 /// Answers, once the test allows it, that the person is no member.
@@ -519,13 +522,14 @@ impl Prover for Slow {
 
 #[tokio::test]
 async fn who_acts_while_it_is_asked_who_they_are_waits_for_the_answer() {
-    let hall = Hall::open().await;
+    let fixture = Fixture::open().await;
     let group = GroupRef { platform: PlatformName::Discord, id: "42".to_owned() };
     let mia = Person::new(PersonRef::new(PlatformName::Discord, "7"), "Mia");
     let mut roster = Roster { agents: vec![Principal::Group(group.clone())], ..Roster::default() };
-    let listed = Listed { guild: Some("A".to_owned()), members: vec![mia.who.clone()], is_whole: true };
-    roster.members.entry(group.clone()).or_default().list(listed, hall.intake.clock().now());
-    let intake = Intake::new(hall.store.clone(), hall.intake.clock().clone(), (*hall.intake.rules()).clone(), roster);
+    let listed = Listed { guild: Some("A".to_owned()), members: vec![mia.who.clone()], is_complete: true };
+    roster.members.entry(group.clone()).or_default().list(listed, fixture.intake.clock().now());
+    let intake =
+        Intake::new(fixture.store.clone(), fixture.intake.clock().clone(), (*fixture.intake.rules()).clone(), roster);
     let prover = Arc::new(Slow { may_answer: tokio::sync::Notify::new(), asked: 0.into() });
     intake.ask_for_proof(PlatformName::Discord, prover.clone());
     intake.clock().advance(std::time::Duration::from_secs(120));
@@ -537,7 +541,7 @@ async fn who_acts_while_it_is_asked_who_they_are_waits_for_the_answer() {
         let acted = Acted {
             actor: mia.clone(),
             place: Some(channel("C5")),
-            way: By::Command,
+            way: Way::Command,
             at: None,
             asks: Asks::Act { does: bare("resolve"), given },
             in_private: false,
@@ -557,16 +561,16 @@ async fn who_acts_while_it_is_asked_who_they_are_waits_for_the_answer() {
         assert_eq!(done.await.expect("no panic"), Outcome::Refused, "she is no longer on the desk");
     }
     assert_eq!(prover.asked.load(std::sync::atomic::Ordering::Relaxed), 1, "all three acts wait for one proof");
-    assert_eq!(hall.ticket(1001).await.status.name(), "new");
+    assert_eq!(fixture.ticket(1001).await.status.name(), "new");
 }
 
 #[tokio::test]
 async fn an_earlier_version_beside_this_one_draws_buttons_that_work_for_a_day() {
-    let hall = Hall::open().await;
+    let fixture = Fixture::open().await;
     let bare = TicketTag::from(TicketKey::new("IT", 1001));
     let take = spec("claim").on(bare.clone());
-    assert!(matches!(hall.press(AGENT, channel("C9"), take.clone(), None).await, Outcome::Done(_)));
-    hall.intake.clock().advance(std::time::Duration::from_secs(25 * 3600));
+    assert!(matches!(fixture.press(AGENT, channel("C9"), take.clone(), None).await, Outcome::Done(_)));
+    fixture.intake.clock().advance(std::time::Duration::from_secs(25 * 3600));
     let release = spec("release").on(bare);
-    assert_eq!(hall.press(AGENT, channel("C9"), release, None).await, Outcome::Refused);
+    assert_eq!(fixture.press(AGENT, channel("C9"), release, None).await, Outcome::Refused);
 }

@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Checks that each value is written as this text, and read back as it was.
-fn hold<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(all: &[T], written: &Expect) {
+fn assert_golden<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(all: &[T], written: &Expect) {
     let mut lines = String::new();
     for one in all {
         lines.push_str(&serde_json::to_string(one).expect("it can be written"));
@@ -186,7 +186,8 @@ fn call() -> Call {
     Call { name: "search".to_owned(), input: serde_json::json!({ "words": "vpn" }), within_ms: 200 }
 }
 
-/// A message with every control, every cell of a table, and spans of most kinds.
+/// A message with every control, every cell of a table, and every span. The `match` makes the compiler ask for each new
+/// span.
 fn whole() -> Message {
     let who = PersonRef::new(PlatformName::Slack, "U2");
     let spans = [
@@ -198,7 +199,28 @@ fn whole() -> Message {
         Span::In { place: direct(), label: "in private".to_owned() },
         Span::Ago(at()),
         Span::At(at()),
+        Span::Written("vpn".to_owned()),
+        Span::Struck("old".to_owned()),
+        Span::Code("ping x".to_owned()),
+        Span::Web { to: "https://x/a".to_owned(), label: "the page".to_owned() },
+        Span::Everybody,
     ];
+    let is_known = |span: &Span| match span {
+        Span::Said(_)
+        | Span::Strong(_)
+        | Span::Quoted(_)
+        | Span::Written(_)
+        | Span::Struck(_)
+        | Span::Code(_)
+        | Span::Web { .. }
+        | Span::Ping(_)
+        | Span::Link { .. }
+        | Span::In { .. }
+        | Span::Ago(_)
+        | Span::At(_)
+        | Span::Everybody => true,
+    };
+    assert!(spans.iter().all(is_known));
     let button =
         |style| Control::Button { label: "Take it".to_owned(), does: does("claim:IT-7~u0123456789abcdef"), style };
     let table = Table {
@@ -273,8 +295,9 @@ fn effects() -> Vec<EffectKind> {
         EffectKind::Spread { view: View::Notice, after: 200 },
         EffectKind::Do(call()),
     ];
+    let news = View::OutageNews { version: 3, through: 250 };
     all.extend(
-        [View::Card, View::Confirmation, View::DeadEvents, View::Notice, View::Outage, View::OutageCard]
+        [View::Card, View::Confirmation, View::DeadEvents, View::Notice, View::Outage, View::OutageCard, news]
             .map(|view| EffectKind::Refresh { view, at: thread() }),
     );
     all.extend(
@@ -288,7 +311,7 @@ fn effects() -> Vec<EffectKind> {
 #[test]
 fn events_are_written_as_they_were() {
     let event = |what| Event { key: DedupeKey::stored("m:1".to_owned()), at: at(), what };
-    hold(
+    assert_golden(
         &events().into_iter().map(event).collect::<Vec<_>>(),
         &expect![[r#"
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"message_posted":{"author":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"at":"2026-11-30T10:00:00.125Z","text":"the printer\nsmokes","mentions":[{"who":"slack:U2","name":"Omar"}],"mentions_bot":true,"reply_to":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"files":[{"name":"a.png","url":"https://x/a","bytes":12}]}}}
@@ -325,7 +348,7 @@ fn events_are_written_as_they_were() {
 
 #[test]
 fn effects_are_written_as_they_were() {
-    hold(
+    assert_golden(
         &effects(),
         &expect![[r#"
             {"say":{"to":{"place":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}}},"message":{"lines":[[{"said":"The "},{"strong":"IT-7"},{"quoted":"<!channel>"},{"ping":"slack:U2"},{"link":{"to":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"label":"open"}},{"in":{"place":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}},"label":"in private"}},{"ago":"2026-11-30T10:00:00.125Z"},{"at":"2026-11-30T10:00:00.125Z"}]],"table":{"columns":["Key","Article","Shown"],"rows":[[{"key":"KB-7"},{"words":"VPN"},{"number":3}]]},"controls":[{"button":{"label":"Take it","does":"claim:IT-7~u0123456789abcdef","style":"plain"}},{"button":{"label":"Take it","does":"claim:IT-7~u0123456789abcdef","style":"primary"}},{"button":{"label":"Take it","does":"claim:IT-7~u0123456789abcdef","style":"danger"}},{"choice":{"label":"Priority…","does":"priority:IT-7","options":[["P1 critical","P1"]]}},{"people":{"label":"Assign to…","does":"assign:IT-7"}},{"feedback":{"praise":"Helpful","does":"helpful:IT-7~mKB-7","blame":"Not helpful","else_does":"unhelpful:IT-7~mKB-7"}}]},"urgency":"answer"}}

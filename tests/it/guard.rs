@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use deskbell::sandbox::{ChannelView, MessageAt, MessageView, Spot, World};
 
-use crate::harness::{Desk, Setup, find_control, on, on_both_with, see};
-use crate::looks::Looks as _;
+use crate::harness::{Desk, Setup, by_platform, find_control, on_both_with, see};
+use crate::looks::ReadRecord as _;
 
 const NUDGE: &str = "[guard]\nmode = \"nudge\"\n";
 const HELP: &str = "@mia my laptop does not start any more, can you help me?";
 
 fn nudging() -> Setup {
-    Setup { more: NUDGE, ..Setup::default() }
+    Setup { extra_settings: NUDGE, ..Setup::default() }
 }
 
 fn sales(world: &Arc<dyn World>, who: &str) -> ChannelView {
@@ -46,7 +46,7 @@ async fn whoever_pings_an_agent_with_a_request_is_asked_and_one_click_makes_it_o
         let asked = texts(world, "ana").pop().expect("a notice");
         assert!(asked.contains("The desk can take this") && !asked.contains("laptop"), "{asked}");
         // On Slack nobody else sees the question. On Discord everybody does, but it names nobody and is removed.
-        assert_eq!(texts(world, "mia").len(), on(world, "", "x").len());
+        assert_eq!(texts(world, "mia").len(), by_platform(world, "", "x").len());
         desk.press(world, "ana", "sales", "Make it a request").await;
         let view = sales(world, "ana");
         let message = view.messages.iter().find(|message| message.id == at.id).expect("the message");
@@ -83,7 +83,7 @@ async fn by_default_pings_are_counted_and_nobody_is_told() {
 
 #[tokio::test]
 async fn where_it_is_said_so_a_request_goes_to_the_desk_at_once_and_can_be_taken_back() {
-    let route = Setup { more: "[guard]\nmode = \"route\"\n", ..Setup::default() };
+    let route = Setup { extra_settings: "[guard]\nmode = \"route\"\n", ..Setup::default() };
     on_both_with(route, async |desk, world| {
         say(desk, world, "ana", HELP).await;
         let told = texts(world, "ana");
@@ -162,7 +162,7 @@ async fn nobody_is_asked_twice_a_day_and_several_people_are_one_question() {
 
 #[tokio::test]
 async fn who_says_that_it_was_no_request_is_left_alone_with_that_person_for_a_month() {
-    let always = Setup { more: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() };
+    let always = Setup { extra_settings: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() };
     on_both_with(always, async |desk, world| {
         say(desk, world, "ana", HELP).await;
         desk.press(world, "ana", "sales", "Not a request").await;
@@ -183,7 +183,7 @@ async fn who_says_that_it_was_no_request_is_left_alone_with_that_person_for_a_mo
 
 #[tokio::test]
 async fn whoever_is_asked_is_told_why_and_can_have_it_stop_there() {
-    let always = Setup { more: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() };
+    let always = Setup { extra_settings: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() };
     on_both_with(always, async |desk, world| {
         say(desk, world, "ana", HELP).await;
         desk.press(world, "ana", "sales", "Why did I get this?").await;
@@ -199,7 +199,7 @@ async fn whoever_is_asked_is_told_why_and_can_have_it_stop_there() {
 
 #[tokio::test]
 async fn the_message_is_passed_on_as_it_is_when_that_is_said_or_not_at_all_if_it_is_gone() {
-    let always = Setup { more: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() };
+    let always = Setup { extra_settings: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() };
     on_both_with(always, async |desk, world| {
         let at = say(desk, world, "ana", HELP).await;
         world

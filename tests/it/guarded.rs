@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use deskbell::sandbox::{Fault, MessageAt, Spot, World};
 
-use crate::harness::{Desk, Setup, find_control, on, on_both_with, see};
-use crate::looks::Looks as _;
+use crate::harness::{Desk, Setup, by_platform, find_control, on_both_with, see};
+use crate::looks::ReadRecord as _;
 use crate::outages::subscribe;
 use crate::{announcing, postgres};
 
 const HELP: &str = "my laptop does not start any more, can you help me?";
 
 fn nudging() -> Setup {
-    Setup { more: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() }
+    Setup { extra_settings: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() }
 }
 
 async fn say(desk: &Desk, world: &Arc<dyn World>, who: &str, text: &str) -> MessageAt {
@@ -49,8 +49,13 @@ async fn what_cannot_wait_reaches_whoever_is_on_call_and_nobody_else() {
         desk.press(world, "ana", "sales", "Not a request").await;
         desk.pass(Duration::from_secs(3600)).await;
 
-        desk.command_in(world, "omar", "random", on(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"))
-            .await;
+        desk.command_in(
+            world,
+            "omar",
+            "random",
+            by_platform(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"),
+        )
+        .await;
         desk.command(world, "mia", "oncall who").await;
         assert!(desk.last_private(world, "mia").contains("Omar Haddad until"), "{}", desk.last_private(world, "mia"));
         say(desk, world, "jeff", "@mia the payroll server does not answer any more, can you help me?").await;
@@ -93,7 +98,7 @@ async fn what_cannot_wait_reaches_whoever_is_on_call_and_nobody_else() {
 #[tokio::test]
 async fn a_channel_has_a_mode_of_its_own_once_an_admin_says_so_and_everybody_there_is_told() {
     on_both_with(Setup::default(), async |desk, world| {
-        let nudge = on(world, "guard mode nudge", "guard mode mode:nudge");
+        let nudge = by_platform(world, "guard mode nudge", "guard mode mode:nudge");
         desk.command_in(world, "mia", "sales", nudge).await;
         assert!(desk.last_private(world, "mia").contains("guard_set"), "{}", desk.last_private(world, "mia"));
         say(desk, world, "ana", &format!("@mia {HELP}")).await;
@@ -117,7 +122,8 @@ async fn a_channel_has_a_mode_of_its_own_once_an_admin_says_so_and_everybody_the
         assert_eq!(told(), staff, "each is told once");
         say(desk, world, "ana", &format!("@mia {HELP}")).await;
         assert!(is_asked(world, "ana"));
-        desk.command_in(world, "ada", "sales", on(world, "guard mode default", "guard mode mode:default")).await;
+        desk.command_in(world, "ada", "sales", by_platform(world, "guard mode default", "guard mode mode:default"))
+            .await;
         desk.pass(Duration::from_secs(3600)).await;
         say(desk, world, "jeff", &format!("@mia {HELP}")).await;
         assert!(!is_asked(world, "jeff"));
@@ -131,9 +137,9 @@ async fn a_channel_has_a_mode_of_its_own_once_an_admin_says_so_and_everybody_the
 
 #[tokio::test]
 async fn where_the_settings_switch_it_off_no_command_switches_it_on() {
-    let off = Setup { more: "[guard]\nmode = \"off\"\n", ..Setup::default() };
+    let off = Setup { extra_settings: "[guard]\nmode = \"off\"\n", ..Setup::default() };
     on_both_with(off, async |desk, world| {
-        desk.command_in(world, "ada", "sales", on(world, "guard mode nudge", "guard mode mode:nudge")).await;
+        desk.command_in(world, "ada", "sales", by_platform(world, "guard mode nudge", "guard mode mode:nudge")).await;
         assert!(desk.last_private(world, "ada").contains("switch the guard off"));
         say(desk, world, "ana", &format!("@mia {HELP}")).await;
         assert!(!is_asked(world, "ana"));
@@ -162,7 +168,9 @@ async fn what_the_settings_set_is_told_in_a_channel_and_to_the_staff_before_it_i
         desk.pass(Duration::from_secs(60)).await;
         assert_eq!((said("From now on"), told()), (1, staff), "once");
         // A mode that is set by a command is told in the channel, also `observe`, unless it is the mode as before.
-        let set = |mode: &str| on(world, &format!("guard mode {mode}"), &format!("guard mode mode:{mode}")).to_owned();
+        let set = |mode: &str| {
+            by_platform(world, &format!("guard mode {mode}"), &format!("guard mode mode:{mode}")).to_owned()
+        };
         desk.command_in(world, "ada", "sales", &set("nudge")).await;
         assert_eq!(said("From now on"), 1, "as before");
         desk.command_in(world, "ada", "sales", &set("observe")).await;
@@ -179,7 +187,9 @@ async fn what_the_settings_set_is_told_in_a_channel_and_to_the_staff_before_it_i
 #[tokio::test]
 async fn whoever_does_not_want_to_be_asked_in_a_channel_can_be_asked_there_again() {
     on_both_with(nudging(), async |desk, world| {
-        let me = |word: &str| on(world, &format!("guard me {word}"), &format!("guard me guarded:{word}")).to_owned();
+        let me = |word: &str| {
+            by_platform(world, &format!("guard me {word}"), &format!("guard me guarded:{word}")).to_owned()
+        };
         desk.command_in(world, "ana", "sales", &me("off")).await;
         assert!(desk.last_private(world, "ana").contains("I won't ask you in this channel any more"));
         say(desk, world, "ana", &format!("@mia {HELP}")).await;
@@ -190,8 +200,13 @@ async fn whoever_does_not_want_to_be_asked_in_a_channel_can_be_asked_there_again
         say(desk, world, "ana", &format!("@mia {HELP}")).await;
         assert!(is_asked(world, "ana"));
         // The explanation replaces the question, so it has all buttons of the question.
-        desk.command_in(world, "omar", "random", on(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"))
-            .await;
+        desk.command_in(
+            world,
+            "omar",
+            "random",
+            by_platform(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"),
+        )
+        .await;
         desk.pass(Duration::from_secs(3600)).await;
         say(desk, world, "jeff", &format!("@mia {HELP}")).await;
         desk.press(world, "jeff", "sales", "Why did I get this?").await;
@@ -245,14 +260,20 @@ async fn staff_say_where_they_want_to_be_pinged_and_that_they_are_away() {
     on_both_with(Setup::default(), async |desk, world| {
         for refused in ["guard report", "guard away tomorrow"] {
             let typed = match refused {
-                "guard away tomorrow" => on(world, refused, "guard away until:tomorrow"),
+                "guard away tomorrow" => by_platform(world, refused, "guard away until:tomorrow"),
                 other => other,
             };
             desk.command_in(world, "ana", "sales", typed).await;
             assert!(desk.last_private(world, "ana").contains("desk permissions"), "{refused}");
         }
         // A person who pings an absent agent is asked, even where pings are only counted.
-        desk.command_in(world, "mia", "sales", on(world, "guard away tomorrow 9", "guard away until:tomorrow 9")).await;
+        desk.command_in(
+            world,
+            "mia",
+            "sales",
+            by_platform(world, "guard away tomorrow 9", "guard away until:tomorrow 9"),
+        )
+        .await;
         say(desk, world, "ana", &format!("@mia {HELP}")).await;
         assert!(is_asked(world, "ana"));
         let asked = bot_says(world, "ana", "sales");
@@ -265,12 +286,12 @@ async fn staff_say_where_they_want_to_be_pinged_and_that_they_are_away() {
         say(desk, world, "sam", &format!("@mia {HELP}")).await;
         assert!(!is_asked(world, "sam"), "back");
 
-        desk.command_in(world, "ada", "sales", on(world, "guard mode nudge", "guard mode mode:nudge")).await;
-        desk.command_in(world, "mia", "sales", on(world, "guard me off", "guard me guarded:off")).await;
+        desk.command_in(world, "ada", "sales", by_platform(world, "guard mode nudge", "guard mode mode:nudge")).await;
+        desk.command_in(world, "mia", "sales", by_platform(world, "guard me off", "guard me guarded:off")).await;
         desk.pass(Duration::from_secs(3600)).await;
         say(desk, world, "sam", "@mia how do I reset my password? It does not work.").await;
         assert!(!is_asked(world, "sam"), "Mia wants it");
-        desk.command_in(world, "mia", "sales", on(world, "guard me on", "guard me guarded:on")).await;
+        desk.command_in(world, "mia", "sales", by_platform(world, "guard me on", "guard me guarded:on")).await;
         desk.pass(Duration::from_secs(3600)).await;
         say(desk, world, "sam", "@mia how do I reset my password? It still does not work.").await;
         assert!(is_asked(world, "sam"));
@@ -282,7 +303,7 @@ async fn staff_say_where_they_want_to_be_pinged_and_that_they_are_away() {
 async fn hours_and_announced_outages_let_pings_pass() {
     // The clock begins on a Monday at 9:00.
     let more = "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\nexempt_hours = [\"mon 08:00-10:00\"]\n";
-    on_both_with(Setup { more, ..Setup::default() }, async |desk, world| {
+    on_both_with(Setup { extra_settings: more, ..Setup::default() }, async |desk, world| {
         say(desk, world, "ana", &format!("@mia {HELP}")).await;
         assert!(!is_asked(world, "ana"));
         desk.pass(Duration::from_secs(2 * 3600)).await;
@@ -291,8 +312,13 @@ async fn hours_and_announced_outages_let_pings_pass() {
         desk.press(world, "ana", "sales", "Make it a request").await;
         desk.pass(Duration::from_secs(120)).await;
 
-        desk.command_in(world, "omar", "random", on(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"))
-            .await;
+        desk.command_in(
+            world,
+            "omar",
+            "random",
+            by_platform(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"),
+        )
+        .await;
         subscribe(desk, world, "general", "vpn").await;
         announcing::write(desk, world, &[("services", "vpn"), ("severity", "low")]).await;
         desk.press(world, "mia", "random", "Announce it now").await;
@@ -320,11 +346,17 @@ async fn admins_see_what_would_have_been_asked_and_agents_why() {
             "slack" => format!("https://acme.slack.com/archives/{}/p{}", at.channel, at.id.replace('.', "")),
             _ => format!("https://discord.com/channels/{}/{}/{}", desk.stage.discord.guild_id(), at.channel, at.id),
         };
-        desk.command_in(world, "mia", "random", &format!("{}{link}", on(world, "guard why ", "guard why link:"))).await;
+        desk.command_in(
+            world,
+            "mia",
+            "random",
+            &format!("{}{link}", by_platform(world, "guard why ", "guard why link:")),
+        )
+        .await;
         let told = desk.last_private(world, "mia");
         assert!(told.contains("I took it for a request. I told nobody.") && told.contains("in 100"), "{told}");
         assert!(!told.contains("laptop"), "no words of hers are kept: {told}");
-        desk.command_in(world, "mia", "random", on(world, "guard why x", "guard why link:x")).await;
+        desk.command_in(world, "mia", "random", by_platform(world, "guard why x", "guard why link:x")).await;
         assert!(desk.last_private(world, "mia").contains("I don't know anything about that message"));
     })
     .await;
@@ -336,7 +368,7 @@ async fn a_whole_group_counts_like_a_person() {
         say(desk, world, "ana", &format!("@it-desk {HELP}")).await;
         assert!(is_asked(world, "ana"));
         let told = report(desk, world, "ada").await;
-        assert!(told.contains(on(world, "slack:group:", "discord:role:")), "{told}");
+        assert!(told.contains(by_platform(world, "slack:group:", "discord:role:")), "{told}");
     })
     .await;
 }
@@ -344,7 +376,7 @@ async fn a_whole_group_counts_like_a_person() {
 #[tokio::test]
 async fn where_what_was_said_before_cannot_be_read_a_ping_is_only_counted() {
     on_both_with(nudging(), async |desk, world| {
-        let method = on(world, "conversations.history", "GET /channels/{id}/messages").to_owned();
+        let method = by_platform(world, "conversations.history", "GET /channels/{id}/messages").to_owned();
         world.inject(Fault::Hang { method, times: 1 });
         world.say("ana", &Spot::channel("sales"), &format!("@mia {HELP}"), None).await.expect("said");
         desk.pass(Duration::from_secs(30)).await;
@@ -472,13 +504,16 @@ async fn on_postgres_staff_come_and_go_by_commands() {
     let mut desk = Desk::open_with(setup).await;
     for world in [desk.slack(), desk.discord()] {
         let said = [
-            (on(&world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"), "You are on call until"),
+            (by_platform(&world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"), "You are on call until"),
             ("oncall end", "You're no longer on call."),
             ("oncall end", "You weren't on call."),
-            (on(&world, "guard away tomorrow 9", "guard away until:tomorrow 9"), "You're marked as away until"),
+            (
+                by_platform(&world, "guard away tomorrow 9", "guard away until:tomorrow 9"),
+                "You're marked as away until",
+            ),
             ("guard back", "You're not marked as away"),
-            (on(&world, "guard me off", "guard me guarded:off"), "I leave messages that ping you"),
-            (on(&world, "guard me on", "guard me guarded:on"), "I offer them the desk again"),
+            (by_platform(&world, "guard me off", "guard me guarded:off"), "I leave messages that ping you"),
+            (by_platform(&world, "guard me on", "guard me guarded:on"), "I offer them the desk again"),
             ("guard report", "Pings of you"),
         ];
         for (command, answer) in said {
@@ -488,10 +523,13 @@ async fn on_postgres_staff_come_and_go_by_commands() {
         }
         for (command, answer) in [
             (
-                on(&world, "guard mode route", "guard mode mode:route"),
+                by_platform(&world, "guard mode route", "guard mode mode:route"),
                 "From now on, when somebody pings the desk's people here with a request, I pass it on",
             ),
-            (on(&world, "guard mode default", "guard mode mode:default"), "I ask whether the desk may take it"),
+            (
+                by_platform(&world, "guard mode default", "guard mode mode:default"),
+                "I ask whether the desk may take it",
+            ),
         ] {
             desk.command_in(&world, "ada", "sales", command).await;
             let told = desk.last_private(&world, "ada");
@@ -513,14 +551,20 @@ async fn on_postgres_staff_come_and_go_by_commands() {
 #[tokio::test]
 async fn nobody_is_on_call_for_ever_nor_where_they_cannot_be_reached() {
     on_both_with(Setup::default(), async |desk, world| {
-        let typed = on(world, "oncall until 2099-01-01", "oncall until until:2099-01-01");
+        let typed = by_platform(world, "oncall until 2099-01-01", "oncall until until:2099-01-01");
         desk.command_in(world, "mia", "sales", typed).await;
         assert!(desk.last_private(world, "mia").contains("within the next 31 days"));
         // The accounts are linked: the last command counts, whichever account gives it.
         let other = desk.other(world);
-        desk.command_in(world, "mia", "sales", on(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"))
+        desk.command_in(
+            world,
+            "mia",
+            "sales",
+            by_platform(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"),
+        )
+        .await;
+        desk.command_in(&other, "mia", "sales", by_platform(&other, "oncall until 18:00", "oncall until until:18:00"))
             .await;
-        desk.command_in(&other, "mia", "sales", on(&other, "oncall until 18:00", "oncall until until:18:00")).await;
         desk.command(world, "omar", "oncall who").await;
         let told = desk.last_private(world, "omar");
         assert_eq!(told.matches("Mia Wong until").count(), 1, "{told}");
@@ -539,5 +583,5 @@ async fn where_the_bot_is_not_no_mode_is_set() {
     desk.settle().await;
     desk.command_in(&world, "ada", "general", "guard mode mode:nudge").await;
     assert!(desk.last_private(&world, "ada").contains("Invite me first"), "{}", desk.last_private(&world, "ada"));
-    desk.leave().await;
+    desk.stop_unchecked().await;
 }

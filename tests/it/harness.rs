@@ -49,7 +49,7 @@ pub struct Desk {
     _log: tracing::subscriber::DefaultGuard,
 }
 
-/// Panics when it is dropped, unless [`Desk::end`] or [`Desk::leave`] was called.
+/// Panics when it is dropped, unless [`Desk::end`] or [`Desk::stop_unchecked`] was called.
 struct End {
     is_reached: bool,
 }
@@ -64,7 +64,7 @@ impl Drop for End {
 #[derive(Clone)]
 pub struct Setup {
     /// TOML that is added to the settings.
-    pub more: &'static str,
+    pub extra_settings: &'static str,
     pub platforms: Platforms,
     pub linked: bool,
     pub message_content: bool,
@@ -77,7 +77,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
-            more: "",
+            extra_settings: "",
             platforms: Platforms::BOTH,
             linked: true,
             message_content: true,
@@ -119,13 +119,13 @@ pub async fn on_each(setup: Setup, scene: impl AsyncFn(Desk, Arc<dyn World>)) {
 }
 
 /// Returns the first text on Slack, and the second on Discord.
-pub fn on<'n>(world: &Arc<dyn World>, slack: &'n str, discord: &'n str) -> &'n str {
+pub fn by_platform<'n>(world: &Arc<dyn World>, slack: &'n str, discord: &'n str) -> &'n str {
     if world.platform() == "slack" { slack } else { discord }
 }
 
 /// Translates the text of a `/desk` command for this platform's client. On Discord the key of a ticket and the free
 /// words go into named fields.
-pub fn typed(world: &Arc<dyn World>, text: &str) -> String {
+pub fn as_typed(world: &Arc<dyn World>, text: &str) -> String {
     let act = acts().find(|spec| text.split(' ').next() == Some(spec.name));
     let words =
         act.and_then(|spec| spec.takes.iter().find(|param| matches!(param.takes, Takes::Text | Takes::Article)));
@@ -160,7 +160,7 @@ impl Desk {
         };
         let stage = Stage::open(options).await.expect("the stage opens");
         let folder = TempDir::new().expect("a folder");
-        let mut settings = stage.settings(&folder.path().join("desk.db"), setup.more, setup.platforms);
+        let mut settings = stage.settings(&folder.path().join("desk.db"), setup.extra_settings, setup.platforms);
         if let Some(database) = &setup.database {
             let file = format!("sqlite://{}", folder.path().join("desk.db").display());
             settings = settings.replace(&file, database);
@@ -243,7 +243,7 @@ impl Desk {
 
     /// Settles again and again until `done` returns true. For work that the program does beside an acknowledgement: no
     /// queue or counter shows it before it is done.
-    pub async fn await_beside(&self, what: &str, done: impl Fn() -> bool) {
+    pub async fn settle_until_true(&self, what: &str, done: impl Fn() -> bool) {
         patiently(what, async {
             while !done() {
                 self.settle().await;
@@ -262,7 +262,7 @@ impl Desk {
             if done() {
                 return;
             }
-            if let Some(moment) = self.put_off_until().await {
+            if let Some(moment) = self.next_rate_limited_due().await {
                 self.stage.clock.advance_to(moment);
                 continue;
             }
@@ -295,7 +295,7 @@ impl Desk {
     /// Returns when the next effect is due that was put off by a rate limit of one second, if it is due within a
     /// second. This happens if the clock was moved during a call: the platform then counts the call in a later window
     /// than the bot.
-    async fn put_off_until(&self) -> Option<Timestamp> {
+    async fn next_rate_limited_due(&self) -> Option<Timestamp> {
         let soon = self.stage.clock.now() + Duration::from_secs(1);
         let waits = self.store().listed(Listed::Waiting, None, None, u32::MAX).await.expect("a list");
         let refused = waits.into_iter().filter(|effect| effect.error == "rate limited for 1s");
@@ -379,7 +379,7 @@ impl Desk {
     /// Waits for the form that somebody is to have open, and returns it. The program may open it after it has
     /// acknowledged the act.
     pub async fn form(&self, world: &Arc<dyn World>, who: &str) -> FormView {
-        self.await_beside("a form is open", || see(world, who).form.is_some()).await;
+        self.settle_until_true("a form is open", || see(world, who).form.is_some()).await;
         see(world, who).form.expect("a form")
     }
 
@@ -403,10 +403,10 @@ impl Desk {
 
     /// Gives the command `/desk text` in #random, and settles.
     pub async fn command(&self, world: &Arc<dyn World>, who: &str, text: &str) {
-        self.command_in(world, who, "random", &typed(world, text)).await;
+        self.command_in(world, who, "random", &as_typed(world, text)).await;
     }
 
-    /// Gives a command in this channel, and settles. `text` is as this platform's client takes it (see [`typed`]).
+    /// Gives a command in this channel, and settles. `text` is as this platform's client takes it (see [`as_typed`]).
     pub async fn command_in(&self, world: &Arc<dyn World>, who: &str, channel: &str, text: &str) {
         let given = world.command(who, &Spot::channel(channel), text).await;
         given.unwrap_or_else(|error| panic!("{who}: /desk {text}: {error}"));
@@ -466,7 +466,7 @@ impl Desk {
     }
 
     /// Stops without the checks of [`Self::end`], for a test at whose end work is left over.
-    pub async fn leave(mut self) {
+    pub async fn stop_unchecked(mut self) {
         self.end.is_reached = true;
         if self.app.is_some() {
             self.stop().await;

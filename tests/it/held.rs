@@ -12,7 +12,7 @@ use deskbell::domain::effect::Lane;
 use deskbell::domain::ids::PlatformName;
 use deskbell::domain::message::Span;
 use deskbell::outbox::Timing;
-use deskbell::platform::{Act, Delivery, DeliveryError, Receipt};
+use deskbell::platform::{Delivery, DeliveryError, Operation, Receipt};
 use deskbell::sandbox::{Absence, Fault, Spot};
 use deskbell::store::{Listed, ListedEffect, Release};
 use sqlx::Connection as _;
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bare::{self, Delivers};
 use crate::harness::{Desk, Setup, on_each, patiently, see};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 use crate::platform_away::said;
 use crate::program::child::run;
 use crate::store_contract::kit;
@@ -34,7 +34,7 @@ impl Desk {
     }
 
     /// Releases every held effect, as the command `effects retry --all` does, and settles.
-    async fn let_go(&self) {
+    async fn release_all(&self) {
         self.stage.clock.advance(Duration::from_secs(1));
         for platform in PlatformName::ALL {
             for (held_in, _) in self.store().held_in(platform).await.expect("places") {
@@ -46,7 +46,7 @@ impl Desk {
     }
 
     /// Makes this channel the desk's channel of a platform, in the settings for the next start.
-    fn name_triage(&mut self, platform: &str, channel: &str) {
+    fn set_triage(&mut self, platform: &str, channel: &str) {
         match platform {
             "slack" => {
                 let slack = self.config.slack.as_mut().expect("it is configured");
@@ -103,7 +103,7 @@ async fn what_a_missing_right_refuses_goes_out_once_when_it_is_mended() {
             assert!(more <= 1, "{what}: {more} calls more");
 
             world.inject(mended);
-            desk.let_go().await;
+            desk.release_all().await;
             assert_eq!(desk.held().await.len(), 0, "{what}");
             let told = said(&world, "ada", "sales");
             let wanted = ["next door", "it has paper", "and toner"];
@@ -180,7 +180,7 @@ async fn cards_wait_for_a_desks_channel_that_is_deleted_and_go_to_its_successor(
 
         // The operator sets another channel, and restarts the bot.
         desk.stop().await;
-        desk.name_triage(platform, "general");
+        desk.set_triage(platform, "general");
         desk.start().await;
         patiently("nothing is held any more", async {
             while desk.store().counts().await.expect("counts").held > 0 {
@@ -218,7 +218,7 @@ async fn a_private_answer_whose_time_has_passed_reaches_its_person_alone_or_nobo
                 "slack" => "*",
                 _ => "PATCH /webhooks/{app}/{token}/messages/@original",
             };
-            world.inject(Fault::Leave(Absence::Between {
+            world.inject(Fault::Leave(Absence::Intercepted {
                 method: method.to_owned(),
                 status: 503,
                 body: String::new(),
@@ -319,7 +319,7 @@ async fn what_fails_alone_is_held_so_that_those_behind_it_go_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = kit::open(&folder.path().join("desk.db")).await;
     let ticket = kit::opened(&store, 1, &kit::channel("C1"), "U1", kit::at(0)).await;
-    let (door, wall) = (kit::door(Arc::clone(&store)), Arc::new(Choosy::default()));
+    let (intake, platform) = (kit::intake(Arc::clone(&store)), Arc::new(RefusesOne::default()));
     let timing = Timing {
         lease: Duration::from_secs(60),
         call_timeout: Duration::from_secs(10),
@@ -327,12 +327,12 @@ async fn what_fails_alone_is_held_so_that_those_behind_it_go_on() {
         retry_limit: Duration::from_secs(15 * 60),
     };
     let stop = CancellationToken::new();
-    let running = tokio::spawn(bare::limited(&door, &store, &wall, timing).without_limits().run(stop.clone()));
+    let running = tokio::spawn(bare::limited(&intake, &store, &platform, timing).without_limits().run(stop.clone()));
     let say = async |root: &str, words: &str| {
         let place = kit::channel("C1").thread(root);
         kit::write(&store, [], [kit::about(&ticket, kit::said(place, words, Lane::Answer))]).await;
     };
-    wall.refuses.store(true, Ordering::SeqCst);
+    platform.refuses.store(true, Ordering::SeqCst);
     say("1", "ill-fated").await;
     say("1", "behind it").await;
     let all_is_done = async || {
@@ -347,21 +347,24 @@ async fn what_fails_alone_is_held_so_that_those_behind_it_go_on() {
     while store.counts().await.expect("counts").held == 0 {
         minutes += 1;
         assert!(minutes < 120, "the effect is never held");
-        assert!(!wall.said().contains(&"behind it".to_owned()), "the next effect waits until the first one is held");
+        assert!(
+            !platform.said().contains(&"behind it".to_owned()),
+            "the next effect waits until the first one is held"
+        );
         let words = format!("well {minutes}");
         say(&format!("9{minutes}"), &words).await;
         patiently("others are delivered", async {
-            while !wall.said().contains(&words) {
+            while !platform.said().contains(&words) {
                 tokio::task::yield_now().await;
             }
         })
         .await;
-        door.clock().advance(Duration::from_secs(60));
+        intake.clock().advance(Duration::from_secs(60));
         all_is_done().await;
     }
     assert!(minutes > 15, "it was held before the time limit of the settings: {minutes} minutes");
     patiently("the effect behind it is delivered", async {
-        while !wall.said().contains(&"behind it".to_owned()) {
+        while !platform.said().contains(&"behind it".to_owned()) {
             tokio::task::yield_now().await;
         }
     })
@@ -370,16 +373,16 @@ async fn what_fails_alone_is_held_so_that_those_behind_it_go_on() {
     assert_eq!(held.len(), 1);
     assert!(held[0].held_in.as_ref().is_some_and(|by| by.starts_with("effect:")), "{held:#?}");
     // A held effect is tried again from time to time.
-    wall.refuses.store(false, Ordering::SeqCst);
+    platform.refuses.store(false, Ordering::SeqCst);
     patiently("it is delivered after all", async {
-        while !wall.said().iter().any(|words| words == "ill-fated") {
-            door.clock().advance(Duration::from_secs(60));
+        while !platform.said().iter().any(|words| words == "ill-fated") {
+            intake.clock().advance(Duration::from_secs(60));
             tokio::task::yield_now().await;
         }
     })
     .await;
     all_is_done().await;
-    assert_eq!(wall.said().iter().filter(|words| *words == "ill-fated").count(), 1);
+    assert_eq!(platform.said().iter().filter(|words| *words == "ill-fated").count(), 1);
     assert_eq!(store.counts().await.expect("counts").held, 0);
     stop.cancel();
     running.await.expect("it does not panic");
@@ -388,21 +391,21 @@ async fn what_fails_alone_is_held_so_that_those_behind_it_go_on() {
 
 /// A platform that refuses one message with HTTP status 500 while `refuses` is set.
 #[derive(Default)]
-struct Choosy {
+struct RefusesOne {
     refuses: AtomicBool,
     said: Mutex<Vec<String>>,
 }
 
-impl Choosy {
+impl RefusesOne {
     fn said(&self) -> Vec<String> {
         self.said.lock().expect("nobody panicked").clone()
     }
 }
 
 #[async_trait]
-impl Delivers for Choosy {
+impl Delivers for RefusesOne {
     async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
-        let Act::Post { to, message, .. } = &delivery.act else { return Ok(Receipt::Changed) };
+        let Operation::Post { to, message, .. } = &delivery.operation else { return Ok(Receipt::Changed) };
         let words = message.lines.last().and_then(|line| line.0.first()).map(|span| match span {
             Span::Said(text) | Span::Quoted(text) => text.clone(),
             other => format!("{other:?}"),

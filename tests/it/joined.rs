@@ -13,7 +13,7 @@ use deskbell::store::Store;
 use deskbell::store::sqlite::SqliteStore;
 
 use crate::harness::{Desk, normal, on_both, patiently, see};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 /// Messages that are posted at once: the author, the words, and the line under the card.
 const SAID: [(&str, &str, &str); 8] = [

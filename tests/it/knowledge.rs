@@ -451,7 +451,7 @@ async fn what_no_article_answers_is_answered_at_once_and_without_one() {
 
 #[tokio::test]
 async fn what_is_observed_is_counted_and_shown_to_agents_alone() {
-    let setup = Setup { more: "[knowledge]\nsuggestions = \"observe\"\n", ..Setup::default() };
+    let setup = Setup { extra_settings: "[knowledge]\nsuggestions = \"observe\"\n", ..Setup::default() };
     on_both_with(setup, async |desk, world| {
         knowing(desk).await;
         let ask = desk.ask(world, "jeff", "@desk my vpn drops every 10 minutes at home").await;

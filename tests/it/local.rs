@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::patiently;
-use crate::looks::Works as _;
+use crate::looks::WriteRecord as _;
 use crate::store_contract::kit::*;
 
 /// Real times. They are short, so that the lease of a dead process ends soon.
@@ -36,13 +36,13 @@ const TIMING: Timing = Timing {
 
 /// Ends each call in the way that its name says, and counts the calls.
 #[derive(Default)]
-struct Told {
+struct ScriptedCalls {
     begun: AtomicUsize,
     ended: AtomicUsize,
 }
 
 #[async_trait]
-impl Calls for Told {
+impl Calls for ScriptedCalls {
     async fn call(&self, call: &Call) -> Result<Option<Value>, String> {
         self.begun.fetch_add(1, Ordering::SeqCst);
         match call.name.as_str() {
@@ -71,7 +71,7 @@ async fn waiting(store: &Arc<dyn Store>) -> EffectId {
 /// Runs a local dispatcher until no local effect waits.
 async fn until_nothing_waits(store: &Arc<dyn Store>, calls: Arc<dyn Calls>) {
     let stop = CancellationToken::new();
-    let dispatcher = LocalDispatcher::new(Arc::clone(store), door(Arc::clone(store)), calls, TIMING, WorkerId::new());
+    let dispatcher = LocalDispatcher::new(Arc::clone(store), intake(Arc::clone(store)), calls, TIMING, WorkerId::new());
     let working = tokio::spawn(dispatcher.run(stop.clone()));
     let mut changed = store.changed();
     patiently("it is done", async {
@@ -98,9 +98,9 @@ async fn is_handled(store: &Arc<dyn Store>, effect: &EffectId) -> bool {
 pub async fn a_call_ends_as_an_event_whatever_becomes_of_it(store: Arc<dyn Store>) {
     for (name, ends) in [("find", 1), ("fail", 0), ("hang", 0), ("panic", 0)] {
         write(&store, [], [calling(name)]).await;
-        let (effect, told) = (waiting(&store).await, Arc::new(Told::default()));
-        until_nothing_waits(&store, told.clone()).await;
-        let seen = (told.begun.load(Ordering::SeqCst), told.ended.load(Ordering::SeqCst));
+        let (effect, calls) = (waiting(&store).await, Arc::new(ScriptedCalls::default()));
+        until_nothing_waits(&store, calls.clone()).await;
+        let seen = (calls.begun.load(Ordering::SeqCst), calls.ended.load(Ordering::SeqCst));
         assert_eq!(seen, (1, ends), "{name} is called once, and not again");
         assert!(is_handled(&store, &effect).await, "{name}: its end came as an event");
         let counts = store.counts().await.expect("counts");
@@ -119,9 +119,9 @@ pub async fn a_call_of_a_dead_process_is_made_by_another(store: Arc<dyn Store>) 
     let dead = WorkerId("01DEAD".to_owned());
     let leased = store.lease(&dead, &[claim(&effect)], Duration::from_millis(50)).await.expect("an answer");
     assert_eq!(leased, std::slice::from_ref(&effect));
-    let told = Arc::new(Told::default());
-    until_nothing_waits(&store, told.clone()).await;
-    assert_eq!(told.ended.load(Ordering::SeqCst), 1);
+    let calls = Arc::new(ScriptedCalls::default());
+    until_nothing_waits(&store, calls.clone()).await;
+    assert_eq!(calls.ended.load(Ordering::SeqCst), 1);
     assert!(is_handled(&store, &effect).await);
     assert_eq!(store.counts().await.expect("counts").waiting, 0);
 }
@@ -131,7 +131,7 @@ pub async fn a_call_whose_end_was_handed_in_is_settled_and_no_more(store: Arc<dy
     let effect = waiting(&store).await;
     let key = DedupeKey::effect(&effect);
     within(&store, move |tx| Box::pin(std::future::ready(tx.remember(&key, at(0))))).await;
-    until_nothing_waits(&store, Arc::new(Told::default())).await;
+    until_nothing_waits(&store, Arc::new(ScriptedCalls::default())).await;
     assert_eq!(store.counts().await.expect("counts").waiting, 0);
 }
 
@@ -152,8 +152,8 @@ async fn queued(store: &Arc<dyn Store>) -> HashMap<String, usize> {
 
 pub async fn a_spread_that_is_killed_again_and_again_reaches_each_place_once(store: Arc<dyn Store>) {
     let places: Vec<_> = (0..PLACES).map(|number| channel(&format!("C{number}"))).collect();
-    let (door, words) = (door(Arc::clone(&store)), Message::said("Payroll is down."));
-    assert_eq!(door.notice("payroll", &words, &places).await.expect("it is kept"), Outcome::Done(None));
+    let (intake, words) = (intake(Arc::clone(&store)), Message::said("Payroll is down."));
+    assert_eq!(intake.notice("payroll", &words, &places).await.expect("it is kept"), Outcome::Done(None));
     // The seed of a generator, so that every run kills after the same numbers of steps.
     let kills: Arc<Mutex<u64>> = Arc::new(Mutex::new(7));
     for _ in 0..12 {
@@ -163,7 +163,7 @@ pub async fn a_spread_that_is_killed_again_and_again_reaches_each_place_once(sto
             *seed >> 58
         };
         let (stop, worker) = (CancellationToken::new(), WorkerId::new());
-        let dispatcher = LocalDispatcher::new(Arc::clone(&store), door.clone(), Arc::new(NoCalls), TIMING, worker);
+        let dispatcher = LocalDispatcher::new(Arc::clone(&store), intake.clone(), Arc::new(NoCalls), TIMING, worker);
         let working = tokio::spawn(dispatcher.run(stop));
         for _ in 0..steps {
             tokio::task::yield_now().await;
@@ -177,16 +177,16 @@ pub async fn a_spread_that_is_killed_again_and_again_reaches_each_place_once(sto
     assert!(reached.values().all(|times| *times == 1), "a place is reached twice");
 
     // The same notice again does nothing. With one more place it is posted there alone. Other words go to every place.
-    assert_eq!(door.notice("payroll", &words, &places).await.expect("an answer"), Outcome::Repeated);
+    assert_eq!(intake.notice("payroll", &words, &places).await.expect("an answer"), Outcome::Repeated);
     let more = [places.as_slice(), &[channel("C-more")]].concat();
-    assert_eq!(door.notice("payroll", &words, &more).await.expect("an answer"), Outcome::Done(None));
+    assert_eq!(intake.notice("payroll", &words, &more).await.expect("an answer"), Outcome::Done(None));
     until_nothing_waits(&store, Arc::new(NoCalls)).await;
     assert_eq!(queued(&store).await.len(), PLACES + 1);
     let about = Subject::Notice("payroll".to_owned());
     let spread = EffectKind::Spread { view: View::Notice, after: 800 };
     write(&store, [], [Effect::about(about.clone(), spread)]).await;
     assert_eq!(
-        door.notice("payroll", &Message::said("It is mended."), &[]).await.expect("it is kept"),
+        intake.notice("payroll", &Message::said("It is mended."), &[]).await.expect("it is kept"),
         Outcome::Done(None)
     );
     let waiting = store.due(Outlet::Local, at(0), None, &[], 10).await.expect("an answer").ready;
@@ -199,13 +199,13 @@ pub async fn a_spread_that_is_killed_again_and_again_reaches_each_place_once(sto
 }
 
 pub async fn a_notice_that_is_forgotten_leaves_nothing(store: Arc<dyn Store>) {
-    let (door, places) = (door(Arc::clone(&store)), [channel("C1"), channel("C2")]);
-    door.notice("payroll", &Message::said("Payroll is down."), &places).await.expect("it is kept");
+    let (intake, places) = (intake(Arc::clone(&store)), [channel("C1"), channel("C2")]);
+    intake.notice("payroll", &Message::said("Payroll is down."), &places).await.expect("it is kept");
     until_nothing_waits(&store, Arc::new(NoCalls)).await;
     let about = Subject::Notice("payroll".to_owned());
     for place in &places {
         let stands = Standing::of(about.clone(), &View::Notice, place.clone(), message(place.channel(), "1.0"));
-        deliver(&store, posted(vec![message(place.channel(), "1.0")], vec![stands])).await;
+        lease_and_settle(&store, posted(vec![message(place.channel(), "1.0")], vec![stands])).await;
     }
     let of_it = about.clone();
     let standing = within(&store, move |tx| {
@@ -229,10 +229,10 @@ pub async fn a_notice_that_was_broken_off_is_made_up_for(store: Arc<dyn Store>) 
     let places: Vec<_> = (0..450).map(|number| channel(&format!("C{number}"))).collect();
     let words = Message::said("Payroll is down.");
     for (steps, name) in (0..24).map(|step| (step * step, format!("notice {step}"))) {
-        let (door, again) = (door(Arc::clone(&store)), door(Arc::clone(&store)));
+        let (intake, again) = (intake(Arc::clone(&store)), intake(Arc::clone(&store)));
         let broken = {
             let (name, words, places) = (name.clone(), words.clone(), places.clone());
-            tokio::spawn(async move { door.notice(&name, &words, &places).await.map(drop) })
+            tokio::spawn(async move { intake.notice(&name, &words, &places).await.map(drop) })
         };
         for _ in 0..steps {
             tokio::task::yield_now().await;
@@ -250,11 +250,12 @@ pub async fn a_notice_that_was_broken_off_is_made_up_for(store: Arc<dyn Store>) 
 pub async fn what_another_version_has_set_aside_is_taken_up_again(store: Arc<dyn Store>) {
     write(&store, [], [calling("find")]).await;
     let effect = waiting(&store).await;
-    let aside = Settlement::Held { by: "unreadable".to_owned(), error: "it cannot be read".to_owned(), unsure: false };
+    let aside =
+        Settlement::Held { held_in: "unreadable".to_owned(), error: "it cannot be read".to_owned(), unsure: false };
     store.settle(&effect, &WorkerId::new(), aside, at(0)).await.expect("it is held");
-    let (stop, told) = (CancellationToken::new(), Arc::new(Told::default()));
-    let door = door(Arc::clone(&store));
-    let dispatcher = LocalDispatcher::new(Arc::clone(&store), door, told.clone(), TIMING, WorkerId::new());
+    let (stop, calls) = (CancellationToken::new(), Arc::new(ScriptedCalls::default()));
+    let intake = intake(Arc::clone(&store));
+    let dispatcher = LocalDispatcher::new(Arc::clone(&store), intake, calls.clone(), TIMING, WorkerId::new());
     let working = tokio::spawn(dispatcher.run(stop.clone()));
     let mut changed = store.changed();
     patiently("it is taken up", async {
@@ -265,6 +266,6 @@ pub async fn what_another_version_has_set_aside_is_taken_up_again(store: Arc<dyn
     .await;
     stop.cancel();
     patiently("it stops", working).await.expect("it stops");
-    assert_eq!(told.ended.load(Ordering::SeqCst), 1);
+    assert_eq!(calls.ended.load(Ordering::SeqCst), 1);
     assert!(is_handled(&store, &effect).await);
 }

@@ -5,10 +5,11 @@ use async_trait::async_trait;
 use deskbell::desk::conversation::state::{Record, Side, SkippedMention};
 use deskbell::desk::decision::Change;
 use deskbell::desk::privacy::state::Erasure;
+use deskbell::desk::tickets::record::Which;
 use deskbell::desk::tickets::state::Ticket;
 use deskbell::desk::{apply, conversation, knowledge, privacy, tickets};
 use deskbell::domain::audit::AuditEntry;
-use deskbell::domain::effect::{Effect, Known};
+use deskbell::domain::effect::{Effect, Prior};
 use deskbell::domain::event::DedupeKey;
 use deskbell::domain::ids::{ArticleId, EffectId, MessageRef, OutageId, PersonRef, Place, Tenant, TicketId, TicketKey};
 use deskbell::domain::standing::Standing;
@@ -20,7 +21,7 @@ type Read<T> = Result<T, StoreError>;
 
 /// Reads outside of a transaction.
 #[async_trait]
-pub trait Looks {
+pub trait ReadRecord {
     async fn ticket(&self, id: TicketId) -> Read<Option<Ticket>>;
     async fn ticket_by_key(&self, key: &TicketKey) -> Read<Option<Ticket>>;
     async fn tickets(&self, before: Option<TicketId>, limit: u32) -> Read<Vec<Ticket>>;
@@ -29,7 +30,7 @@ pub trait Looks {
     async fn without_card(&self, channel: &Place, above: TicketId, limit: u32) -> Read<Vec<TicketId>>;
     async fn records(&self, ticket: TicketId) -> Read<Vec<Record>>;
     async fn said_in(&self, tenant: &Tenant, channel: &str, from: &str, limit: u32) -> Read<Vec<Record>>;
-    async fn live(&self, tenant: &Tenant, since: Timestamp) -> Read<Vec<Place>>;
+    async fn active_conversations(&self, tenant: &Tenant, since: Timestamp) -> Read<Vec<Place>>;
     async fn audit(&self, ticket: TicketId) -> Read<Vec<AuditEntry>>;
     async fn audit_beside_tickets(&self) -> Read<Vec<AuditEntry>>;
     async fn keep_dead(&self, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Read<()>;
@@ -39,7 +40,7 @@ pub trait Looks {
 }
 
 #[async_trait]
-impl Looks for dyn Store + '_ {
+impl ReadRecord for dyn Store + '_ {
     async fn ticket(&self, id: TicketId) -> Read<Option<Ticket>> {
         tickets::record::by_id(&mut *self.reader().await?, id).await
     }
@@ -72,8 +73,8 @@ impl Looks for dyn Store + '_ {
         conversation::record::said_in(&mut *self.reader().await?, tenant, channel, from, limit).await
     }
 
-    async fn live(&self, tenant: &Tenant, since: Timestamp) -> Read<Vec<Place>> {
-        conversation::record::live(&mut *self.reader().await?, tenant, since).await
+    async fn active_conversations(&self, tenant: &Tenant, since: Timestamp) -> Read<Vec<Place>> {
+        conversation::record::active_conversations(&mut *self.reader().await?, tenant, since).await
     }
 
     async fn audit(&self, ticket: TicketId) -> Read<Vec<AuditEntry>> {
@@ -114,11 +115,11 @@ impl Looks for dyn Store + '_ {
 
 /// Reads and writes inside a transaction.
 #[async_trait]
-pub trait Works {
+pub trait WriteRecord {
     async fn knows(&mut self, key: &DedupeKey) -> Read<bool>;
     fn remember(&mut self, key: &DedupeKey, now: Timestamp) -> Read<()>;
     fn apply(&mut self, change: &Change) -> Read<()>;
-    fn note(&mut self, entry: &AuditEntry) -> Read<()>;
+    fn audit_entry(&mut self, entry: &AuditEntry) -> Read<()>;
     async fn enqueue(&mut self, effect: &Effect, now: Timestamp) -> Read<()>;
     async fn take_back(&mut self, effect: &EffectId, now: Timestamp) -> Read<Vec<Effect>>;
     async fn erase(&mut self, ticket: TicketId, erasure: &Erasure, now: Timestamp) -> Read<privacy::record::Erased>;
@@ -128,15 +129,15 @@ pub trait Works {
     async fn burst(&mut self, by: &[PersonRef], at: &Place, since: Timestamp, until: Timestamp)
     -> Read<Option<Ticket>>;
     async fn latest_direct(&mut self, direct: &Place, since: Timestamp) -> Read<Option<Ticket>>;
-    async fn open_of(&mut self, by: &[PersonRef], limit: u32) -> Read<Vec<Ticket>>;
-    async fn opening(&mut self, message: &MessageRef) -> Read<Option<SkippedMention>>;
+    async fn open_of(&mut self, by: &[PersonRef], which: Which, limit: u32) -> Read<Vec<Ticket>>;
+    async fn skipped_mention(&mut self, message: &MessageRef) -> Read<Option<SkippedMention>>;
     async fn record(&mut self, message: &MessageRef) -> Read<Option<Record>>;
     async fn records(&mut self, ticket: TicketId, limit: u32) -> Read<Vec<Record>>;
     async fn audit(&mut self, ticket: TicketId, limit: u32) -> Read<Vec<AuditEntry>>;
 }
 
 #[async_trait]
-impl Works for dyn Tx + '_ {
+impl WriteRecord for dyn Tx + '_ {
     async fn knows(&mut self, key: &DedupeKey) -> Read<bool> {
         keys::knows(self, key).await
     }
@@ -149,12 +150,12 @@ impl Works for dyn Tx + '_ {
         apply(self, change)
     }
 
-    fn note(&mut self, entry: &AuditEntry) -> Read<()> {
+    fn audit_entry(&mut self, entry: &AuditEntry) -> Read<()> {
         audit::note(self, entry)
     }
 
     async fn enqueue(&mut self, effect: &Effect, now: Timestamp) -> Read<()> {
-        outbox::enqueue(self, effect, Known::Nothing, now).await
+        outbox::enqueue(self, effect, Prior::Unknown, now).await
     }
 
     async fn take_back(&mut self, effect: &EffectId, now: Timestamp) -> Read<Vec<Effect>> {
@@ -191,12 +192,12 @@ impl Works for dyn Tx + '_ {
         tickets::record::latest_direct(self, direct, since).await
     }
 
-    async fn open_of(&mut self, by: &[PersonRef], limit: u32) -> Read<Vec<Ticket>> {
-        tickets::record::open_of(self, by, limit).await
+    async fn open_of(&mut self, by: &[PersonRef], which: Which, limit: u32) -> Read<Vec<Ticket>> {
+        tickets::record::open_of(self, by, which, limit).await
     }
 
-    async fn opening(&mut self, message: &MessageRef) -> Read<Option<SkippedMention>> {
-        conversation::record::opening(self, message).await
+    async fn skipped_mention(&mut self, message: &MessageRef) -> Read<Option<SkippedMention>> {
+        conversation::record::skipped_mention(self, message).await
     }
 
     async fn record(&mut self, message: &MessageRef) -> Read<Option<Record>> {

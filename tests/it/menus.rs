@@ -8,7 +8,7 @@ use deskbell::sandbox::{MessageAt, Spot, World};
 use expect_test::expect;
 
 use crate::harness::{normal, on_both, see};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 /// The messages in channels that only this person sees, with the labels of their controls.
 fn private(world: &Arc<dyn World>, who: &str) -> String {

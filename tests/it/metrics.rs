@@ -131,7 +131,7 @@ async fn what_comes_twice_and_what_cannot_be_handled_is_counted_as_that() {
     shown.assert("deskbell_events_total{kind=\"message_posted\",outcome=\"repeated\"}", 1.0);
     shown.assert("deskbell_events_total{kind=\"acted\",outcome=\"dead\"}", 1.0);
     shown.assert("deskbell_dead_events_total", 1.0);
-    desk.leave().await;
+    desk.stop_unchecked().await;
 }
 
 /// Checks that every line is of a documented metric with documented labels, and that no value of a label is an id.

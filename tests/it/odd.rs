@@ -8,14 +8,14 @@ use deskbell::sandbox::stage::Platforms;
 use deskbell::sandbox::{Fault, Spot};
 
 use crate::harness::{Desk, Setup, patiently, see};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 const DISCORD: Platforms = Platforms { slack: false, discord: true, slack_http: false };
 const SLACK: Platforms = Platforms { slack: true, discord: false, slack_http: false };
 const EACH_A_TICKET: &str = "[intake]\nburst_window = \"0s\"\ndirect_window = \"0s\"\n";
 
 async fn on(platforms: Platforms) -> Desk {
-    Desk::open_with(Setup { platforms, more: EACH_A_TICKET, ..Setup::default() }).await
+    Desk::open_with(Setup { platforms, extra_settings: EACH_A_TICKET, ..Setup::default() }).await
 }
 
 async fn tickets(desk: &Desk) -> u64 {

@@ -17,8 +17,8 @@ use deskbell::store::{Listed, Store};
 use sqlx::Connection as _;
 use tempfile::TempDir;
 
-use crate::harness::{Desk, Setup, on, on_each, patiently, see};
-use crate::looks::Looks as _;
+use crate::harness::{Desk, Setup, by_platform, on_each, patiently, see};
+use crate::looks::ReadRecord as _;
 use crate::program::Site;
 use crate::program::child::run;
 
@@ -75,7 +75,7 @@ async fn a_dead_event_alarms_the_desk_by_one_message_that_counts_and_is_handled_
     let (slack, discord) = (desk.slack(), desk.discord());
     desk.ask(&slack, "jeff", "@desk printer smokes").await;
     let file = desk.folder.path().join("desk.db");
-    let good = meddle(&file, None).await;
+    let good = set_origin_json(&file, None).await;
     for _ in 0..2 {
         desk.command(&slack, "mia", "claim IT-1001").await;
     }
@@ -109,8 +109,8 @@ async fn a_dead_event_alarms_the_desk_by_one_message_that_counts_and_is_handled_
     assert!(shown.succeeded().out.contains("claim IT-1001"));
 
     let guest: Arc<dyn Store> = SqliteStore::open_beside(&file, desk.stage.clock.clone()).await.expect("a guest");
-    let door = app::door(&desk.config, Arc::clone(&guest), desk.stage.clock.clone()).await;
-    let (intake, is_roster_known) = door.expect("the platforms answer");
+    let opened = app::intake_for_command(&desk.config, Arc::clone(&guest), desk.stage.clock.clone()).await;
+    let (intake, is_roster_known) = opened.expect("the platforms answer");
     assert!(is_roster_known);
     // The cause is still there: the event fails again and is kept, and nobody is told again.
     let again = handle_again(&guest, &intake, &dead[0]).await.expect("the database answers");
@@ -120,7 +120,7 @@ async fn a_dead_event_alarms_the_desk_by_one_message_that_counts_and_is_handled_
     let dead = desk.store().dead_events(10).await.expect("dead events");
     assert_eq!((dead.len(), dead.iter().map(|dead| dead.times).max()), (3, Some(2)));
 
-    meddle(&file, Some(&good)).await;
+    set_origin_json(&file, Some(&good)).await;
     for dead in &dead {
         let again = handle_again(&guest, &intake, dead).await.expect("the database answers");
         assert!(matches!(again, Replayed::Handled(_)), "{again:?}");
@@ -241,11 +241,11 @@ async fn a_person_is_taken_out_of_everything_and_figures_stay() {
     let jeff = accounts(&desk, "jeff");
     let preview = erase::person(&guest, &desk.stage.clock, &jeff, true).await.expect("counted");
     assert_eq!(tickets(&desk).await, before, "a preview changes nothing");
-    assert_eq!((preview.tickets, preview.messages, preview.apart[0].1), (2, 3, 1), "{preview:?}");
+    assert_eq!((preview.tickets, preview.messages, preview.outside_tickets[0].1), (2, 3, 1), "{preview:?}");
     let done = erase::person(&guest, &desk.stage.clock, &jeff, false).await.expect("erased");
     assert_eq!(done, preview);
     assert!(guest.scrub().await.expect("scrubbed"), "a reader prevents the scrub");
-    followed(&desk).await;
+    until_delivered(&desk).await;
     for world in desk.worlds() {
         let triage = shown(&world, "mia", "desk-triage");
         for word in ["zebracode", "Jeff"] {
@@ -278,7 +278,7 @@ async fn a_person_is_taken_out_of_everything_and_figures_stay() {
     // An agent is erased: her tickets go back to the queue, and her words go from the requesters' threads, too.
     erase::person(&guest, &desk.stage.clock, &accounts(&desk, "mia"), false).await.expect("erased");
     assert!(guest.scrub().await.expect("scrubbed"), "a reader prevents the scrub");
-    followed(&desk).await;
+    until_delivered(&desk).await;
     for world in desk.worlds() {
         for who in ["omar", "ana"] {
             let seen = format!("{:?}", see(&world, who).channels.iter().flat_map(bot_lines).collect::<Vec<_>>());
@@ -315,7 +315,8 @@ async fn a_person_is_taken_out_of_everything_and_figures_stay() {
 
 #[tokio::test]
 async fn words_and_names_go_when_a_ticket_was_kept_long_enough() {
-    let desk = Desk::open_with(Setup { more: "[privacy]\nkeep_tickets_days = 40\n", ..Setup::default() }).await;
+    let desk =
+        Desk::open_with(Setup { extra_settings: "[privacy]\nkeep_tickets_days = 40\n", ..Setup::default() }).await;
     let slack = desk.slack();
     desk.ask(&slack, "jeff", "@desk zebracode alpha").await;
     desk.command(&slack, "mia", "claim IT-1001").await;
@@ -356,8 +357,8 @@ async fn what_waits_to_be_told_to_one_person_goes_with_whose_words_it_holds() {
     on_each(Setup::default(), async |desk, world| {
         desk.say(&world, "jeff", &Spot::direct(), "zebracode gamma in private").await;
         // Events still arrive. The calls that answer a person privately are refused: on Slack all calls.
-        let method = on(&world, "*", "PATCH /webhooks/{app}/{token}/messages/@original").to_owned();
-        world.inject(Fault::Leave(Absence::Between { method, status: 503, body: String::new() }));
+        let method = by_platform(&world, "*", "PATCH /webhooks/{app}/{token}/messages/@original").to_owned();
+        world.inject(Fault::Leave(Absence::Intercepted { method, status: 503, body: String::new() }));
         let _ = world.command("mia", &Spot::channel("random"), "show IT-1001").await;
         let waiting = async || {
             let effects = desk.store().listed(Listed::Waiting, None, None, 10).await.expect("a list");
@@ -386,7 +387,11 @@ async fn what_waits_to_be_told_to_one_person_goes_with_whose_words_it_holds() {
 async fn what_somebody_asks_by_a_command_goes_with_them_before_it_is_a_request() {
     on_each(Setup::default(), async |desk, world| {
         let method = if world.platform() == "slack" { "conversations.open" } else { "POST /users/@me/channels" };
-        world.inject(Fault::Leave(Absence::Between { method: method.to_owned(), status: 503, body: String::new() }));
+        world.inject(Fault::Leave(Absence::Intercepted {
+            method: method.to_owned(),
+            status: 503,
+            body: String::new(),
+        }));
         let _ = world.command("sam", &Spot::channel("random"), "ask zebracode does not work").await;
         let waiting = async || desk.store().counts().await.expect("counts").waiting;
         patiently("the effect waits", async {
@@ -486,7 +491,7 @@ async fn the_running_bot_carries_out_what_a_command_has_queued() {
 
 /// Sets the origin message of every ticket to `good`, or to a text that makes the ticket unreadable. Returns the former
 /// text.
-async fn meddle(file: &Path, good: Option<&str>) -> String {
+async fn set_origin_json(file: &Path, good: Option<&str>) -> String {
     let mut raw = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.expect("opened");
     let before: String =
         sqlx::query_scalar("SELECT origin_message_json FROM tickets").fetch_one(&mut raw).await.expect("a ticket");
@@ -508,7 +513,7 @@ pub fn accounts(desk: &Desk, who: &str) -> Vec<PersonRef> {
 }
 
 /// Waits until no effect waits, and moves the clock past all rate limits.
-async fn followed(desk: &Desk) {
+async fn until_delivered(desk: &Desk) {
     patiently("the platforms follow", async {
         loop {
             desk.settle().await;

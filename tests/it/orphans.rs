@@ -66,5 +66,5 @@ async fn check(database: Option<String>) {
         sqlx::raw_sql(lose).execute(&mut raw).await.expect("lost");
     }
     assert_eq!(of(&database).await, ["audit about ticket:1", "effect about ticket:1", "standing about ticket:1"]);
-    desk.leave().await;
+    desk.stop_unchecked().await;
 }

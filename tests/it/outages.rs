@@ -15,7 +15,7 @@ use deskbell::sandbox::{Spot, World};
 use deskbell::store::{Store, StoreError, Tx};
 use expect_test::expect;
 
-use crate::harness::{Desk, Setup, on, on_both, on_each, see};
+use crate::harness::{Desk, Setup, by_platform, on_both, on_each, see};
 use crate::operate::accounts;
 use crate::store_contract::kit::{at, channel};
 
@@ -139,7 +139,7 @@ pub fn shown(desk: &Desk, world: &Arc<dyn World>, who: &str) -> String {
 }
 
 /// The texts of the bot in a channel that everybody sees, without threads.
-pub fn standing(world: &Arc<dyn World>, channel: &str) -> Vec<String> {
+pub fn public_texts(world: &Arc<dyn World>, channel: &str) -> Vec<String> {
     let view = see(world, "mia");
     let channel = view.channels.iter().find(|known| known.name == channel).expect("a channel");
     let bots = channel.messages.iter().filter(|message| message.bot && !message.only_you);
@@ -188,13 +188,13 @@ async fn an_outage_is_announced_updated_and_over() {
         subscribe(desk, world, "general", "vpn, mail").await;
         write(desk, world, "medium", "VPN, outlook").await;
         told.push(shown(desk, world, "mia"));
-        assert_eq!(standing(world, "sales"), Vec::<String>::new(), "nobody has seen it yet");
+        assert_eq!(public_texts(world, "sales"), Vec::<String>::new(), "nobody has seen it yet");
         desk.press(world, "mia", "random", "Announce it now").await;
         told.push(shown(desk, world, "mia"));
-        told.extend(standing(world, "sales"));
-        assert_eq!(standing(world, "sales"), standing(world, "general"), "each channel once");
-        assert_eq!(standing(world, "random"), Vec::<String>::new(), "this channel does not follow the service");
-        told.extend(standing(world, "desk-triage"));
+        told.extend(public_texts(world, "sales"));
+        assert_eq!(public_texts(world, "sales"), public_texts(world, "general"), "each channel once");
+        assert_eq!(public_texts(world, "random"), Vec::<String>::new(), "this channel does not follow the service");
+        told.extend(public_texts(world, "desk-triage"));
         desk.command(world, "jeff", "services").await;
         told.push(desk.last_private(world, "jeff"));
         assert!(!desk.last_private(world, "jeff").contains("looked after by"), "only agents see owners");
@@ -203,15 +203,15 @@ async fn an_outage_is_announced_updated_and_over() {
         desk.press(world, "mia", "desk-triage", "Update…").await;
         desk.fill_in(world, "mia", &[("phase", "identified"), ("known", "A certificate has expired."), ("next", "")])
             .await;
-        told.extend(standing(world, "sales"));
+        told.extend(public_texts(world, "sales"));
         desk.press(world, "mia", "desk-triage", "Where it went").await;
         told.push(shown(desk, world, "mia"));
         desk.press(world, "mia", "desk-triage", "It is over…").await;
         desk.fill_in(world, "mia", &[("known", "Everything works again.")]).await;
-        told.extend(standing(world, "sales"));
+        told.extend(public_texts(world, "sales"));
         // After a minute the card says where the outage was posted.
         desk.pass(Duration::from_secs(60)).await;
-        told.extend(standing(world, "desk-triage"));
+        told.extend(public_texts(world, "desk-triage"));
         let told = told.join("\n\n");
         told.replace("Slack 2, Discord 0", "2 here, 0 there")
             .replace("Slack 0, Discord 2", "2 here, 0 there")
@@ -270,19 +270,19 @@ async fn what_was_announced_by_mistake_is_taken_back() {
         write(desk, world, "low", "vpn").await;
         desk.press(world, "mia", "random", "Announce it now").await;
         desk.press(world, "mia", "desk-triage", "Retract").await;
-        let sales = standing(world, "sales");
+        let sales = public_texts(world, "sales");
         assert_eq!(
             sales,
             [format!(
                 "{0}VPN: New connections fail{0}\nThis was announced by mistake. Please ignore it.",
-                on(world, "~", "~~")
+                by_platform(world, "~", "~~")
             )],
             "{}",
             world.platform()
         );
         // A channel that begins to follow later hears nothing of an outage that is over.
         subscribe(desk, world, "general", "vpn").await;
-        assert_eq!(standing(world, "general"), Vec::<String>::new());
+        assert_eq!(public_texts(world, "general"), Vec::<String>::new());
     })
     .await;
 }
@@ -294,11 +294,11 @@ async fn a_channel_that_joins_later_hears_the_next_news_and_one_that_left_no_new
         write(desk, world, "low", "vpn").await;
         desk.press(world, "mia", "random", "Announce it now").await;
         subscribe(desk, world, "general", "vpn").await;
-        assert_eq!(standing(world, "general"), Vec::<String>::new());
+        assert_eq!(public_texts(world, "general"), Vec::<String>::new());
         desk.press(world, "mia", "desk-triage", "Update…").await;
         desk.fill_in(world, "mia", &[("phase", "monitoring")]).await;
-        assert_eq!(standing(world, "general"), standing(world, "sales"), "{}", world.platform());
-        assert!(standing(world, "general")[0].contains("we're keeping an eye on it"));
+        assert_eq!(public_texts(world, "general"), public_texts(world, "sales"), "{}", world.platform());
+        assert!(public_texts(world, "general")[0].contains("we're keeping an eye on it"));
         desk.press(world, "mia", "desk-triage", "It is over…").await;
         desk.fill_in(world, "mia", &[]).await;
         let unsubscribe = format!("unsubscribe {}", named(world, "vpn"));
@@ -306,7 +306,12 @@ async fn a_channel_that_joins_later_hears_the_next_news_and_one_that_left_no_new
         desk.settle().await;
         write(desk, world, "low", "vpn").await;
         desk.press(world, "mia", "random", "Announce it now").await;
-        assert_eq!((standing(world, "sales").len(), standing(world, "general").len()), (2, 1), "{}", world.platform());
+        assert_eq!(
+            (public_texts(world, "sales").len(), public_texts(world, "general").len()),
+            (2, 1),
+            "{}",
+            world.platform()
+        );
     })
     .await;
 }
@@ -368,7 +373,7 @@ async fn what_cannot_be_announced_is_told_with_what_to_do() {
 
 #[tokio::test]
 async fn outages_can_be_switched_off() {
-    let setup = Setup { more: "[outages]\nenabled = false\n", ..Setup::default() };
+    let setup = Setup { extra_settings: "[outages]\nenabled = false\n", ..Setup::default() };
     on_each(setup, async |desk, world| {
         desk.command(&world, "mia", "outages").await;
         assert!(desk.last_private(&world, "mia").contains("I don't announce outages here"), "{}", world.platform());
@@ -390,7 +395,7 @@ async fn a_channel_that_leaves_while_an_outage_runs_hears_how_it_ends() {
         desk.settle().await;
         desk.press(world, "mia", "desk-triage", "It is over…").await;
         desk.fill_in(world, "mia", &[]).await;
-        assert!(standing(world, "sales")[0].starts_with("✅ It's over: VPN"), "{}", world.platform());
+        assert!(public_texts(world, "sales")[0].starts_with("✅ It's over: VPN"), "{}", world.platform());
     })
     .await;
 }
@@ -403,7 +408,7 @@ async fn whoever_has_not_heard_of_it_before_it_ended_hears_nothing_and_nothing_f
         desk.press(world, "mia", "random", "Announce it now").await;
         subscribe(desk, world, "general", "vpn").await;
         desk.press(world, "mia", "desk-triage", "Retract").await;
-        assert_eq!(standing(world, "general"), Vec::<String>::new(), "{}", world.platform());
+        assert_eq!(public_texts(world, "general"), Vec::<String>::new(), "{}", world.platform());
         let counts = desk.store().counts().await.expect("counts");
         assert_eq!((counts.failed, counts.held, counts.waiting), (0, 0, 0), "{}", world.platform());
     })
@@ -433,10 +438,10 @@ async fn who_is_erased_stands_on_no_card_of_an_outage() {
     on_both(async |desk, world| {
         write(desk, world, "low", "vpn").await;
         desk.press(world, "mia", "random", "Announce it now").await;
-        assert!(standing(world, "desk-triage")[0].contains("announced by Mia Wong"));
+        assert!(public_texts(world, "desk-triage")[0].contains("announced by Mia Wong"));
         erase::person(desk.store(), &desk.stage.clock, &accounts(desk, "mia"), false).await.expect("erased");
         desk.settle().await;
-        let card = standing(world, "desk-triage");
+        let card = public_texts(world, "desk-triage");
         assert!(card[0].contains("New connections fail") && !card[0].contains("Mia"), "{}: {card:?}", world.platform());
     })
     .await;
@@ -457,7 +462,7 @@ async fn an_outage_is_declared_from_a_ticket_with_its_title() {
             desk.fill_in(world, "mia", &[]).await;
         }
         desk.press(world, "mia", "desk-triage", "Announce it now").await;
-        let general = standing(world, "general");
+        let general = public_texts(world, "general");
         assert!(general[0].contains("VPN: nobody on floor 3 gets into the vpn"), "{general:?}");
     })
     .await;

@@ -3,7 +3,7 @@
 use deskbell::sandbox::Spot;
 
 use crate::harness::{Desk, on_both, see};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 #[tokio::test]
 async fn only_the_desk_may_work_tickets() {

@@ -38,12 +38,12 @@ impl Site {
     pub async fn open_with(options: StageOptions, platforms: Platforms, more: &str) -> Self {
         let stage = Stage::open(options).await.expect("the stage opens");
         let site = Self { stage, folder: TempDir::new().expect("a folder") };
-        site.settle(&site.stage.settings(&site.path("desk.db"), more, platforms));
+        site.write_settings(&site.stage.settings(&site.path("desk.db"), more, platforms));
         site
     }
 
     /// Writes the settings file.
-    pub fn settle(&self, text: &str) {
+    pub fn write_settings(&self, text: &str) {
         std::fs::write(self.path("deskbell.toml"), text).expect("the settings are written");
     }
 
@@ -114,7 +114,7 @@ async fn a_wrong_token_is_named_plainly() {
         let right = if platforms.slack { site.stage.slack.bot_token() } else { site.stage.discord.token() };
         let wrong = if platforms.slack { "xoxb-1-2-wrong".to_owned() } else { "q".repeat(60) };
         let settings = site.stage.settings(&site.path("desk.db"), "", platforms);
-        site.settle(&settings.replace(&right, &wrong));
+        site.write_settings(&settings.replace(&right, &wrong));
         let ended = site.run("serve").await;
         assert_eq!(ended.code, Some(1));
         let last = ended.err.lines().last().unwrap_or_default();

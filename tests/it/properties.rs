@@ -27,7 +27,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use self::outbox::{End, Outbox};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 /// Two requesters and two agents.
 const PEOPLE: [&str; 4] = ["U1", "U2", "U8", "U9"];
@@ -104,7 +104,7 @@ fn deliveries() -> impl Strategy<Value = Vec<(Repeats, bool)>> {
 }
 
 /// An intake with a database of its own, on a clock that only the test moves.
-struct Room {
+struct Fixture {
     intake: Intake,
     store: Arc<dyn Store>,
     clock: Clock,
@@ -113,12 +113,12 @@ struct Room {
 
 /// All tickets with their messages and audit, and the counts of the outbox.
 #[derive(Debug, PartialEq)]
-struct Kept {
+struct Snapshot {
     tickets: Vec<(Ticket, Vec<Record>, Vec<AuditEntry>)>,
     counts: Counts,
 }
 
-impl Room {
+impl Fixture {
     async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Clock::starting_at(at(0), 0.0);
@@ -142,27 +142,27 @@ impl Room {
         tickets
     }
 
-    async fn kept(&self) -> Kept {
+    async fn snapshot(&self) -> Snapshot {
         let mut tickets = Vec::new();
         for ticket in self.tickets().await {
             let records = self.store.records(ticket.id).await.expect("records");
             let audit = self.store.audit(ticket.id).await.expect("an audit");
             tickets.push((ticket, records, audit));
         }
-        Kept { tickets, counts: self.store.counts().await.expect("counts") }
+        Snapshot { tickets, counts: self.store.counts().await.expect("counts") }
     }
 
     async fn assert_audited(&self) {
         for ticket in self.tickets().await {
             let audit = self.store.audit(ticket.id).await.expect("an audit");
-            assert_eq!(replayed(&audit), covered(&ticket), "{}: {audit:#?}", ticket.key);
+            assert_eq!(replayed(&audit), audited_fields(&ticket), "{}: {audit:#?}", ticket.key);
         }
     }
 }
 
 /// One entry of the history of the first run, for the second run.
 #[derive(Clone, Debug)]
-enum Told {
+enum HistoryEntry {
     /// An event, and the keys of the tickets that it is about: it may change places with an event about others. `None`
     /// if its outcome may depend on other events before it.
     Event(Box<Event>, Option<BTreeSet<String>>),
@@ -171,37 +171,37 @@ enum Told {
 }
 
 /// Runs the steps, checks the audit after each, and returns the history.
-async fn happen(room: &Room, steps: &[Step]) -> Vec<Told> {
-    let mut told = Vec::new();
+async fn run_steps(fixture: &Fixture, steps: &[Step]) -> Vec<HistoryEntry> {
+    let mut history = Vec::new();
     let mut said: Vec<Said> = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         if let Step::Wait { days } = step {
             let by = Duration::from_secs(days * 24 * 3600);
-            room.clock.advance(by);
-            told.push(Told::Moved(by));
-            let due = room.store.due_timers(room.clock.now(), 100).await.expect("timers");
+            fixture.clock.advance(by);
+            history.push(HistoryEntry::Moved(by));
+            let due = fixture.store.due_timers(fixture.clock.now(), 100).await.expect("timers");
             for timer in due {
                 let key = DedupeKey::timer(&timer);
-                let event = Event { key, at: room.clock.now(), what: EventKind::TimerFired(timer) };
-                room.handle(&event).await;
-                told.push(Told::Event(Box::new(event), None));
+                let event = Event { key, at: fixture.clock.now(), what: EventKind::TimerFired(timer) };
+                fixture.handle(&event).await;
+                history.push(HistoryEntry::Event(Box::new(event), None));
             }
-            room.assert_audited().await;
+            fixture.assert_audited().await;
             continue;
         }
-        let tickets = room.tickets().await;
-        let now = room.clock.now() + SignedDuration::from_secs(i64::try_from(index).expect("few"));
+        let tickets = fixture.tickets().await;
+        let now = fixture.clock.now() + SignedDuration::from_secs(i64::try_from(index).expect("few"));
         let Some((event, about)) = event(step, index, now, &tickets, &said) else { continue };
         if let EventKind::MessagePosted(posted) | EventKind::MessageEdited(posted) = &event.what {
             said.retain(|known| known.message != posted.message);
             said.push(posted.clone());
         }
-        let outcome = room.handle(&event).await;
+        let outcome = fixture.handle(&event).await;
         let settled = matches!(outcome, Outcome::Recorded(_) | Outcome::Done(Some(_)) | Outcome::Refused);
-        told.push(Told::Event(Box::new(event), about.filter(|about| settled && !about.is_empty())));
-        room.assert_audited().await;
+        history.push(HistoryEntry::Event(Box::new(event), about.filter(|about| settled && !about.is_empty())));
+        fixture.assert_audited().await;
     }
-    told
+    history
 }
 
 /// Returns the event of a step and the keys of the tickets that it is about. `None` if the ticket or message that the
@@ -327,12 +327,12 @@ fn event(
 
 /// Returns the history as it may be delivered: neighbouring events about different tickets may change places, and
 /// events may come again later.
-fn redelivered(told: &[Told], how: &[(Repeats, bool)]) -> Vec<Told> {
-    let mut first = told.to_vec();
+fn redelivered(history: &[HistoryEntry], how: &[(Repeats, bool)]) -> Vec<HistoryEntry> {
+    let mut first = history.to_vec();
     let mut index = 0;
     while index + 1 < first.len() {
         let apart = match (&first[index], &first[index + 1]) {
-            (Told::Event(_, Some(one)), Told::Event(_, Some(other))) => one.is_disjoint(other),
+            (HistoryEntry::Event(_, Some(one)), HistoryEntry::Event(_, Some(other))) => one.is_disjoint(other),
             _ => false,
         };
         if apart && how[index % how.len()].1 {
@@ -341,10 +341,10 @@ fn redelivered(told: &[Told], how: &[(Repeats, bool)]) -> Vec<Told> {
         }
         index += 1;
     }
-    let mut later: BTreeMap<usize, Vec<Told>> = BTreeMap::new();
+    let mut later: BTreeMap<usize, Vec<HistoryEntry>> = BTreeMap::new();
     let mut all = Vec::new();
     for (index, one) in first.into_iter().enumerate() {
-        if matches!(one, Told::Event(..)) {
+        if matches!(one, HistoryEntry::Event(..)) {
             for by in &how[index % how.len()].0 {
                 later.entry(index + by).or_default().push(one.clone());
             }
@@ -370,7 +370,7 @@ fn replayed(audit: &[AuditEntry]) -> BTreeMap<&str, String> {
 }
 
 /// Returns the fields that the audit covers, as the ticket has them.
-fn covered(ticket: &Ticket) -> BTreeMap<&'static str, String> {
+fn audited_fields(ticket: &Ticket) -> BTreeMap<&'static str, String> {
     let fields = [
         ("status", Some(ticket.status.name().to_owned())),
         ("assignee", ticket.assignee.as_ref().map(|agent| agent.who.to_string())),
@@ -388,17 +388,17 @@ proptest! {
     #[test]
     fn one_fact_has_one_outcome_however_it_is_delivered(steps in steps(), how in deliveries()) {
         block_on(async {
-            let once = Room::open().await;
-            let told = happen(&once, &steps).await;
-            let again = Room::open().await;
-            for one in redelivered(&told, &how) {
+            let once = Fixture::open().await;
+            let history = run_steps(&once, &steps).await;
+            let again = Fixture::open().await;
+            for one in redelivered(&history, &how) {
                 match one {
-                    Told::Event(event, _) => drop(again.handle(&event).await),
-                    Told::Moved(by) => again.clock.advance(by),
+                    HistoryEntry::Event(event, _) => drop(again.handle(&event).await),
+                    HistoryEntry::Moved(by) => again.clock.advance(by),
                 }
             }
             again.assert_audited().await;
-            let (once, again) = (once.kept().await, again.kept().await);
+            let (once, again) = (once.snapshot().await, again.snapshot().await);
             prop_assert_eq!(once, again);
             Ok(())
         })?;
@@ -508,7 +508,7 @@ async fn an_earlier_edit_that_comes_late_leaves_the_title_alone() {
 
 #[tokio::test]
 async fn what_was_deleted_before_its_post_came_is_not_kept() {
-    let room = Room::open().await;
+    let fixture = Fixture::open().await;
     let id = format!("{}.000100", at(0).as_second());
     let message = MessageRef { id, ..versioned() };
     let mut post = version(0, "my password is hunter2");
@@ -520,9 +520,9 @@ async fn what_was_deleted_before_its_post_came_is_not_kept() {
         at,
         what: EventKind::MessageDeleted { message: message.clone() },
     };
-    assert_eq!(room.handle(&deleted(at(5))).await, Outcome::Ignored);
-    assert_eq!(room.handle(&post).await, Outcome::Repeated);
-    assert!(room.tickets().await.is_empty());
+    assert_eq!(fixture.handle(&deleted(at(5))).await, Outcome::Ignored);
+    assert_eq!(fixture.handle(&post).await, Outcome::Repeated);
+    assert!(fixture.tickets().await.is_empty());
 }
 
 const VERSIONS: [&str; 5] =
@@ -557,12 +557,12 @@ fn versioned() -> MessageRef {
 
 /// Handles these events. Returns the recorded words of the one message, and the title of its one ticket.
 async fn words_and_title(events: &[Event]) -> (String, String) {
-    let room = Room::open().await;
+    let fixture = Fixture::open().await;
     for event in events {
-        room.handle(event).await;
+        fixture.handle(event).await;
     }
-    let kept = room.kept().await;
-    let [(ticket, records, _)] = kept.tickets.as_slice() else { panic!("not one ticket: {kept:?}") };
+    let snapshot = fixture.snapshot().await;
+    let [(ticket, records, _)] = snapshot.tickets.as_slice() else { panic!("not one ticket: {snapshot:?}") };
     let [record] = records.as_slice() else { panic!("not one record: {records:?}") };
     (record.text.clone(), ticket.title.clone())
 }

@@ -92,7 +92,7 @@ async fn whatever_keeps_people_from_being_heard_or_seen_is_told_in_the_body_and_
     let site = Site::open(Platforms { slack_http: true, ..Platforms::BOTH }, "").await;
     let platforms = Platforms { slack_http: true, ..Platforms::BOTH };
     let settings = site.stage.settings(&site.path("desk.db"), "", platforms);
-    site.settle(&settings.replace(&site.stage.slack.signing_secret(), "not-the-secret-of-this-app"));
+    site.write_settings(&settings.replace(&site.stage.slack.signing_secret(), "not-the-secret-of-this-app"));
     let child = site.serve();
     site.stage.slack.set_http_target(format!("http://{}", child.address().await));
     let address = child.health_address().await;

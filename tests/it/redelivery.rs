@@ -10,7 +10,7 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
 use crate::harness::{Desk, Setup, on_each, patiently, see};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 const SLACK: Platforms = Platforms { slack: true, discord: false, slack_http: false };
 const DISCORD: Platforms = Platforms { slack: false, discord: true, slack_http: false };
@@ -20,7 +20,7 @@ const HASTY: &str = "[timing]\ncall_timeout = \"1s\"\n";
 
 impl Desk {
     async fn on(platforms: Platforms, more: &'static str) -> Self {
-        Self::open_with(Setup { platforms, more, ..Setup::default() }).await
+        Self::open_with(Setup { platforms, extra_settings: more, ..Setup::default() }).await
     }
 
     async fn tickets(&self) -> u64 {
@@ -169,7 +169,7 @@ async fn a_broken_gateway_connection_is_resumed_or_caught_up() {
             .await;
         assert_eq!(desk.tickets().await, 2, "{fault:?}");
         assert_eq!(world.faults_seen(), Vec::<String>::new());
-        desk.leave().await;
+        desk.stop_unchecked().await;
     }
 }
 
@@ -374,7 +374,7 @@ async fn what_comes_hours_late_opens_one_request() {
 
 /// Ends a test without checks. (An answer to a message that the test has made up is refused.)
 async fn end_quietly(desk: Desk) {
-    desk.leave().await;
+    desk.stop_unchecked().await;
 }
 
 fn sign(secret: &str, stamp: i64, body: &str) -> String {
@@ -428,7 +428,7 @@ async fn what_cannot_be_handled_by_a_fault_of_ours_is_kept_whole_and_said() {
     }
     let counts = desk.store().counts().await.expect("counts");
     assert_eq!((counts.dead, desk.store().total().await.expect("a number")), (2, 4));
-    desk.leave().await;
+    desk.stop_unchecked().await;
 }
 
 #[tokio::test]

@@ -7,14 +7,14 @@ use std::time::Duration;
 use deskbell::desk::conversation::state::Voice;
 use deskbell::sandbox::{Absence, Fault, Spot, World};
 
-use crate::harness::{Desk, Setup, on_each, typed};
-use crate::looks::Looks as _;
+use crate::harness::{Desk, Setup, as_typed, on_each};
+use crate::looks::ReadRecord as _;
 use crate::platform_away::said;
 
-const MINUTE: Duration = Duration::from_secs(61);
+const OVER_A_MINUTE: Duration = Duration::from_secs(61);
 
 /// Accounts are not linked, so nobody keeps a right by a second account.
-fn alone() -> Setup {
+fn unlinked() -> Setup {
     Setup { linked: false, ..Setup::default() }
 }
 
@@ -25,7 +25,7 @@ async fn asks_for_the_password(desk: &Desk, world: &Arc<dyn World>, at: &Spot) -
     match at {
         Spot::Direct { .. } => drop(desk.say(world, "mia", at, words).await),
         _ => {
-            world.command("mia", at, &typed(world, words)).await.expect("given");
+            world.command("mia", at, &as_typed(world, words)).await.expect("given");
             desk.settle().await;
         }
     }
@@ -34,7 +34,7 @@ async fn asks_for_the_password(desk: &Desk, world: &Arc<dyn World>, at: &Spot) -
 
 #[tokio::test]
 async fn a_role_of_one_guild_counts_in_the_others() {
-    let setup = Setup { destinations: 1, ..alone() };
+    let setup = Setup { destinations: 1, ..unlinked() };
     let desk = Desk::open_with(setup).await;
     let world = desk.discord();
     let branch =
@@ -59,13 +59,13 @@ async fn who_lost_the_role_is_a_stranger_in_the_direct_conversation_within_a_min
         ("banned", |desk| desk.stage.discord.put_out("mia", true)),
     ];
     for (how, lose) in ways {
-        let mut desk = Desk::open_with(alone()).await;
+        let mut desk = Desk::open_with(unlinked()).await;
         let world = desk.discord();
         desk.ask(&world, "jeff", "@desk printer smokes").await;
         // Her press proves her role, so she is known as an agent.
         desk.press(&world, "mia", "desk-triage", "Take it").await;
         lose(&desk);
-        desk.pass(MINUTE).await;
+        desk.pass(OVER_A_MINUTE).await;
         // After a kick the bot asks for her roles, and Discord refuses. Of a ban it has sent an event.
         desk.expect_refusals(usize::from(how == "kicked"));
         assert!(!asks_for_the_password(&desk, &world, &Spot::direct()).await, "{how}");
@@ -78,7 +78,7 @@ async fn who_lost_the_role_is_a_stranger_in_the_direct_conversation_within_a_min
 #[tokio::test]
 async fn what_is_heard_counts_at_once() {
     for is_deleted in [false, true] {
-        let mut desk = Desk::open_with(alone()).await;
+        let mut desk = Desk::open_with(unlinked()).await;
         desk.stage.discord.grant_members_intent(true);
         desk.stop().await;
         desk.start().await;
@@ -97,7 +97,7 @@ async fn what_is_heard_counts_at_once() {
 
 #[tokio::test]
 async fn an_event_that_proves_roles_corrects_what_is_known() {
-    let desk = Desk::open_with(alone()).await;
+    let desk = Desk::open_with(unlinked()).await;
     let world = desk.discord();
     desk.ask(&world, "jeff", "@desk printer smokes").await;
     desk.stage.discord.set_role("it-desk", &["omar".to_owned()]);
@@ -109,7 +109,7 @@ async fn an_event_that_proves_roles_corrects_what_is_known() {
 
 #[tokio::test]
 async fn what_cannot_be_read_again_ends_after_an_hour_and_the_desk_is_told() {
-    on_each(alone(), async |desk, world| {
+    on_each(unlinked(), async |desk, world| {
         let what = world.platform();
         desk.ask(&world, "jeff", "@desk printer smokes").await;
         desk.press(&world, "mia", "desk-triage", "Take it").await;
@@ -121,7 +121,7 @@ async fn what_cannot_be_read_again_ends_after_an_hour_and_the_desk_is_told() {
             let body = if what == "slack" { r#"{"ok":false,"error":"internal_error"}"# } else { "{}" };
             let status = if what == "slack" { 200 } else { 500 };
             let (method, body) = ((*method).to_owned(), body.to_owned());
-            world.inject(Fault::Leave(Absence::Between { method, status, body }));
+            world.inject(Fault::Leave(Absence::Intercepted { method, status, body }));
         }
         for _ in 0..5 {
             desk.pass(Duration::from_secs(10 * 60)).await;
@@ -141,7 +141,7 @@ async fn what_cannot_be_read_again_ends_after_an_hour_and_the_desk_is_told() {
 
 #[tokio::test]
 async fn a_change_of_a_group_that_comes_again_brings_nobody_back() {
-    let desk = Desk::open_with(alone()).await;
+    let desk = Desk::open_with(unlinked()).await;
     let world = desk.slack();
     desk.ask(&world, "jeff", "@desk printer smokes").await;
     let before = desk.stage.clock.now().as_second();
@@ -158,14 +158,14 @@ async fn a_change_of_a_group_that_comes_again_brings_nobody_back() {
 
 #[tokio::test]
 async fn a_change_that_slack_never_told_of_is_found_when_it_matters() {
-    let desk = Desk::open_with(alone()).await;
+    let desk = Desk::open_with(unlinked()).await;
     let world = desk.slack();
     desk.ask(&world, "jeff", "@desk printer smokes").await;
     let scope = "usergroups:read".to_owned();
     world.inject(Fault::RevokeScope { scope: scope.clone() });
     desk.stage.slack.set_group("it-desk", &["omar"]);
     world.inject(Fault::GrantScope { scope });
-    desk.pass(MINUTE).await;
+    desk.pass(OVER_A_MINUTE).await;
     assert!(!asks_for_the_password(&desk, &world, &Spot::direct()).await);
     desk.end().await;
 }

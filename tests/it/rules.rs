@@ -5,7 +5,7 @@ use std::time::Duration;
 use deskbell::sandbox::Spot;
 
 use crate::harness::{Desk, Setup, on_both, on_both_with, see};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 async fn tickets(desk: &Desk) -> u64 {
     desk.store().total().await.expect("a number")
@@ -61,11 +61,14 @@ async fn once_an_agent_has_answered_a_burst_is_over() {
 
 #[tokio::test]
 async fn a_burst_window_of_zero_joins_nothing() {
-    on_both_with(Setup { more: "[intake]\nburst_window = \"0s\"", ..Setup::default() }, async |desk, world| {
-        desk.ask(world, "jeff", "@desk one").await;
-        desk.ask(world, "jeff", "@desk two").await;
-        assert_eq!(tickets(desk).await, 2);
-    })
+    on_both_with(
+        Setup { extra_settings: "[intake]\nburst_window = \"0s\"", ..Setup::default() },
+        async |desk, world| {
+            desk.ask(world, "jeff", "@desk one").await;
+            desk.ask(world, "jeff", "@desk two").await;
+            assert_eq!(tickets(desk).await, 2);
+        },
+    )
     .await;
 }
 
@@ -110,11 +113,14 @@ async fn who_goes_on_under_a_greeting_or_help_opens_a_ticket_with_both_texts() {
 
 #[tokio::test]
 async fn with_the_filter_off_greetings_open_tickets() {
-    on_both_with(Setup { more: "[intake]\ngreeting_filter = false", ..Setup::default() }, async |desk, world| {
-        desk.ask(world, "jeff", "@desk hello").await;
-        desk.ask(world, "ana", "@desk help").await;
-        assert_eq!(tickets(desk).await, 1, "a bare help is always the command");
-    })
+    on_both_with(
+        Setup { extra_settings: "[intake]\ngreeting_filter = false", ..Setup::default() },
+        async |desk, world| {
+            desk.ask(world, "jeff", "@desk hello").await;
+            desk.ask(world, "ana", "@desk help").await;
+            assert_eq!(tickets(desk).await, 1, "a bare help is always the command");
+        },
+    )
     .await;
 }
 

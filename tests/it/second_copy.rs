@@ -11,14 +11,14 @@ use async_trait::async_trait;
 use deskbell::domain::effect::{Lane, SilentAct};
 use deskbell::domain::ids::{EffectId, MessageRef};
 use deskbell::outbox::{Dispatcher, Timing};
-use deskbell::platform::{Act, Delivery, DeliveryError, Receipt};
+use deskbell::platform::{Delivery, DeliveryError, Operation, Receipt};
 use deskbell::store::Store;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::bare::{self, Delivers};
 use crate::harness::patiently;
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 use crate::store_contract::kit::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -29,34 +29,41 @@ async fn what_a_thawed_process_sends_without_a_receipt_is_taken_away() {
 
 async fn one_copy_stays(store: Arc<dyn Store>) {
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
-    let wall = Arc::new(Wall::default());
+    let platform = Arc::new(FakePlatform::default());
     let (thaw, thawed) = mpsc::channel();
-    let freezing =
-        Arc::new(Door { wall: Arc::clone(&wall), thawed: Mutex::new(Some(thawed)), frozen: AtomicBool::default() });
-    let steady = Arc::new(Door { wall: Arc::clone(&wall), thawed: Mutex::new(None), frozen: AtomicBool::default() });
+    let freezing = Arc::new(Connection {
+        platform: Arc::clone(&platform),
+        thawed: Mutex::new(Some(thawed)),
+        frozen: AtomicBool::default(),
+    });
+    let steady = Arc::new(Connection {
+        platform: Arc::clone(&platform),
+        thawed: Mutex::new(None),
+        frozen: AtomicBool::default(),
+    });
 
     let stop = CancellationToken::new();
     let first = tokio::spawn(dispatcher(&store, &freezing).run(stop.clone()));
     let answer = about(&ticket, said(channel("C1"), "you have been heard", Lane::Answer));
     write(&store, [], [answer]).await;
-    let mut grown = wall.grown.subscribe();
+    let mut grown = platform.grown.subscribe();
     patiently("it is frozen", grown.wait_for(|_| freezing.frozen.load(Ordering::SeqCst)))
         .await
-        .expect("the wall stands");
+        .expect("the platform lives");
     let second = tokio::spawn(dispatcher(&store, &steady).run(stop.clone()));
     let mut changed = store.changed();
     patiently("the other one takes over", async {
-        while store.counts().await.expect("counts").waiting > 0 || wall.posts().is_empty() {
+        while store.counts().await.expect("counts").waiting > 0 || platform.posts().is_empty() {
             // The end of a lease is no change of the store, so look again after a while.
             let _ = tokio::time::timeout(Duration::from_millis(20), changed.changed()).await;
         }
     })
     .await;
     thaw.send(()).expect("it waits for that");
-    patiently("the second copy comes and goes", grown.wait_for(|_| wall.removed.load(Ordering::SeqCst) > 0))
+    patiently("the second copy comes and goes", grown.wait_for(|_| platform.removed.load(Ordering::SeqCst) > 0))
         .await
-        .expect("the wall stands");
-    let posts = wall.posts();
+        .expect("the platform lives");
+    let posts = platform.posts();
     assert_eq!(posts.len(), 1);
     let standing = store.standing(ticket.id).await.expect("it can be read");
     assert_eq!(standing.iter().map(|one| &one.message).collect::<Vec<_>>(), [&posts[0].1], "the recorded copy stays");
@@ -67,32 +74,32 @@ async fn one_copy_stays(store: Arc<dyn Store>) {
     store.close().await;
 }
 
-fn dispatcher(store: &Arc<dyn Store>, door: &Arc<Door>) -> Dispatcher {
+fn dispatcher(store: &Arc<dyn Store>, connection: &Arc<Connection>) -> Dispatcher {
     let timing = Timing {
         lease: Duration::from_millis(300),
         call_timeout: Duration::from_millis(100),
         take_over_pause: Duration::from_millis(100),
         retry_limit: Duration::from_secs(900),
     };
-    bare::dispatcher(store, door, timing)
+    bare::dispatcher(store, connection, timing)
 }
 
 /// The messages that are on the platform.
-struct Wall {
+struct FakePlatform {
     posts: Mutex<Vec<(EffectId, MessageRef)>>,
     ids: AtomicU64,
     removed: AtomicU64,
     grown: watch::Sender<()>,
 }
 
-impl Default for Wall {
+impl Default for FakePlatform {
     fn default() -> Self {
         let (posts, ids, removed) = (Mutex::default(), AtomicU64::default(), AtomicU64::default());
         Self { posts, ids, removed, grown: watch::channel(()).0 }
     }
 }
 
-impl Wall {
+impl FakePlatform {
     fn posts(&self) -> Vec<(EffectId, MessageRef)> {
         self.posts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -113,32 +120,32 @@ impl Wall {
 }
 
 /// The connection of one process to the platform. If `thawed` is set, its first post freezes until the test sends.
-struct Door {
-    wall: Arc<Wall>,
+struct Connection {
+    platform: Arc<FakePlatform>,
     thawed: Mutex<Option<mpsc::Receiver<()>>>,
     frozen: AtomicBool,
 }
 
 #[async_trait]
-impl Delivers for Door {
+impl Delivers for Connection {
     async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
-        if let Act::Silent(SilentAct::Remove { message }) = &delivery.act {
-            self.wall.remove(message);
+        if let Operation::Silent(SilentAct::Remove { message }) = &delivery.operation {
+            self.platform.remove(message);
             return Ok(Receipt::Changed);
         }
         let thawed = self.thawed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(thawed) = thawed else { return Ok(Receipt::Posted(self.wall.post(delivery))) };
+        let Some(thawed) = thawed else { return Ok(Receipt::Posted(self.platform.post(delivery))) };
         self.frozen.store(true, Ordering::SeqCst);
-        self.wall.grown.send_replace(());
+        self.platform.grown.send_replace(());
         // The task is blocked, so its time limit does not act meanwhile, as in a process that is stopped.
         tokio::task::block_in_place(|| thawed.recv()).expect("it is thawed");
-        self.wall.post(delivery);
+        self.platform.post(delivery);
         // The answer never comes.
         std::future::pending().await
     }
 
     async fn find_second(&self, delivery: &Delivery, known: &[MessageRef]) -> Option<MessageRef> {
-        let posts = self.wall.posts();
+        let posts = self.platform.posts();
         let other = posts.into_iter().find(|(effect, message)| *effect == delivery.effect && !known.contains(message));
         other.map(|(_, message)| message)
     }

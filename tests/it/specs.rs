@@ -14,7 +14,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-use deskbell::sandbox::{Direction, Passage};
+use deskbell::sandbox::{Direction, Record};
 use serde_json::{Value, json};
 
 use self::schema::Spec;
@@ -117,11 +117,11 @@ async fn every_waiver_is_still_needed() {
 async fn what_does_not_fit_is_found() {
     let Some(folder) = folder() else { return };
     let traffic = scene::traffic().await;
-    let broken = |passages: &[Passage], name: &str, break_it: &dyn Fn(&mut Value)| {
-        let mut passage = passages.iter().rfind(|passage| passage.name == name && has_button(&passage.body)).cloned();
-        let passage = passage.as_mut().unwrap_or_else(|| panic!("no {name} with buttons"));
-        break_it(&mut passage.body);
-        vec![passage.clone()]
+    let broken = |records: &[Record], name: &str, break_it: &dyn Fn(&mut Value)| {
+        let mut record = records.iter().rfind(|record| record.name == name && has_button(&record.body)).cloned();
+        let record = record.as_mut().unwrap_or_else(|| panic!("no {name} with buttons"));
+        break_it(&mut record.body);
+        vec![record.clone()]
     };
     let places = |findings: Vec<Finding>| findings.into_iter().map(|finding| finding.place).collect::<BTreeSet<_>>();
 
@@ -184,14 +184,14 @@ fn is_waived_by(finding: &Finding, waiver: &Waiver) -> bool {
 /// Checks every call, answer and acknowledgement of the bot on Slack, with their blocks, views and metadata.
 async fn slack_requests(folder: &Path) -> Vec<Finding> {
     let traffic = scene::traffic().await;
-    let seen: BTreeSet<&str> = of(&traffic.slack, Direction::FromBot).map(|passage| passage.name.as_str()).collect();
+    let seen: BTreeSet<&str> = of(&traffic.slack, Direction::FromBot).map(|record| record.name.as_str()).collect();
     for method in ["chat.postMessage", "chat.update", "chat.postEphemeral", "views.open", "conversations.open"] {
         assert!(seen.contains(method), "the scenes never call {method}, only {seen:?}");
     }
     held_against_slack(folder, &traffic.slack)
 }
 
-fn held_against_slack(folder: &Path, traffic: &[Passage]) -> Vec<Finding> {
+fn held_against_slack(folder: &Path, traffic: &[Record]) -> Vec<Finding> {
     let mut api = Spec::read(folder, WEB_API);
     let mut kit = Spec::read(folder, BLOCK_KIT);
     for spec in [&mut api, &mut kit] {
@@ -199,7 +199,7 @@ fn held_against_slack(folder: &Path, traffic: &[Passage]) -> Vec<Finding> {
         spec.replace("AnyBlock", json!({"$ref": "#/definitions/KnownBlock"}));
     }
     let mut findings = Vec::new();
-    for Passage { name, body, .. } in of(traffic, Direction::FromBot) {
+    for Record { name, body, .. } in of(traffic, Direction::FromBot) {
         match name.as_str() {
             "chat.postMessage" => api.check_named("ChatPostMessageArguments", name, body, &mut findings),
             "chat.update" => like_posting(&mut api, name, body, &["ts"], &[], &mut findings),
@@ -259,7 +259,7 @@ async fn slack_shapes(folder: &Path) -> Vec<Finding> {
     }
     let mut kit = Spec::read(folder, BLOCK_KIT);
     let mut findings = Vec::new();
-    for Passage { body, .. } in of(&scene::traffic().await.slack, Direction::ToBot) {
+    for Record { body, .. } in of(&scene::traffic().await.slack, Direction::ToBot) {
         add_parts(&mut sent, body);
         check_blocks(&mut kit, body, &mut findings);
     }
@@ -336,7 +336,7 @@ fn kind_of(part: &Value) -> String {
 /// Checks every call of the bot on Discord against the description of its operation.
 async fn discord_requests(folder: &Path) -> Vec<Finding> {
     let traffic = scene::traffic().await;
-    let seen: BTreeSet<&str> = of(&traffic.discord, Direction::FromBot).map(|passage| passage.name.as_str()).collect();
+    let seen: BTreeSet<&str> = of(&traffic.discord, Direction::FromBot).map(|record| record.name.as_str()).collect();
     for call in [
         "PUT /applications/{id}/guilds/{gid}/commands",
         "POST /channels/{id}/messages",
@@ -350,11 +350,11 @@ async fn discord_requests(folder: &Path) -> Vec<Finding> {
     held_against_discord(folder, &traffic.discord)
 }
 
-fn held_against_discord(folder: &Path, traffic: &[Passage]) -> Vec<Finding> {
+fn held_against_discord(folder: &Path, traffic: &[Record]) -> Vec<Finding> {
     let mut rest = Spec::read(folder, REST);
     let paths = rest.document()["paths"].as_object().cloned().unwrap_or_default();
     let mut findings = Vec::new();
-    for Passage { name, body, .. } in of(traffic, Direction::FromBot).filter(|passage| passage.name != "gateway") {
+    for Record { name, body, .. } in of(traffic, Direction::FromBot).filter(|record| record.name != "gateway") {
         let (method, path) = name.split_once(' ').expect("a method and a path");
         let operation = paths.iter().find(|(known, _)| shape_of(known) == shape_of(path));
         let Some(operation) = operation.and_then(|(_, item)| item.get(method.to_ascii_lowercase())) else {
@@ -393,7 +393,7 @@ async fn discord_frames(folder: &Path) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     let mut seen = BTreeSet::new();
-    for Passage { name, body, direction } in &scene::traffic().await.discord {
+    for Record { name, body, direction } in &scene::traffic().await.discord {
         if name != "gateway" {
             continue;
         }
@@ -430,6 +430,6 @@ async fn discord_frames(folder: &Path) -> Vec<Finding> {
     findings
 }
 
-fn of(traffic: &[Passage], direction: Direction) -> impl Iterator<Item = &Passage> {
-    traffic.iter().filter(move |passage| passage.direction == direction)
+fn of(traffic: &[Record], direction: Direction) -> impl Iterator<Item = &Record> {
+    traffic.iter().filter(move |record| record.direction == direction)
 }

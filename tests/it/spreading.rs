@@ -8,8 +8,8 @@ use deskbell::domain::ids::{Place, PlatformName};
 use deskbell::sandbox::{Absence, ChannelView, Fault, Spot};
 
 use crate::announcing::{counts, write};
-use crate::harness::{Desk, Setup, find_control, on, on_each, see};
-use crate::outages::{shown, standing, subscribe};
+use crate::harness::{Desk, Setup, by_platform, find_control, on_each, see};
+use crate::outages::{public_texts, shown, subscribe};
 
 /// Counts the messages that the bot has posted into channels since this journal entry, by channel id, without threads.
 fn posted(desk: &Desk, since: u64) -> BTreeMap<String, usize> {
@@ -125,9 +125,9 @@ async fn a_channel_that_is_deleted_under_way_stops_nobody_else() {
         desk.press(&world, "mia", "random", "Announce it now").await;
         world.inject(Fault::DeleteChannel { channel: "sales".to_owned() });
         desk.settle().await;
-        let update = on(&world, "outage update MI-1 monitoring", "outage update outage:MI-1 phase:monitoring");
+        let update = by_platform(&world, "outage update MI-1 monitoring", "outage update outage:MI-1 phase:monitoring");
         desk.command(&world, "mia", update).await;
-        let general = standing(&world, "general");
+        let general = public_texts(&world, "general");
         assert!(
             general.len() == 1 && general[0].contains("we're keeping an eye on it"),
             "{}: {general:?}",
@@ -154,7 +154,7 @@ async fn a_bot_that_is_put_out_of_a_guild_under_way_goes_on_elsewhere() {
     discord.inject(Fault::PutOut);
     desk.settle().await;
     desk.command(&slack, "mia", "outage resolve MI-1 It works again.").await;
-    assert!(standing(&slack, "sales")[0].contains("It works again."));
+    assert!(public_texts(&slack, "sales")[0].contains("It works again."));
     // The next preview names the channel that cannot be reached any more.
     write(&desk, &slack, &[("services", "vpn")]).await;
     let preview = shown(&desk, &slack, "mia");
@@ -163,7 +163,7 @@ async fn a_bot_that_is_put_out_of_a_guild_under_way_goes_on_elsewhere() {
         preview.contains("1 channel can't be reached, since I may not write there: #sales on Discord"),
         "{preview}"
     );
-    desk.leave().await;
+    desk.stop_unchecked().await;
 }
 
 #[tokio::test]
@@ -194,8 +194,8 @@ async fn a_platform_that_is_away_for_an_hour_has_the_newest_once_afterwards() {
         desk.settle_until("some have it", Duration::from_secs(1), || told("Nobody gets in").len() >= 40).await;
         world.inject(Fault::Leave(Absence::Down));
         for update in [
-            on(&other, "outage update MI-1 identified", "outage update outage:MI-1 phase:identified"),
-            on(
+            by_platform(&other, "outage update MI-1 identified", "outage update outage:MI-1 phase:identified"),
+            by_platform(
                 &other,
                 "outage update MI-1 monitoring Now it is watched.",
                 "outage update outage:MI-1 phase:monitoring known:Now it is watched.",
@@ -220,6 +220,6 @@ async fn a_platform_that_is_away_for_an_hour_has_the_newest_once_afterwards() {
         let times = told("");
         assert_eq!(times.len(), CHANNELS, "{platform}");
         assert!(times.values().all(|times| *times == 1), "{platform}: each once: {times:?}");
-        desk.leave().await;
+        desk.stop_unchecked().await;
     }
 }

@@ -7,7 +7,7 @@ use deskbell::sandbox::{Spot, World};
 use expect_test::expect;
 
 use crate::harness::{Desk, see};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 /// Plays a scene on both platforms, and returns its transcript, which must be the same on both.
 async fn on_both(scene: impl AsyncFn(&Desk, &Arc<dyn World>)) -> String {

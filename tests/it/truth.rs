@@ -9,8 +9,8 @@ use deskbell::sandbox::{MessageAt, Spot, World};
 use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::harness::{Desk, Setup, on_both, patiently, see, typed};
-use crate::looks::Looks as _;
+use crate::harness::{Desk, Setup, as_typed, on_both, patiently, see};
+use crate::looks::ReadRecord as _;
 use crate::platform_away::said;
 use crate::postgres;
 
@@ -54,7 +54,7 @@ async fn what_takes_a_while_is_told_so_and_happens_once() {
             _ => desk.stage.discord.person_id("mia"),
         };
         let mut holder = hold_up(&database, &format!("{what}:{}", id.expect("an id"))).await;
-        let words = typed(&world, "reply IT-1001 try the one next door");
+        let words = as_typed(&world, "reply IT-1001 try the one next door");
         let given = {
             let world = world.clone();
             tokio::spawn(async move { world.command("mia", &Spot::channel("random"), &words).await })

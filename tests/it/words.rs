@@ -3,7 +3,7 @@
 use deskbell::sandbox::Spot;
 
 use crate::harness::on_both;
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 #[tokio::test]
 async fn long_and_odd_texts_survive_both_ways() {

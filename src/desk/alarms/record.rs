@@ -1,8 +1,10 @@
 //! Stores and deletes dead events, and queues the message to the desk that shows their number.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::effect::{Destination, Effect, EffectKind, Known};
+use crate::domain::effect::{Destination, Effect, EffectKind, Prior};
 use crate::domain::event::DedupeKey;
 use crate::domain::ids::Place;
 use crate::domain::subject::Subject;
@@ -33,7 +35,7 @@ pub async fn keep(
         let at = Destination::Place(channel.clone());
         let show = EffectKind::Show { view: View::DeadEvents, at, awaited: None, thread_title: None };
         let show = Effect { not_before, ..Effect::about(Subject::Desk, show) };
-        outbox::enqueue(tx, &show, Known::Nothing, now).await?;
+        outbox::enqueue(tx, &show, Prior::Unknown, now).await?;
     }
     Ok(())
 }
@@ -52,10 +54,11 @@ pub async fn forget(tx: &mut dyn Tx, key: &DedupeKey, now: Timestamp) -> Result<
             at.push(there.place().clone());
         }
     }
-    at.dedup();
+    let mut seen = HashSet::new();
+    at.retain(|place| seen.insert(place.clone()));
     for at in at {
         let refresh = EffectKind::Refresh { view: View::DeadEvents, at };
-        outbox::enqueue(tx, &Effect::about(Subject::Desk, refresh), Known::Nothing, now).await?;
+        outbox::enqueue(tx, &Effect::about(Subject::Desk, refresh), Prior::Unknown, now).await?;
     }
     Ok(())
 }

@@ -57,7 +57,7 @@ pub fn hears_nothing(platform: PlatformName) -> Message {
 
 /// Says that the bot cannot write in the desk's channel on a platform.
 #[must_use]
-pub fn desk_is_shut(platform: PlatformName, detail: &str) -> Message {
+pub fn triage_refused(platform: PlatformName, detail: &str) -> Message {
     let name = platform.title();
     Message::said(format!(
         "I can't write in the desk's channel on {name} ({detail}). Requests are still heard and answered, but their cards there \
@@ -67,7 +67,7 @@ pub fn desk_is_shut(platform: PlatformName, detail: &str) -> Message {
 
 /// Says that the bot is not in a Discord guild that it should serve.
 #[must_use]
-pub fn put_out(detail: &str) -> Message {
+pub fn removed_from_guild(detail: &str) -> Message {
     Message::said(format!(
         "I've been removed from a Discord server that I should serve ({detail}): nobody there can reach the desk through me."
     ))
@@ -75,7 +75,7 @@ pub fn put_out(detail: &str) -> Message {
 
 /// Says that the HTTP port refuses a platform's requests, because of a wrong secret or a wrong clock.
 #[must_use]
-pub fn door_refuses(platform: PlatformName, detail: &str) -> Message {
+pub fn port_refuses(platform: PlatformName, detail: &str) -> Message {
     let name = platform.title();
     Message::said(format!(
         "I have to refuse what {name} sends me ({detail}): nobody there can reach the desk through me until an operator fixes that."

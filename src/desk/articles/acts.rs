@@ -1,7 +1,7 @@
 //! The acts with articles: list, show, write, edit, publish, review and retire.
 
 use super::decide;
-use crate::desk::acts::{Act, Reads, acts};
+use crate::desk::acts::{Act, ActReads, acts};
 use crate::domain::act::{Begins, Command, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
 use crate::domain::right::Right;
@@ -16,13 +16,13 @@ const ARTICLE: Param = Param {
     takes: Takes::Article,
     says: "Key of the article, like KB-7",
     usage: "KB-7",
-    asks: "Which article? Its key, like KB-7",
+    label: "Which article? Its key, like KB-7",
     hint: "The key stands before the title, like KB-7.",
     ..Param::BASE
 };
 const TITLE: Param = Param {
     name: "title",
-    asks: "Title: the question, in people's words",
+    label: "Title: the question, in people's words",
     hint: "The VPN disconnects every few minutes",
     ..Param::BASE
 };
@@ -30,14 +30,14 @@ const TITLE: Param = Param {
 const SUMMARY: Param = Param {
     name: "summary",
     is_required: false,
-    asks: "What it solves, in a sentence",
+    label: "What it solves, in a sentence",
     hint: "Keeps the VPN up on networks with band steering",
     ..Param::BASE
 };
 /// The text in Markdown, or the address of a page elsewhere.
 const BODY: Param = Param {
     name: "body",
-    asks: "What to do, step by step (Markdown)",
+    label: "What to do, step by step (Markdown)",
     hint: "1. Open … 2. Choose … Or just the address of a page elsewhere, with a sentence above",
     ..Param::BASE
 };
@@ -45,7 +45,7 @@ const BODY: Param = Param {
 const TAGS: Param = Param {
     name: "tags",
     is_required: false,
-    asks: "Other words for it, with commas between",
+    label: "Other words for it, with commas between",
     hint: "vpn, anyconnect, home office",
     ..Param::BASE
 };
@@ -53,7 +53,7 @@ const AUDIENCE: Param = Param {
     name: "audience",
     takes: Takes::Choice(&[("everyone", "Everybody"), ("agents", "The desk's agents alone")]),
     is_required: false,
-    asks: "Who may find it?",
+    label: "Who may find it?",
     hint: "Everybody, if nothing is chosen",
     ..Param::BASE
 };
@@ -87,7 +87,7 @@ acts! {
         },
         decide::list,
     )
-    .reading(Reads::Articles("which"));
+    .reading(ActReads::Articles("which"));
 
     ARTICLE_CARD = Act::alone(
         Spec {
@@ -99,7 +99,7 @@ acts! {
         },
         decide::show,
     )
-    .reading(Reads::Overview("article"));
+    .reading(ActReads::Overview("article"));
 
     WRITE_ARTICLE = Act::alone(
         Spec {
@@ -113,7 +113,7 @@ acts! {
         },
         decide::write,
     )
-    .reading(Reads::NextArticle);
+    .reading(ActReads::NextArticle);
 
     EDIT_ARTICLE = Act::alone(
         Spec {
@@ -133,7 +133,7 @@ acts! {
         },
         decide::edit,
     )
-    .reading(Reads::Overview("article"));
+    .reading(ActReads::Overview("article"));
 
     PUBLISH_ARTICLE = Act::alone(
         Spec {
@@ -146,7 +146,7 @@ acts! {
         },
         decide::publish,
     )
-    .reading(Reads::Overview("article"));
+    .reading(ActReads::Overview("article"));
 
     REVIEW_ARTICLE = Act::alone(
         Spec {
@@ -156,7 +156,7 @@ acts! {
                 name: "again",
                 takes: Takes::Future,
                 is_required: false,
-                asks: "When is it to be looked at again?",
+                label: "When is it to be looked at again?",
                 hint: "2027-06-30, in 90 days; left empty: after the usual time",
                 ..Param::BASE
             }],
@@ -166,7 +166,7 @@ acts! {
         },
         decide::review,
     )
-    .reading(Reads::Overview("article"));
+    .reading(ActReads::Overview("article"));
 
     RETIRE_ARTICLE = Act::alone(
         Spec {
@@ -179,5 +179,5 @@ acts! {
         },
         decide::retire,
     )
-    .reading(Reads::Overview("article"));
+    .reading(ActReads::Overview("article"));
 }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::text;
 use crate::desk::acts::{Actor, answer, refuse};
 use crate::desk::decision::{Change, Decision};
-use crate::desk::hear::{Desk, Sees};
+use crate::desk::hear::{ActData, Desk};
 use crate::desk::knowledge::state::{
     Article, Checked, Content, LONGEST_BODY, LONGEST_SUMMARY, LONGEST_TITLE, Listing, Overview, version_after,
 };
@@ -24,7 +24,7 @@ use crate::domain::right::Right;
 use super::acts::{EDIT_ARTICLE, PUBLISH_ARTICLE, RETIRE_ARTICLE, REVIEW_ARTICLE, WRITE_ARTICLE};
 
 /// An article is listed as not helpful if it did not help at least this many requesters since it was last checked.
-pub const SEVERAL: u32 = 2;
+pub const UNHELPFUL_FROM: u32 = 2;
 /// The largest number of articles that is read for each list.
 pub const LISTED: u32 = 50;
 /// The largest number of requests, for which an article did not help, on the article's card.
@@ -44,7 +44,7 @@ pub fn listings(which: &str) -> &'static [Listing] {
 
 /// Returns the initial values of the fields in an article's form.
 #[must_use]
-pub fn begun(article: &Article) -> Given {
+pub fn form_values(article: &Article) -> Given {
     let content = &article.content;
     let body = match (&content.url, content.body.trim()) {
         (Some(url), "") => url,
@@ -61,15 +61,15 @@ pub fn begun(article: &Article) -> Given {
 }
 
 /// Shows a list of articles.
-pub(super) fn list(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let listed = if let Sees::Articles(listed) = sees { listed.as_slice() } else { &[] };
+pub(super) fn list(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    let listed = if let ActData::Articles(listed) = data { listed.as_slice() } else { &[] };
     answer(&mut plan, actor, text::list(args.text("which"), listed));
     plan.end(Outcome::Done(None))
 }
 
 /// Shows an article with the counts of its marks.
-pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    match found(args, sees) {
+pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    match found(args, data) {
         Ok(overview) => {
             let card = card(&plan, actor, overview);
             answer(&mut plan, actor, card);
@@ -80,8 +80,8 @@ pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
 }
 
 /// Writes a new article as a draft, and sets the timer that reminds its author of it.
-pub(super) fn write(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let Sees::NextArticle(id, key) = sees else { return plan.end(Outcome::Ignored) };
+pub(super) fn write(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    let ActData::NextArticle(id, key) = data else { return plan.end(Outcome::Ignored) };
     let content = match content(args, &Content::default()) {
         Ok(content) => content,
         Err(why) => return refuse(plan, actor, why),
@@ -112,8 +112,8 @@ pub(super) fn write(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &S
 }
 
 /// Changes the content of an article.
-pub(super) fn edit(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let overview = match found(args, sees) {
+pub(super) fn edit(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    let overview = match found(args, data) {
         Ok(overview) => overview,
         Err(why) => return refuse(plan, actor, why),
     };
@@ -134,8 +134,8 @@ pub(super) fn edit(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) 
 }
 
 /// Publishes an article.
-pub(super) fn publish(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let overview = match found(args, sees) {
+pub(super) fn publish(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    let overview = match found(args, data) {
         Ok(overview) => overview,
         Err(why) => return refuse(plan, actor, why),
     };
@@ -149,8 +149,8 @@ pub(super) fn publish(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: 
 }
 
 /// Writes that the actor has checked an article and found it right, and sets its next review date.
-pub(super) fn review(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let overview = match found(args, sees) {
+pub(super) fn review(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    let overview = match found(args, data) {
         Ok(overview) => overview,
         Err(why) => return refuse(plan, actor, why),
     };
@@ -163,8 +163,8 @@ pub(super) fn review(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees
 }
 
 /// Retires an article. It stays stored, but searches no longer find it.
-pub(super) fn retire(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let overview = match found(args, sees) {
+pub(super) fn retire(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    let overview = match found(args, data) {
         Ok(overview) => overview,
         Err(why) => return refuse(plan, actor, why),
     };
@@ -192,9 +192,9 @@ pub(in crate::desk) fn draft_waits(desk: &Desk, timer: &Timer, article: Option<&
 
 /// Returns the article of the parameter `article`. The error is the refusal: there is no such article, or it is not in
 /// the version that the actor's button or form carries.
-fn found<'s>(args: &Args, sees: &'s Sees) -> Result<&'s Overview, Message> {
+fn found<'s>(args: &Args, data: &'s ActData) -> Result<&'s Overview, Message> {
     let meant = args.key("article");
-    let Sees::Overview(Some(overview)) = sees else {
+    let ActData::Overview(Some(overview)) = data else {
         return Err(text::unknown(&meant.map(|article| article.key.to_string()).unwrap_or_default()));
     };
     if meant.and_then(|article| article.version).is_some_and(|version| version != overview.kept.article.version) {

@@ -19,12 +19,13 @@ const OPENED_BY_BUTTON: usize = 4;
 /// changed since.
 fn button(spec: &Spec, article: &Article) -> Control {
     let with = KeyRef { key: article.key.clone(), version: Some(article.version) };
-    Control::button(spec.label, ActRef { with: Some(with.to_string()), ..ActRef::bare(spec.act()) }).styled(spec.style)
+    Control::button(spec.label, ActRef { carried: Some(with.to_string()), ..ActRef::bare(spec.act()) })
+        .styled(spec.style)
 }
 
 /// Returns a button that shows the card of an article, in whatever version the article then has.
 fn open(label: &str, article: &Article) -> Control {
-    Control::button(label, ActRef { with: Some(article.key.to_string()), ..ActRef::bare(ARTICLE_CARD.spec.act()) })
+    Control::button(label, ActRef { carried: Some(article.key.to_string()), ..ActRef::bare(ARTICLE_CARD.spec.act()) })
 }
 
 /// Returns the date in UTC, since a list has no reader's time zone.
@@ -60,7 +61,7 @@ pub fn list(which: &str, listed: &[Listed]) -> Message {
         };
         return Message::said(none).with([write]);
     }
-    let stands = |one: &Listed| match (one.as_one_of, one.article.status) {
+    let state_of = |one: &Listed| match (one.as_one_of, one.article.status) {
         (Listing::Unhelpful, _) => "did not help".to_owned(),
         (Listing::Review, _) => match one.article.content.review_at {
             Some(at) => format!("due for a review since {}", day(at)),
@@ -74,7 +75,7 @@ pub fn list(which: &str, listed: &[Listed]) -> Message {
         vec![
             Cell::Key(article.key.to_string()),
             Cell::Words(article.content.title.clone()),
-            Cell::Words(stands(one)),
+            Cell::Words(state_of(one)),
             Cell::Words(article.owner.as_ref().map(|owner| owner.name.clone()).unwrap_or_default()),
             Cell::Number(one.numbers.shown),
             Cell::Number(one.numbers.solved),
@@ -110,8 +111,8 @@ pub fn card(overview: &Overview, may_publish: bool) -> Message {
     if !content.summary.is_empty() {
         lines.push(Line(vec![Span::Written(content.summary.clone())]));
     }
-    lines.push(stands(article));
-    lines.push(does(&overview.numbers));
+    lines.push(status_line(article));
+    lines.push(counts_line(&overview.numbers));
     for complaint in &overview.complaints {
         lines.push(Line(vec![
             said("• did not help: "),
@@ -151,7 +152,7 @@ pub fn card(overview: &Overview, may_publish: bool) -> Message {
 }
 
 /// Returns a line with status, version, audience, owner and dates of an article.
-fn stands(article: &Article) -> Line {
+fn status_line(article: &Article) -> Line {
     let status = match article.status {
         ArticleStatus::Draft => "Draft, not found in searches yet",
         ArticleStatus::Published => "Published",
@@ -175,7 +176,7 @@ fn stands(article: &Article) -> Line {
 }
 
 /// Returns a line with the counts of an article's marks.
-fn does(numbers: &Numbers) -> Line {
+fn counts_line(numbers: &Numbers) -> Line {
     let Numbers { shown, read, solved, helpful, unhelpful } = numbers;
     Line::said(format!(
         "Requests: shown on {shown}, read on {read}, solved {solved}, helpful on {helpful}, not helpful on {unhelpful}."

@@ -3,8 +3,8 @@
 use expect_test::expect;
 
 use super::*;
-use crate::desk::acts::{Act, Reads, all};
-use crate::desk::hear::{Asked, Sees};
+use crate::desk::acts::{Act, ActReads, all};
+use crate::desk::hear::{ActData, Asked};
 use crate::desk::meant::Meant;
 use crate::domain::act::{ActRef, Given, On, Takes, Value};
 use crate::domain::audit::AuditEntry;
@@ -52,9 +52,9 @@ fn other() -> Ticket {
     }
 }
 
-pub(super) fn heard_as(acted: &Acted, on: Option<Ticket>, there: Option<TicketId>, sees: Sees) -> Asked {
+pub(super) fn heard_as(acted: &Acted, on: Option<Ticket>, thread_ticket: Option<TicketId>, data: ActData) -> Asked {
     let meant = Meant::of(acted, None, "IT", &Now::named(now(), "UTC"));
-    Asked { meant, on, there, sees }
+    Asked { meant, on, thread_ticket, data }
 }
 
 /// Adds the decision about this act on this ticket to the table.
@@ -62,21 +62,23 @@ pub(super) fn act(table: &mut Table, name: &str, act: &Act, who: &str, ticket: &
     let does = act.spec.on(ticket.tag());
     let acted = by_button(who, does, fitting(act));
     let joined = Record { joined: true, ..record("Jeff", "7.2", "and my badge is lost") };
-    let sees = match act.spec.name {
-        "show" => Sees::Story(vec![record("Jeff", "7.1", "printer smokes")], Vec::<AuditEntry>::new()),
-        "belongs_to" => Sees::Chosen(Some(Box::new(Ticket { origin: ticket.origin.clone(), ..other() }))),
-        "own_request" => Sees::Joined(Some(Box::new(joined)), false),
-        _ => Sees::Nothing,
+    let data = match act.spec.name {
+        "show" => ActData::Story(vec![record("Jeff", "7.1", "printer smokes")], Vec::<AuditEntry>::new()),
+        "belongs_to" => ActData::Chosen(Some(Box::new(Ticket { origin: ticket.origin.clone(), ..other() }))),
+        "own_request" => ActData::Joined(Some(Box::new(joined)), false),
+        _ => ActData::Nothing,
     };
-    let there = Some(ticket.id).filter(|_| !["Mia", "Omar", "Ada"].contains(&who));
-    let asked = heard_as(&acted, Some(ticket.clone()), there, sees);
+    let thread_ticket = Some(ticket.id).filter(|_| !["Mia", "Omar", "Ada"].contains(&who));
+    let asked = heard_as(&acted, Some(ticket.clone()), thread_ticket, data);
     table.case(name, &desk(), &Heard::Act(&acted, Box::new(asked), now()));
 }
 
 /// Returns the acts on a ticket.
 pub(super) fn to_tickets() -> impl Iterator<Item = &'static Act> {
     // Acts with articles have tables of their own, and an announcement of an outage needs an audience.
-    all().filter(|act| act.spec.on == On::Ticket && !matches!(act.reads, Reads::Article(_) | Reads::NextOutage { .. }))
+    all().filter(|act| {
+        act.spec.on == On::Ticket && !matches!(act.reads, ActReads::Article(_) | ActReads::NextOutage { .. })
+    })
 }
 
 /// The actor is Mia, who has the ticket if anybody has it.
@@ -414,14 +416,14 @@ fn pending_twice() {
 #[test]
 fn what_an_act_sees() {
     let (desk, mut table) = (desk(), Table::default());
-    let mut case = |name: &str, act: &str, ticket: &Ticket, sees: Sees| {
+    let mut case = |name: &str, act: &str, ticket: &Ticket, data: ActData| {
         let one = all().find(|known| known.spec.name == act).expect("it is an act");
         let acted = by_button("Jeff", one.spec.on(ticket.tag()), fitting(one));
-        let asked = heard_as(&acted, Some(ticket.clone()), Some(ticket.id), sees);
+        let asked = heard_as(&acted, Some(ticket.clone()), Some(ticket.id), data);
         table.case(name, &desk, &Heard::Act(&acted, Box::new(asked), now()));
     };
-    let chosen = |ticket: Ticket| Sees::Chosen(Some(Box::new(ticket)));
-    case("belongs to one that is gone", "belongs_to", &ticket(), Sees::Chosen(None));
+    let chosen = |ticket: Ticket| ActData::Chosen(Some(Box::new(ticket)));
+    case("belongs to one that is gone", "belongs_to", &ticket(), ActData::Chosen(None));
     case("belongs to itself", "belongs_to", &ticket(), chosen(ticket()));
     case("belongs to somebody else's", "belongs_to", &ticket(), chosen(Ticket { requester: person("Sam"), ..other() }));
     let (_, resolved) = statuses()[3].clone();
@@ -430,8 +432,8 @@ fn what_an_act_sees() {
     let secret = Ticket { origin: direct(), requester: person("Sam"), ..other() };
     case("belongs to what one may not know of", "belongs_to", &ticket(), chosen(secret));
     let joined = || Record { joined: true, ..record("Jeff", "7.2", "and my badge is lost") };
-    let of = |record: Record, is_taken| Sees::Joined(Some(Box::new(record)), is_taken);
-    case("part of what is gone", "own_request", &ticket(), Sees::Joined(None, false));
+    let of = |record: Record, is_taken| ActData::Joined(Some(Box::new(record)), is_taken);
+    case("part of what is gone", "own_request", &ticket(), ActData::Joined(None, false));
     case("part of what is joined no more", "own_request", &ticket(), of(Record { joined: false, ..joined() }, false));
     let deleted = Record { deleted_at: Some(now()), text: String::new(), ..joined() };
     case("part of what was deleted", "own_request", &ticket(), of(deleted, false));
@@ -469,7 +471,7 @@ fn open_requests() {
         let acted = Acted { way: Way::Command, ..by_button(who, ActRef::bare(one.spec.act()), given) };
         let open =
             if whose.unwrap_or(who) == "Jeff" { vec![with_status(Status::InProgress), other()] } else { Vec::new() };
-        let asked = heard_as(&acted, None, None, Sees::Requests(open));
+        let asked = heard_as(&acted, None, None, ActData::Requests(open));
         table.case(
             &format!("{who} asks for {}", whose.unwrap_or("their own")),
             &desk,

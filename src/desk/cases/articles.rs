@@ -5,8 +5,8 @@ use expect_test::expect;
 use super::acts::{by_button, fitting, heard_as};
 use super::knowledge::article;
 use super::*;
-use crate::desk::acts::{Act, Reads, all, find};
-use crate::desk::hear::Sees;
+use crate::desk::acts::{Act, ActReads, all, find};
+use crate::desk::hear::ActData;
 use crate::desk::knowledge::state::{
     Article, Complaint, Content, Kept, LONGEST_SUMMARY, LONGEST_TITLE, Listed, Listing, Numbers, Overview,
 };
@@ -26,13 +26,13 @@ fn overview(article: Article) -> Overview {
 }
 
 /// The article, owned by Mia, in its third version.
-fn standing(status: ArticleStatus) -> Article {
+fn owned_article(status: ArticleStatus) -> Article {
     Article { owner: Some(person("Mia")), version: 3, ..article(status, Audience::Everyone) }
 }
 
-fn by(who: &str, act: &Act, given: Given, sees: Sees, name: &str, table: &mut Table, desk: &Desk) {
+fn by(who: &str, act: &Act, given: Given, data: ActData, name: &str, table: &mut Table, desk: &Desk) {
     let acted = by_button(who, ActRef::bare(act.spec.act()), given);
-    let asked = heard_as(&acted, None, None, sees);
+    let asked = heard_as(&acted, None, None, data);
     table.case(name, desk, &Heard::Act(&acted, Box::new(asked), now()));
 }
 
@@ -55,10 +55,10 @@ fn each_act_of_those_who_keep_articles_however_the_article_stands() {
     for status in ArticleStatus::ALL {
         for who in ["Mia", "Omar"] {
             table.head(&format!("{} by {who}", status.as_str()));
-            for one in all().filter(|act| matches!(act.reads, Reads::Overview(_))) {
-                let sees = Sees::Overview(Some(Box::new(overview(standing(status)))));
+            for one in all().filter(|act| matches!(act.reads, ActReads::Overview(_))) {
+                let data = ActData::Overview(Some(Box::new(overview(owned_article(status)))));
                 let name = format!("  {}", one.spec.name);
-                by(who, one, fitting(one), sees, &name, &mut table, &with_publishers());
+                by(who, one, fitting(one), data, &name, &mut table, &with_publishers());
             }
         }
     }
@@ -107,7 +107,7 @@ fn what_is_written_and_what_cannot_be_taken() {
     let mut table = Table::default();
     let given =
         |of: &[(&str, &str)]| Given::from_iter(of.iter().map(|(name, text)| ((*name).to_owned(), Value::text(*text))));
-    let new = || Sees::NextArticle(ArticleId(36), ArticleKey::new("KB", 36));
+    let new = || ActData::NextArticle(ArticleId(36), ArticleKey::new("KB", 36));
     let (title, summary) = ("x".repeat(LONGEST_TITLE + 1), "x".repeat(LONGEST_SUMMARY + 1));
     for (name, fields) in [
         (
@@ -136,18 +136,18 @@ fn what_is_written_and_what_cannot_be_taken() {
     );
     by("Jeff", act("write_article"), write, new(), "by a requester", &mut table, &with_publishers());
     let edited = |article: &str, body: &str| given(&[("article", article), ("title", "VPN drops"), ("body", body)]);
-    let seen = |article: Article| Sees::Overview(Some(Box::new(overview(article))));
-    let draft = || seen(standing(ArticleStatus::Draft));
-    for (name, given, sees) in [
+    let seen = |article: Article| ActData::Overview(Some(Box::new(overview(article))));
+    let draft = || seen(owned_article(ArticleStatus::Draft));
+    for (name, given, data) in [
         ("nothing was changed", edited("KB-7.3", "Turn off band steering."), draft()),
         ("it was changed meanwhile", edited("KB-7.2", "Other words."), draft()),
-        ("it is gone", edited("KB-7.3", "Other words."), Sees::Overview(None)),
+        ("it is gone", edited("KB-7.3", "Other words."), ActData::Overview(None)),
         ("it does not fit into a form", edited("KB-7.3", "Other words."), {
-            let long = standing(ArticleStatus::Draft);
+            let long = owned_article(ArticleStatus::Draft);
             seen(Article { content: Content { body: "x".repeat(3_001), ..long.content.clone() }, ..long })
         }),
     ] {
-        by("Mia", act("edit_article"), given, sees, name, &mut table, &with_publishers());
+        by("Mia", act("edit_article"), given, data, name, &mut table, &with_publishers());
     }
     expect![[r#"
         all there is: done · write KB-36 «A screen», draft, by Mia · article_draft in 168 h · audit: article written by Mia · tell Mia: “KB-36 “A screen” is saved as a draft. Nobody will find it until it's pu…” [Read] [Edit…] [Publish]
@@ -172,19 +172,22 @@ fn lists_say_why_an_article_is_on_them() {
     let mut table = Table::default();
     let listed = |as_one_of, article| Listed { article, as_one_of, numbers: NUMBERS };
     let due = Article {
-        content: Content { review_at: Some(minutes_ago(60 * 24 * 3)), ..standing(ArticleStatus::Published).content },
-        ..standing(ArticleStatus::Published)
+        content: Content {
+            review_at: Some(minutes_ago(60 * 24 * 3)),
+            ..owned_article(ArticleStatus::Published).content
+        },
+        ..owned_article(ArticleStatus::Published)
     };
     let all = vec![
-        listed(Listing::Unhelpful, standing(ArticleStatus::Published)),
+        listed(Listing::Unhelpful, owned_article(ArticleStatus::Published)),
         listed(Listing::Review, due),
-        listed(Listing::Drafts, Article { owner: None, ..standing(ArticleStatus::Draft) }),
+        listed(Listing::Drafts, Article { owner: None, ..owned_article(ArticleStatus::Draft) }),
     ];
     for which in ["", "drafts", "review", "unhelpful", "all"] {
         for (name, found) in [("none", Vec::new()), ("three", all.clone())] {
             let given = Given::from([("which".to_owned(), Value::text(which))]);
             let name = format!("{which} {name}");
-            by("Mia", act("articles"), given, Sees::Articles(found), &name, &mut table, &desk());
+            by("Mia", act("articles"), given, ActData::Articles(found), &name, &mut table, &desk());
         }
     }
     expect![[r#"
@@ -206,9 +209,9 @@ fn the_owner_of_a_draft_is_reminded_once() {
     let mut table = Table::default();
     let timer = Timer { on: ArticleId(7).into(), kind: TimerKind::ArticleDraft, slot: 0, due: now() };
     for (name, article) in [
-        ("it is still a draft", Some(standing(ArticleStatus::Draft))),
-        ("nobody keeps it", Some(Article { owner: None, ..standing(ArticleStatus::Draft) })),
-        ("it is published", Some(standing(ArticleStatus::Published))),
+        ("it is still a draft", Some(owned_article(ArticleStatus::Draft))),
+        ("nobody keeps it", Some(Article { owner: None, ..owned_article(ArticleStatus::Draft) })),
+        ("it is published", Some(owned_article(ArticleStatus::Published))),
         ("it is gone", None),
     ] {
         table.case(name, &with_publishers(), &Heard::DraftWaits(&timer, article.map(Box::new)));
@@ -234,7 +237,7 @@ fn what_is_asked_by_a_command_is_answered_in_the_direct_conversation() {
     };
     let ask = act("ask");
     let given = Given::from([("text".to_owned(), Value::text("my mouse is dead"))]);
-    by("Jeff", ask, given, Sees::Nothing, "it is asked", &mut table, &desk());
+    by("Jeff", ask, given, ActData::Nothing, "it is asked", &mut table, &desk());
     table.case("there is one", &desk(), &Heard::DirectOpened(&request, Ok(&direct()), false));
     for why in [Undeliverable::DirectClosed, Undeliverable::NotPermitted] {
         table.case(&format!("there is none: {why}"), &desk(), &Heard::DirectOpened(&request, Err(why), false));

@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::*;
-use crate::desk::guard::state::{Ping, Pinged, Ruling};
+use crate::desk::guard::state::{Ping, PingContext, Ruling};
 use crate::desk::hear::Looked;
 use crate::desk::on_call::state::OnCall;
 use crate::domain::effect::Undeliverable;
@@ -17,8 +17,8 @@ fn said(text: &str) -> Said {
 }
 
 /// Returns the circumstances of a ping of Mia to which no exception of the guard applies.
-fn known(mode: GuardMode) -> Pinged {
-    Pinged { staff: vec!["slack:U8".to_owned()], mode, ..Pinged::default() }
+fn known(mode: GuardMode) -> PingContext {
+    PingContext { staff: vec!["slack:U8".to_owned()], mode, ..PingContext::default() }
 }
 
 fn ping(mode: GuardMode) -> Ping {
@@ -33,7 +33,7 @@ fn ping(mode: GuardMode) -> Ping {
         probability: Some(0.9),
         why: Vec::new(),
         ruling: Ruling::Waiting,
-        told_at: None,
+        asked_at: None,
         end: None,
         ticket: None,
     }
@@ -48,16 +48,16 @@ fn what_is_clear_before_anything_is_read() {
         Desk { rules: Arc::new(rules), ..desk.clone() }
     };
     let help = said(HELP);
-    let mut case = |name: &str, desk: &Desk, said: &Said, known: Pinged| {
+    let mut case = |name: &str, desk: &Desk, said: &Said, known: PingContext| {
         table.case(name, desk, &Heard::Pinged(said, Box::new(known)));
     };
     let nudge = known(GuardMode::Nudge);
     case("a request", &desk, &help, nudge.clone());
     case("thanks", &desk, &said("@Mia thanks, that worked!"), nudge.clone());
     case("an answer to whom it pings", &desk, &Said { notifies: Some(person("Mia")), ..help.clone() }, nudge.clone());
-    case("of two who are left alone", &desk, &help, Pinged { is_quiet: true, ..nudge.clone() });
-    case("of somebody who wants it", &desk, &help, Pinged { is_wanted: true, ..nudge.clone() });
-    case("on call, about an outage", &desk, &help, Pinged { is_about_outage: true, ..nudge.clone() });
+    case("of two who are left alone", &desk, &help, PingContext { is_dismissed_lately: true, ..nudge.clone() });
+    case("of somebody who wants it", &desk, &help, PingContext { staff_want_pings: true, ..nudge.clone() });
+    case("on call, about an outage", &desk, &help, PingContext { is_about_outage: true, ..nudge.clone() });
     case("in exempt hours", &hours("mon-fri 10:00-11:00"), &help, nudge.clone());
     case("beside exempt hours", &hours("mon-fri 11:00-12:00"), &help, nudge.clone());
     case("read back late", &desk, &Said { at: minutes_ago(5), ..help }, nudge);
@@ -83,29 +83,36 @@ fn what_is_made_of_a_ping_once_it_is_read() {
         message: message("C1", "49.1"),
         ..post(who, &channel("C1"), text)
     };
-    let mut case = |name: &str, mode: GuardMode, known: Pinged, found: Option<Found>, there: Option<Ticket>| {
-        let ping = ping(mode);
-        let look = Look {
-            message: ping.message.clone(),
-            place: ping.place.clone(),
-            before: 15,
-            at: now(),
-            why: LookFor::Judge(ping.id.clone()),
+    let mut case =
+        |name: &str, mode: GuardMode, known: PingContext, found: Option<Found>, existing_ticket: Option<Ticket>| {
+            let ping = ping(mode);
+            let look = Look {
+                message: ping.message.clone(),
+                place: ping.place.clone(),
+                before: 15,
+                at: now(),
+                why: LookFor::Judge(ping.id.clone()),
+            };
+            let looked = Looked { ping: Some(ping), known, existing_ticket };
+            table.case(name, &desk, &Heard::Looked(&look, found.as_ref(), Box::new(looked)));
         };
-        let looked = Looked { ping: Some(ping), known, there };
-        table.case(name, &desk, &Heard::Looked(&look, found.as_ref(), Box::new(looked)));
-    };
     let help = || Some(Found { message: Some(said(HELP)), before: Vec::new() });
     for mode in [GuardMode::Observe, GuardMode::Nudge, GuardMode::Route] {
         case(&format!("a request, {}", mode.name()), mode, known(mode), help(), None);
     }
     let (mode, nudge) = (GuardMode::Nudge, known(GuardMode::Nudge));
     let mia = OnCall { who: person("Mia").who, until: None };
-    case("somebody is on call", mode, Pinged { on_call: vec![mia], ..nudge.clone() }, help(), None);
-    case("they are away", mode, Pinged { away_until: Some(minutes_ago(-60)), ..nudge.clone() }, help(), None);
-    case("told two days ago", mode, Pinged { told_at: Some(minutes_ago(2 * 24 * 60)), ..nudge.clone() }, help(), None);
-    case("told an hour ago", mode, Pinged { told_at: Some(minutes_ago(60)), ..nudge.clone() }, help(), None);
-    case("they want to be left alone there", mode, Pinged { is_out: true, ..nudge.clone() }, help(), None);
+    case("somebody is on call", mode, PingContext { on_call: vec![mia], ..nudge.clone() }, help(), None);
+    case("they are away", mode, PingContext { away_until: Some(minutes_ago(-60)), ..nudge.clone() }, help(), None);
+    case(
+        "told two days ago",
+        mode,
+        PingContext { asked_at: Some(minutes_ago(2 * 24 * 60)), ..nudge.clone() },
+        help(),
+        None,
+    );
+    case("told an hour ago", mode, PingContext { asked_at: Some(minutes_ago(60)), ..nudge.clone() }, help(), None);
+    case("they want to be left alone there", mode, PingContext { has_opted_out: true, ..nudge.clone() }, help(), None);
     case("a request is there", mode, nudge.clone(), help(), Some(ticket()));
     case("it is gone", mode, nudge.clone(), Some(Found::default()), None);
     case("it cannot be read", mode, nudge.clone(), None, None);
@@ -139,7 +146,7 @@ fn what_follows_from_what_its_author_says() {
                     urgent: Option<&str>,
                     on_call: &[&str],
                     found: Option<Found>,
-                    there: Option<Ticket>| {
+                    existing_ticket: Option<Ticket>| {
         let why = LookFor::Request {
             ping: ping.id.clone(),
             by: ping.author.clone(),
@@ -148,11 +155,11 @@ fn what_follows_from_what_its_author_says() {
         };
         let look = Look { message: ping.message.clone(), place: ping.place.clone(), before: 0, at: now(), why };
         let on_call = on_call.iter().map(|name| OnCall { who: person(name).who, until: None }).collect();
-        let known = Pinged { on_call, ..known(GuardMode::Nudge) };
-        let looked = Looked { ping: Some(ping), known, there };
+        let known = PingContext { on_call, ..known(GuardMode::Nudge) };
+        let looked = Looked { ping: Some(ping), known, existing_ticket };
         table.case(name, &desk, &Heard::Looked(&look, found.as_ref(), Box::new(looked)));
     };
-    let asked = || Ping { ruling: Ruling::Request, told_at: Some(now()), ..ping(GuardMode::Nudge) };
+    let asked = || Ping { ruling: Ruling::Request, asked_at: Some(now()), ..ping(GuardMode::Nudge) };
     let help = || Some(Found { message: Some(said(HELP)), before: Vec::new() });
     case("a request", asked(), None, &[], help(), None);
     case("again", Ping { ticket: Some(ticket().key), ..asked() }, None, &[], help(), Some(ticket()));
@@ -167,7 +174,8 @@ fn what_follows_from_what_its_author_says() {
     let cancelled = with_status(Status::Cancelled { at: now(), by: person("Jeff"), why: CancelReason::TakenBack });
     case("it cannot wait, of one that was taken back", asked(), Some("noon"), &["Omar"], help(), Some(cancelled));
     case("it cannot wait, and nobody is on call", asked(), Some("payroll at noon"), &[], help(), None);
-    let called = Ping { end: Some(crate::desk::guard::state::End::Urgent), ticket: Some(ticket().key), ..asked() };
+    let called =
+        Ping { end: Some(crate::desk::guard::state::PingOutcome::Urgent), ticket: Some(ticket().key), ..asked() };
     case("it cannot wait, again", called, Some("payroll at noon"), &["Omar"], help(), Some(ticket()));
     expect![[r#"
         a request: opened IT-1042 · open «@Mia my laptop does not start any more, can you help me?» for Jeff · bind C1/50.1 as request · record requester «@Mia my laptop does not start any more, can you help me?» · ping of slack:U8 is request, told, accepted · audit: opened by Jeff · confirm in C1/50.1 · cards · sign on · tell Jeff: “Your request IT-1042 is with the desk. You'll get the answer in the thr…”
@@ -188,11 +196,11 @@ fn what_follows_from_what_its_author_says() {
 #[test]
 fn what_somebody_passes_on_for_another() {
     let (desk, mut table) = (desk(), Table::default());
-    let mut case = |name: &str, handed: Option<(&str, &str)>, found: Option<Found>, there: Option<Ticket>| {
+    let mut case = |name: &str, handed: Option<(&str, &str)>, found: Option<Found>, existing_ticket: Option<Ticket>| {
         let handed = handed.map(|(who, words)| Box::new(Handed { author: person(who), words: words.to_owned() }));
         let why = LookFor::Behalf { by: person("Sam"), via: None, handed };
         let look = Look { message: message("C1", "50.1"), place: channel("C1"), before: 0, at: now(), why };
-        let looked = Looked { ping: None, known: Pinged::default(), there };
+        let looked = Looked { ping: None, known: PingContext::default(), existing_ticket };
         table.case(name, &desk, &Heard::Looked(&look, found.as_ref(), Box::new(looked)));
     };
     let read =

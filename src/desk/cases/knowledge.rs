@@ -4,8 +4,8 @@ use expect_test::expect;
 
 use super::acts::{by_button, fitting, heard_as};
 use super::*;
-use crate::desk::acts::{Act, Reads, all};
-use crate::desk::hear::Sees;
+use crate::desk::acts::{Act, ActReads, all};
+use crate::desk::hear::ActData;
 use crate::desk::knowledge::state::{Article, Content, Search, Suggestion};
 use crate::domain::act::{ActRef, On};
 use crate::domain::article::{ArticleStatus, Audience};
@@ -151,7 +151,7 @@ fn a_search_is_answered_privately() {
 }
 
 fn with_articles() -> impl Iterator<Item = &'static Act> {
-    all().filter(|act| matches!(act.reads, Reads::Article(_)))
+    all().filter(|act| matches!(act.reads, ActReads::Article(_)))
 }
 
 #[test]
@@ -173,9 +173,9 @@ fn what_people_say_of_articles() {
         for one in with_articles() {
             let does = if one.spec.on == On::Ticket { one.spec.on(ticket.tag()) } else { ActRef::bare(one.spec.act()) };
             let acted = by_button(who, does, fitting(one));
-            let sees = Sees::Article(article.clone().map(Box::new), suggestion.clone().map(Box::new));
+            let data = ActData::Article(article.clone().map(Box::new), suggestion.clone().map(Box::new));
             let on = (one.spec.on == On::Ticket).then(|| ticket.clone());
-            let asked = heard_as(&acted, on, Some(ticket.id), sees);
+            let asked = heard_as(&acted, on, Some(ticket.id), data);
             let heard = Heard::Act(&acted, Box::new(asked), now());
             table.case(&format!("  {}", one.spec.name), &knowing(KnowledgeSettings::default()), &heard);
         }

@@ -6,7 +6,7 @@ use super::acts::{by_button, fitting, heard_as};
 use super::*;
 use crate::desk::acts::all;
 use crate::desk::drafts::state::Draft;
-use crate::desk::hear::{Asked, Sees};
+use crate::desk::hear::{ActData, Asked};
 use crate::desk::meant::Meant;
 use crate::domain::act::{ActName, ActRef, Given, Value};
 use crate::domain::event::{Acted, Asks, Way};
@@ -22,7 +22,7 @@ fn ways_in() {
             for in_private in [false, true] {
                 let acted = by_button("Omar", one.spec.on(ticket().tag()), fitting(one));
                 let acted = Acted { way, in_private, ..acted };
-                let asked = heard_as(&acted, Some(ticket()), None, Sees::Nothing);
+                let asked = heard_as(&acted, Some(ticket()), None, ActData::Nothing);
                 let private = if in_private { ", from a private menu" } else { "" };
                 table.case(&format!("{name} by {way:?}{private}"), &desk, &Heard::Act(&acted, Box::new(asked), now()));
             }
@@ -31,7 +31,7 @@ fn ways_in() {
     // An act done in the direct conversation, on a request from elsewhere, changes nothing visible there.
     let claim = all().find(|act| act.spec.name == "claim").expect("it is an act");
     let direct = Acted { place: Some(direct()), ..by_button("Omar", claim.spec.on(ticket().tag()), Given::new()) };
-    let asked = heard_as(&direct, Some(ticket()), None, Sees::Nothing);
+    let asked = heard_as(&direct, Some(ticket()), None, ActData::Nothing);
     table.case("claim by Button, in a direct conversation", &desk, &Heard::Act(&direct, Box::new(asked), now()));
     expect![[r#"
         claim by Button: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.”
@@ -89,7 +89,7 @@ fn reactions() {
         let acted = by_button(who, ActRef::at_message(claim.spec.act(), "7.1"), Given::new());
         let acted = Acted { way: Way::Reaction, at: Some(message("C1", "7.1")), ..acted };
         let what = if on.is_some() { "a request" } else { "nothing" };
-        let asked = heard_as(&acted, on, None, Sees::Nothing);
+        let asked = heard_as(&acted, on, None, ActData::Nothing);
         table.case(&format!("{who} at {what}"), &desk, &Heard::Act(&acted, Box::new(asked), now()));
     }
     expect![[r#"
@@ -105,7 +105,7 @@ fn reactions() {
 fn what_means_nothing() {
     let (desk, mut table) = (desk(), Table::default());
     let mut case = |name: &str, acted: &Acted, on: Option<Ticket>| {
-        let asked = heard_as(acted, on, None, Sees::Nothing);
+        let asked = heard_as(acted, on, None, ActData::Nothing);
         table.case(name, &desk, &Heard::Act(acted, Box::new(asked), now()));
     };
     let button = |asks: Asks| Acted { asks, ..by_button("Sam", ActRef::bare(ActName::new("x")), Given::new()) };
@@ -173,7 +173,7 @@ fn drafts() {
         let given: Given = until.map(|until| ("until".to_owned(), Value::text(until))).into_iter().collect();
         let acted = Acted { way, ..by_button(who, does.clone(), given) };
         let meant = Meant::of(&acted, draft, "IT", &Now::named(now(), "UTC"));
-        let asked = Asked { meant, on: Some(ticket()), there: None, sees: Sees::Nothing };
+        let asked = Asked { meant, on: Some(ticket()), thread_ticket: None, data: ActData::Nothing };
         table.case(name, &desk, &Heard::Act(&acted, Box::new(asked), now()));
     };
     case("a time that cannot be read", "Mia", &does, Way::Form, Some("soon"), None);
@@ -189,7 +189,7 @@ fn drafts() {
         let acted =
             Acted { asks, ..by_button("Mia", does.clone(), Given::from([("x".to_owned(), Value::Flag(true))])) };
         let meant = Meant::of(&acted, None, "IT", &Now::named(now(), "UTC"));
-        let asked = Asked { meant, on: Some(ticket()), there: None, sees: Sees::Nothing };
+        let asked = Asked { meant, on: Some(ticket()), thread_ticket: None, data: ActData::Nothing };
         table.case(name, &desk, &Heard::Act(&acted, Box::new(asked), now()));
     };
     paged("the first page of two", page(0, false));

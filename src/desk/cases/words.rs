@@ -4,7 +4,7 @@ use expect_test::expect;
 
 use super::*;
 use crate::desk::acts::specs;
-use crate::desk::hear::{Command, NewWords, Sees};
+use crate::desk::hear::{ActData, Command, NewWords};
 use crate::desk::meant::Meant;
 use crate::domain::act::Where;
 use crate::domain::rules::IntakeSettings;
@@ -258,8 +258,8 @@ fn spoken(words: &str, where_: Where, home: Option<(Ticket, Side)>) -> Option<Bo
     match Meant::of_words(words, &[person("Omar")], where_, "IT", &Now::named(now(), "UTC")) {
         Meant::Act(meaning) => {
             let named = [ticket(), other()].into_iter().find(|ticket| Some(&ticket.key) == meaning.target.key.as_ref());
-            let at_home = home.as_ref().filter(|_| meaning.target.key.is_none()).map(|(ticket, _)| ticket.clone());
-            Some(Box::new(Command { meaning, on: named.or(at_home), home, sees: Sees::Nothing }))
+            let place_ticket = home.as_ref().filter(|_| meaning.target.key.is_none()).map(|(ticket, _)| ticket.clone());
+            Some(Box::new(Command { meaning, on: named.or(place_ticket), home, data: ActData::Nothing }))
         }
         _ => None,
     }

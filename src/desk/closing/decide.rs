@@ -34,7 +34,7 @@ pub(in crate::desk) fn close_by_itself(desk: &Desk, timer: &Timer, ticket: Optio
     if after.close(desk.now).is_err() {
         return plan.end(Outcome::Done(None));
     }
-    plan.put(ticket, after, Did::Closed);
+    plan.update_with_audit(ticket, after, Did::Closed);
     plan.end(Outcome::Done(Some(ticket.key.clone())))
 }
 

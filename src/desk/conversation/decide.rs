@@ -7,7 +7,7 @@ use super::text;
 use crate::desk::acts::{self, Actor};
 use crate::desk::conversation::state::{Record, Side, SkippedMention, Voice};
 use crate::desk::decision::{Change, Decision};
-use crate::desk::hear::{Command, Desk, NewWords, Sees};
+use crate::desk::hear::{ActData, Command, Desk, NewWords};
 use crate::desk::plan::{Plan, Words, full_text, origin_of};
 use crate::desk::tickets::state::{Status, Ticket};
 use crate::desk::{help, knowledge, tickets};
@@ -19,7 +19,7 @@ use crate::domain::ids::{MessageRef, Person, PingId, Place};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::plain::one_line;
-use crate::domain::small_talk::{is_content, small_talk};
+use crate::domain::small_talk::{is_satisfied, small_talk};
 use crate::domain::subject::Subject;
 use crate::domain::words;
 
@@ -40,14 +40,14 @@ pub(in crate::desk) fn posted_by_edit(mut decision: Decision, said: &Said, at: T
     }
     if said.addresses_desk() && decision.outcome != Outcome::Ignored {
         // The message is no longer only a ping: a later edit of it is not treated like a posted message again.
-        decision.changes.push(Change::AddressByEdit(PingId::of(&DedupeKey::message(&said.message))));
+        decision.changes.push(Change::EndPingByEdit(PingId::of(&DedupeKey::message(&said.message))));
     }
     decision
 }
 
 /// Begins a request by a command or form, which nobody else reads. The request is answered in the direct conversation,
 /// so this only queues the effect that opens that conversation. [`asked_directly`] decides about its result.
-pub(in crate::desk) fn ask(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
+pub(in crate::desk) fn ask(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &ActData) -> Decision {
     let by = Person::new(actor.person.who.clone(), actor.person.name.clone());
     let about = Subject::Person(by.who.clone());
     let request = DirectRequest {
@@ -90,7 +90,7 @@ pub(in crate::desk) fn asked_directly(
     }
     if let Some(passed) = &request.passed_on {
         // The words go on record as those of the message, so that the message is passed on only once.
-        let words = Words::standing(passed.message.clone(), request.at, request.words.clone());
+        let words = Words::in_message(passed.message.clone(), request.at, request.words.clone());
         let ticket = plan.open(&request.by, place.clone(), &[words], None);
         if plan.same(&passed.by, &request.by) {
             plan.whisper(Some(&ticket), to, near, via, text::asked_directly(&ticket, &request.words));
@@ -103,7 +103,7 @@ pub(in crate::desk) fn asked_directly(
     // No message holds these words.
     let near_message =
         MessageRef { tenant: place.tenant.clone(), channel: place.channel().to_owned(), id: String::new() };
-    let words = Words::given(near_message, request.at, request.words.clone());
+    let words = Words::typed(near_message, request.at, request.words.clone());
     let ticket = plan.open(&request.by, place.clone(), &[words], None);
     plan.whisper(Some(&ticket), to, near, via, text::asked_directly(&ticket, &request.words));
     plan.end(Outcome::Opened(ticket.key))
@@ -123,7 +123,7 @@ pub(in crate::desk) fn reworded(desk: &Desk, said: &Said, record: &Record, ticke
         // The new words are empty if, for example, the only file was removed. A later edit may add words again.
         let title = if words.is_empty() { tickets::text::deleted_title() } else { tickets::text::title(&words) };
         let after = Ticket { title, ..ticket.clone() };
-        plan.put(ticket, after, Did::WordsChanged);
+        plan.update_with_audit(ticket, after, Did::WordsChanged);
     } else {
         plan.audit(ticket, Did::WordsChanged, Vec::new());
     }
@@ -141,7 +141,7 @@ pub(in crate::desk) fn deleted(
 ) -> Decision {
     let mut plan = Plan::of(desk).on(recorded.map(|(_, ticket)| ticket));
     if was_skipped {
-        plan.change(Change::Forget { message: message.clone() });
+        plan.change(Change::DeleteSkipped { message: message.clone() });
     }
     match recorded {
         None => plan.end(if was_skipped { Outcome::Done(None) } else { Outcome::Ignored }),
@@ -168,7 +168,7 @@ fn erased(mut plan: Plan<'_>, record: &Record, ticket: &Ticket, message: &Messag
     plan.change(Change::Erase { message: message.clone(), at });
     if makes_title(&plan, record, ticket) {
         let after = Ticket { title: tickets::text::deleted_title(), ..ticket.clone() };
-        plan.put(ticket, after, Did::WordsDeleted);
+        plan.update_with_audit(ticket, after, Did::WordsDeleted);
     } else {
         plan.audit(ticket, Did::WordsDeleted, Vec::new());
     }
@@ -178,10 +178,10 @@ fn erased(mut plan: Plan<'_>, record: &Record, ticket: &Ticket, message: &Messag
 
 /// Decides about a command in words.
 pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) -> Decision {
-    let Command { meaning, on, home, sees } = command;
+    let Command { meaning, on, home, data } = command;
     let spec = &meaning.act.spec;
-    let there = home.as_ref().filter(|(_, side)| *side == Side::Request).map(|(ticket, _)| ticket.id);
-    let mut plan = Plan::by(desk, &said.author, Some(&said.place)).on(on.as_ref()).at_home(there);
+    let thread_ticket = home.as_ref().filter(|(_, side)| *side == Side::Request).map(|(ticket, _)| ticket.id);
+    let mut plan = Plan::by(desk, &said.author, Some(&said.place)).on(on.as_ref()).thread_ticket(thread_ticket);
     if spec.name == help::acts::HELP.spec.name {
         let agent = plan.is_agent(&said.author);
         hint(&mut plan, said, help::text::help(agent));
@@ -203,7 +203,7 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
         typed: "",
     };
     if spec.on == On::Nothing {
-        return acts::perform(plan, &actor(true), meaning, sees, said.at);
+        return acts::perform(plan, &actor(true), meaning, data, said.at);
     }
     let carries_words = spec.takes_words();
     if carries_words
@@ -227,7 +227,7 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
         // "resolve IT-7 is the same" under IT-8 may mean either ticket, and words must not go to the wrong one.
         return refuse_words(plan, said, text::names_another(&home.key, named));
     }
-    let own_thread = there == Some(ticket.id);
+    let own_thread = thread_ticket == Some(ticket.id);
     // In the request's own thread, the bot reports the act (`is_told`), so its actor needs no other answer.
     let shows = own_thread && spec.is_told;
     if carries_words && own_thread && !plan.is_agent(&said.author) {
@@ -237,7 +237,7 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
         plan.whisper(Some(ticket), &said.author.who, Some(&said.place), None, why);
         return on_ticket(plan, said, ticket);
     }
-    acts::perform(plan, &actor(!shows), meaning, sees, said.at)
+    acts::perform(plan, &actor(!shows), meaning, data, said.at)
 }
 
 /// Decides about words under a card: a note for the desk.
@@ -251,7 +251,7 @@ pub(in crate::desk) fn note(desk: &Desk, said: &Said, ticket: &Ticket) -> Decisi
         return refuse_words(plan, said, text::notes_are_for_agents());
     }
     plan.record(ticket, &said.author, Voice::Note, &words);
-    plan.touch(ticket, ticket.clone(), said.at);
+    plan.update_activity(ticket, ticket.clone(), said.at);
     plan.mirror(ticket, Some(&said.place), &said.author, &words, Voice::Note);
     plan.end(Outcome::Recorded(ticket.key.clone()))
 }
@@ -266,7 +266,7 @@ pub(in crate::desk) fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticke
         }
         return plan.end(Outcome::Ignored);
     }
-    let is_reply_enough = said.files.is_empty() && is_content(&said.text, &said.mentions);
+    let is_reply_enough = said.files.is_empty() && is_satisfied(&said.text, &said.mentions);
     let requester = plan.same(&ticket.requester, &said.author);
     let wants_more = match &ticket.status {
         Status::Closed { .. } => (requester || said.mentions_bot) && !is_reply_enough,
@@ -290,20 +290,20 @@ pub(in crate::desk) fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticke
         Voice::Requester if matches!(ticket.status, Status::Resolved { .. }) && !is_reply_enough => {
             // This does not fail: a resolved ticket can be reopened.
             let _ = after.reopen();
-            let after = plan.put(ticket, after, Did::ReopenedByWriting);
+            let after = plan.update_with_audit(ticket, after, Did::ReopenedByWriting);
             plan.change(Change::ClearTimer { on: ticket.id.into(), kind: TimerKind::AutoClose, slot: 0 });
             plan.tell_requester(&after, tickets::text::reopened(&after), None);
         }
         Voice::Requester if matches!(ticket.status, Status::Pending { .. }) && !is_reply_enough => {
             after.go_on();
-            plan.put(ticket, after, Did::WentOn);
+            plan.update_with_audit(ticket, after, Did::WentOn);
         }
         Voice::Agent if ticket.answered_at.is_none() => {
             after.answered_at = Some(said.at);
-            plan.touch(ticket, after, said.at);
+            plan.update_activity(ticket, after, said.at);
         }
         Voice::Requester | Voice::Agent | Voice::Third | Voice::Note | Voice::Before => {
-            plan.touch(ticket, after, said.at);
+            plan.update_activity(ticket, after, said.at);
         }
     }
     if voice == Voice::Requester {
@@ -365,9 +365,9 @@ fn join(mut plan: Plan<'_>, said: &Said, words: &Words, ticket: &Ticket) -> Deci
     let mut after = ticket.clone();
     if matches!(ticket.status, Status::Pending { .. }) {
         after.go_on();
-        plan.put(ticket, after, Did::WentOn);
+        plan.update_with_audit(ticket, after, Did::WentOn);
     } else {
-        plan.touch(ticket, after, said.at);
+        plan.update_activity(ticket, after, said.at);
     }
     knowledge::decide::escalate(&mut plan, ticket);
     plan.mirror(ticket, None, &said.author, words, Voice::Requester);
@@ -385,13 +385,13 @@ fn with_skipped(
     let Some(skipped) = skipped else {
         return (origin_of(&said.place, &said.message), vec![words]);
     };
-    plan.change(Change::Forget { message: skipped.message.clone() });
-    let first = Words::standing(skipped.message.clone(), skipped.at, skipped.text.clone());
+    plan.change(Change::DeleteSkipped { message: skipped.message.clone() });
+    let first = Words::in_message(skipped.message.clone(), skipped.at, skipped.text.clone());
     (origin_of(&skipped.place, &skipped.message), vec![first, words])
 }
 
 fn keep(plan: &mut Plan<'_>, said: &Said) {
-    plan.change(Change::Keep(SkippedMention {
+    plan.change(Change::StoreSkipped(SkippedMention {
         message: said.message.clone(),
         place: said.place.clone(),
         author: said.author.clone(),
@@ -432,16 +432,16 @@ pub(in crate::desk) fn delivered(desk: &Desk, settled: &DeliverySettled, ticket:
             plan.under_cards(ticket, None, |_| text::not_delivered(ticket, *reason, None));
         }
         (Awaited::Reply { by, text: words }, Ok(message)) => {
-            let said = Words::standing(message.clone(), desk.now, words.clone());
+            let said = Words::in_message(message.clone(), desk.now, words.clone());
             plan.record(ticket, by, Voice::Agent, &said);
             let mut after = ticket.clone();
             after.answered_at = after.answered_at.or(Some(desk.now));
-            plan.touch(ticket, after, desk.now);
+            plan.update_activity(ticket, after, desk.now);
             plan.audit(ticket, Did::Replied, Vec::new());
             plan.under_cards(ticket, None, |_| text::reply_sent(by, &ticket.requester, words));
         }
         (Awaited::Reply { by, text: words }, Err(reason)) => {
-            let said = Words::given(ticket.origin_message.clone(), desk.now, words.clone());
+            let said = Words::typed(ticket.origin_message.clone(), desk.now, words.clone());
             plan.record(ticket, by, Voice::Note, &said);
             plan.audit(ticket, Did::ReplyNotDelivered, Vec::new());
             plan.under_cards(ticket, None, |_| text::not_delivered(ticket, *reason, Some(words)));

@@ -79,21 +79,21 @@ texts! {
     /// Moves all records of a ticket to another ticket.
     MOVE_RECORDS = Text::both("UPDATE messages SET ticket_id = $2 WHERE ticket_id = $1");
     /// Selects the skipped mention of a message.
-    OPENING = Text::both(
+    SKIPPED_MENTION = Text::both(
         "SELECT platform, tenant, channel, message, place_json, author_json, at_ms, text FROM openings \
          WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4"
     );
     /// Inserts or replaces a skipped mention.
-    KEEP = Text::both(
+    STORE_SKIPPED = Text::both(
         "INSERT INTO openings (platform, tenant, channel, message, place_json, author_json, at_ms, text) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (platform, tenant, channel, message) DO UPDATE SET \
          place_json = excluded.place_json, author_json = excluded.author_json, at_ms = excluded.at_ms, \
          text = excluded.text"
     );
     /// Deletes a skipped mention.
-    FORGET = Text::both("DELETE FROM openings WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4");
+    DELETE_SKIPPED = Text::both("DELETE FROM openings WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4");
     /// Deletes some skipped mentions from before a time, oldest first.
-    TIDY_OPENINGS = Text::both(
+    TIDY_SKIPPED = Text::both(
         "DELETE FROM openings WHERE (platform, tenant, channel, message) IN (SELECT platform, tenant, channel, message \
          FROM openings WHERE at_ms < $1 ORDER BY at_ms LIMIT $2) RETURNING message"
     );
@@ -131,7 +131,7 @@ texts! {
 
 /// Returns the query for the ticket that a thread belongs to, so that it can be read ahead.
 #[must_use]
-pub fn at(place: &Place) -> Statement {
+pub fn ticket_query(place: &Place) -> Statement {
     statement(TICKET_AT).bind_place(place)
 }
 
@@ -140,7 +140,7 @@ pub fn at(place: &Place) -> Statement {
 /// # Errors
 /// If the database is away.
 pub async fn ticket_at(ask: &mut dyn Ask, place: &Place) -> Result<Option<(Ticket, Side)>, StoreError> {
-    ask.one(at(place), |row| Ok((ticket(row)?, row.named("side")?))).await
+    ask.one(ticket_query(place), |row| Ok((ticket(row)?, row.named("side")?))).await
 }
 
 /// Reads the ticket that a message belongs to, and the side of the message. The first of these counts: the ticket on
@@ -152,7 +152,7 @@ pub async fn ticket_at(ask: &mut dyn Ask, place: &Place) -> Result<Option<(Ticke
 pub async fn ticket_of_message(ask: &mut dyn Ask, message: &MessageRef) -> Result<Option<(Ticket, Side)>, StoreError> {
     let (id, side) = if let Some(known) = of_message(ask, message).await? {
         (known.ticket, if known.voice == Voice::Note { Side::Card } else { Side::Request })
-    } else if let Some((ticket, stands)) = stands_for(standing::at(ask, message).await?) {
+    } else if let Some((ticket, stands)) = ticket_message(standing::at(ask, message).await?) {
         let side = match bound(ask, &stands.place).await? {
             _ if stands.is_card() => Side::Card,
             Some((_, side)) => side,
@@ -167,7 +167,7 @@ pub async fn ticket_of_message(ask: &mut dyn Ask, message: &MessageRef) -> Resul
 }
 
 /// Returns the first standing message that is about a ticket, with the ticket.
-fn stands_for(standing: Vec<Standing>) -> Option<(TicketId, Standing)> {
+fn ticket_message(standing: Vec<Standing>) -> Option<(TicketId, Standing)> {
     standing.into_iter().find_map(|stands| Some((stands.about.ticket()?, stands)))
 }
 
@@ -184,7 +184,7 @@ pub fn bind(tx: &mut dyn Tx, place: &Place, ticket: TicketId, side: Side) -> Res
 ///
 /// # Errors
 /// If a value cannot be written as JSON, which is a fault of the program.
-pub fn under(standing: &Standing) -> Result<Option<Statement>, StoreError> {
+pub fn card_thread_binding(standing: &Standing) -> Result<Option<Statement>, StoreError> {
     let thread = standing.place.thread(&standing.message.id);
     let ticket = standing.about.ticket().filter(|_| standing.is_card() && thread.root().is_some());
     ticket.map(|ticket| bound_to(BIND_IF_FREE, &thread, ticket, Side::Card)).transpose()
@@ -260,7 +260,11 @@ pub async fn said_in(
 ///
 /// # Errors
 /// If the database is away.
-pub async fn live(ask: &mut dyn Ask, tenant: &Tenant, since: Timestamp) -> Result<Vec<Place>, StoreError> {
+pub async fn active_conversations(
+    ask: &mut dyn Ask,
+    tenant: &Tenant,
+    since: Timestamp,
+) -> Result<Vec<Place>, StoreError> {
     let mut found: Vec<(i64, Place)> = Vec::new();
     for text in [LIVE_THREADS, LIVE_DIRECT] {
         let query = statement(text).bind(tenant.platform.as_str()).bind(&tenant.id).bind(ms(since));
@@ -332,7 +336,7 @@ pub fn part(tx: &mut dyn Tx, message: &MessageRef, to: TicketId) -> Result<(), S
 ///
 /// # Errors
 /// If the database is away.
-pub async fn opening(ask: &mut dyn Ask, message: &MessageRef) -> Result<Option<SkippedMention>, StoreError> {
+pub async fn skipped_mention(ask: &mut dyn Ask, message: &MessageRef) -> Result<Option<SkippedMention>, StoreError> {
     let read = |row: &Row| {
         Ok(SkippedMention {
             message: row.message()?,
@@ -342,21 +346,21 @@ pub async fn opening(ask: &mut dyn Ask, message: &MessageRef) -> Result<Option<S
             text: row.get("text")?,
         })
     };
-    ask.one(statement(OPENING).bind_message(message), read).await
+    ask.one(statement(SKIPPED_MENTION).bind_message(message), read).await
 }
 
 /// Stores a mention that opened no ticket. It replaces the stored mention of the same message.
 ///
 /// # Errors
 /// If the database is away.
-pub fn keep(tx: &mut dyn Tx, opening: &SkippedMention) -> Result<(), StoreError> {
+pub fn store_skipped(tx: &mut dyn Tx, skipped: &SkippedMention) -> Result<(), StoreError> {
     tx.write(
-        statement(KEEP)
-            .bind_message(&opening.message)
-            .bind(json(&opening.place)?)
-            .bind(json(&opening.author)?)
-            .bind(ms(opening.at))
-            .bind(&opening.text),
+        statement(STORE_SKIPPED)
+            .bind_message(&skipped.message)
+            .bind(json(&skipped.place)?)
+            .bind(json(&skipped.author)?)
+            .bind(ms(skipped.at))
+            .bind(&skipped.text),
     )
 }
 
@@ -364,8 +368,8 @@ pub fn keep(tx: &mut dyn Tx, opening: &SkippedMention) -> Result<(), StoreError>
 ///
 /// # Errors
 /// If the database is away.
-pub fn forget(tx: &mut dyn Tx, message: &MessageRef) -> Result<(), StoreError> {
-    tx.write(statement(FORGET).bind_message(message))
+pub fn delete_skipped(tx: &mut dyn Tx, message: &MessageRef) -> Result<(), StoreError> {
+    tx.write(statement(DELETE_SKIPPED).bind_message(message))
 }
 
 /// Deletes skipped mentions from before `then`, [`TIDIED_AT_ONCE`] at most. Returns whether there may be more.
@@ -373,7 +377,7 @@ pub fn forget(tx: &mut dyn Tx, message: &MessageRef) -> Result<(), StoreError> {
 /// # Errors
 /// If the database is away.
 pub async fn tidy(tx: &mut dyn Tx, then: Timestamp) -> Result<bool, StoreError> {
-    let tidy = statement(TIDY_OPENINGS).bind(ms(then)).bind(i64::from(TIDIED_AT_ONCE));
+    let tidy = statement(TIDY_SKIPPED).bind(ms(then)).bind(i64::from(TIDIED_AT_ONCE));
     Ok(tx.rows(tidy).await?.len() >= TIDIED_AT_ONCE as usize)
 }
 

@@ -8,7 +8,7 @@ use crate::domain::act::ActRef;
 use crate::domain::effect::Undeliverable;
 use crate::domain::ids::{MessageRef, Person, PersonRef, TicketKey};
 use crate::domain::limits;
-use crate::domain::message::{Control, Line, Message, Span, quoted, room_of, said, strong};
+use crate::domain::message::{Control, Line, Message, Span, max_chars_of, quoted, said, strong};
 use crate::domain::small_talk::SmallTalk;
 use crate::domain::words::{cut, first_name, shorten};
 
@@ -17,7 +17,7 @@ use crate::domain::words::{cut, first_name, shorten};
 #[must_use]
 pub fn joined(ticket: &Ticket, message: &MessageRef, words: &str) -> Message {
     let own = &acts::OWN_REQUEST.spec;
-    let does = ActRef { with: Some(message.id.clone()), ..own.on(ticket.tag()) };
+    let does = ActRef { carried: Some(message.id.clone()), ..own.on(ticket.tag()) };
     let mut line = vec![
         said("I've added “"),
         quoted(shorten(&title(words), 40)),
@@ -214,11 +214,12 @@ pub fn lines<'p>(
         })
     };
     let whole = shown(usize::MAX);
-    let (room, mut lengths) = (whole.room(), said.iter().map(|record| room_of(&record.text)).collect::<Vec<_>>());
-    if said.len() < 2 || room <= most {
+    let (chars, mut lengths) =
+        (whole.max_chars(), said.iter().map(|record| max_chars_of(&record.text)).collect::<Vec<_>>());
+    if said.len() < 2 || chars <= most {
         return whole;
     }
-    let frame = room.saturating_sub(lengths.iter().sum());
+    let frame = chars.saturating_sub(lengths.iter().sum());
     shown(fair_share(&mut lengths, most.saturating_sub(frame)))
 }
 

@@ -6,7 +6,7 @@ use crate::desk::tickets::state::Ticket;
 use crate::domain::effect::joined_chars;
 use crate::domain::ids::MessageRef;
 use crate::domain::permission::Roster;
-use crate::domain::view::{Shown, Wanted};
+use crate::domain::view::{RenderedView, ViewRequest};
 
 /// Renders the current words of the messages `of`, whose records are in `said`. `None`: no words are left. In the first
 /// post of the lines, the requester's words ping the assignee.
@@ -14,9 +14,9 @@ pub(in crate::desk) fn lines(
     ticket: &Ticket,
     of: &[MessageRef],
     said: &[Record],
-    wanted: &Wanted,
+    wanted: &ViewRequest,
     roster: &Roster,
-) -> Option<Shown> {
+) -> Option<RenderedView> {
     // Records that a merge has moved to another ticket are still shown under this card. A record that became a request
     // of its own is not.
     let is_here = |record: &&Record| record.ticket == ticket.id || ticket.merged_into.is_some();

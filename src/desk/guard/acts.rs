@@ -1,7 +1,7 @@
 //! The acts about pings of staff.
 
 use super::decide;
-use crate::desk::acts::{Act, Reads, acts};
+use crate::desk::acts::{Act, ActReads, acts};
 use crate::domain::act::{AUTHOR, Begins, Command, FormWords, May, Param, SAID, Spec, Takes};
 use crate::domain::message::Style;
 use crate::domain::right::Right;
@@ -34,25 +34,25 @@ acts! {
         },
         decide::pass_on,
     )
-    .reading(Reads::Ping("ping"));
+    .reading(ActReads::Ping("ping"));
 
     NO_REQUEST = Act::alone(
         Spec { name: "no_request", label: "Not a request", takes: &[PING], ..Spec::BASE },
         decide::dismiss,
     )
-    .reading(Reads::Ping("ping"));
+    .reading(ActReads::Ping("ping"));
 
     WHY_ASKED = Act::alone(
         Spec { name: "why_asked", label: "Why did I get this?", takes: &[PING], ..Spec::BASE },
         decide::explain,
     )
-    .reading(Reads::Ping("ping"));
+    .reading(ActReads::Ping("ping"));
 
     NOT_HERE = Act::alone(
         Spec { name: "not_here", label: "Don't ask me in this channel", takes: &[PING], ..Spec::BASE },
         decide::opt_out,
     )
-    .reading(Reads::Ping("ping"));
+    .reading(ActReads::Ping("ping"));
 
     SEND_TO_DESK = Act::alone(
         Spec {
@@ -81,13 +81,13 @@ acts! {
         },
         decide::undo,
     )
-    .reading(Reads::Ping("ping"));
+    .reading(ActReads::Ping("ping"));
 
     URGENT = Act::alone(
         Spec { name: "urgent", label: "It's urgent", takes: &[PING], ..Spec::BASE },
         decide::urgent,
     )
-    .reading(Reads::Ping("ping"));
+    .reading(ActReads::Ping("ping"));
 
     CALL = Act::alone(
         Spec {
@@ -98,7 +98,7 @@ acts! {
                 PING,
                 Param {
                     name: "reason",
-                    asks: "Why can't it wait?",
+                    label: "Why can't it wait?",
                     hint: "What stops, and for how many people",
                     ..Param::BASE
                 },
@@ -109,7 +109,7 @@ acts! {
         },
         decide::call,
     )
-    .reading(Reads::Ping("ping"));
+    .reading(ActReads::Ping("ping"));
 
     REPORT = Act::alone(
         Spec {
@@ -120,7 +120,7 @@ acts! {
         },
         decide::report,
     )
-    .reading(Reads::Pings);
+    .reading(ActReads::Pings);
 
     MODE = Act::alone(
         Spec {
@@ -132,7 +132,7 @@ acts! {
                 says: "What becomes of pings of staff in this channel",
                 usage: "nudge",
                 hint: "Or off, observe, route, default.",
-                asks: "What becomes of pings here?",
+                label: "What becomes of pings here?",
                 ..Param::BASE
             }],
             command: Some(Command::new("Set what becomes of pings of staff in this channel")),
@@ -142,7 +142,7 @@ acts! {
         },
         decide::set_mode,
     )
-    .reading(Reads::Guard);
+    .reading(ActReads::Guard);
 
     ME = Act::alone(
         Spec {
@@ -154,7 +154,7 @@ acts! {
                 says: "Whether the guard looks at pings of you in this channel; if you are not of the staff: by you",
                 usage: "off",
                 hint: "Or on.",
-                asks: "Does the guard look at pings of you here?",
+                label: "Does the guard look at pings of you here?",
                 ..Param::BASE
             }],
             command: Some(Command::new("Have the guard leave you alone in this channel, or not any more")),
@@ -172,7 +172,7 @@ acts! {
                 takes: Takes::Future,
                 says: "Until when you are away, like: tomorrow 9, mon, 2026-12-24",
                 usage: "tomorrow 9",
-                asks: "Until when?",
+                label: "Until when?",
                 ..Param::BASE
             }],
             command: Some(Command::new("Whoever pings you until then with a request is offered the desk")),
@@ -199,7 +199,7 @@ acts! {
                 name: "link",
                 says: "The link of a message that pings staff",
                 usage: "link",
-                asks: "The link of the message",
+                label: "The link of the message",
                 ..Param::BASE
             }],
             command: Some(Command::new("What was made of a message that pings staff, and by which rules and figures")),
@@ -208,5 +208,5 @@ acts! {
         },
         decide::explain_link,
     )
-    .reading(Reads::PingAt("link"));
+    .reading(ActReads::PingAt("link"));
 }

@@ -6,16 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::acts::{CALL, MODE};
 use super::state::{
-    CLASSIFIER, End, LOOKED_BACK, Ping, Pinged, Ruling, Setting, channel_of, context, is_news, judged_words, speaks,
-    staff_pinged,
+    CLASSIFIER, ChannelGuard, LOOKED_BACK, Ping, PingContext, PingOutcome, Ruling, channel_of, context, is_news,
+    judged_words, speaks, staff_pinged,
 };
 use super::text;
 use crate::asking::Context;
-use crate::desk::acts::{Actor, Deed, Done, No, answer, refuse};
+use crate::desk::acts::{ActResult, Actor, Denial, TicketAct, answer, refuse};
 use crate::desk::conversation::state::Voice;
 use crate::desk::conversation::text::{is_passed_on, is_with_the_desk_already};
 use crate::desk::decision::{Change, Decision};
-use crate::desk::hear::{Desk, Sees};
+use crate::desk::hear::{ActData, Desk};
 use crate::desk::help::text::your_words;
 use crate::desk::on_call::state::{OnCall, reachable, reached_on};
 use crate::desk::plan::{Plan, Words, origin_of};
@@ -44,7 +44,7 @@ pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 pub const REPORTED: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 /// Decides about a message that pings staff in a place that belongs to no request.
-pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decision {
+pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &PingContext) -> Decision {
     let mut plan = Plan::by(desk, &said.author, Some(&said.place));
     let mut ping = Ping {
         id: PingId::of(&DedupeKey::message(&said.message)),
@@ -57,7 +57,7 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
         probability: None,
         why: Vec::new(),
         ruling: Ruling::Talk,
-        told_at: None,
+        asked_at: None,
         end: None,
         ticket: None,
     };
@@ -66,9 +66,9 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
     let classifier = CLASSIFIER.as_ref();
     match (is_answer, known, classifier) {
         (true, ..) => ping.ruling = Ruling::Answer,
-        (_, Pinged { is_about_outage: true, .. }, _) => ping.ruling = Ruling::OnCall,
-        (_, Pinged { is_wanted: true, .. }, _) => ping.ruling = Ruling::Wanted,
-        (_, Pinged { is_quiet: true, .. }, _) => ping.ruling = Ruling::Quiet,
+        (_, PingContext { is_about_outage: true, .. }, _) => ping.ruling = Ruling::OnCall,
+        (_, PingContext { staff_want_pings: true, .. }, _) => ping.ruling = Ruling::Wanted,
+        (_, PingContext { is_dismissed_lately: true, .. }, _) => ping.ruling = Ruling::Quiet,
         _ if desk.rules.is_exempt_at(said.at) => ping.ruling = Ruling::Hours,
         (_, _, Some(classifier)) => {
             let alone = classifier.read(&judged_words(said));
@@ -87,7 +87,7 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
         ping.ruling = Ruling::Unread;
     }
     if ping.ruling == Ruling::Waiting {
-        look(&mut plan, &ping, LookFor::Judge(ping.id.clone()));
+        queue_look(&mut plan, &ping, LookFor::Judge(ping.id.clone()));
         // The mode of the settings is announced in a channel before it is applied there for the first time.
         announce(&mut plan, &said.place, (known.announced, known.mode), None, &known.untold);
     }
@@ -107,7 +107,7 @@ fn announce(
     if !is_news(before, after) {
         return;
     }
-    let (channel, at) = (place.open_channel(), plan.desk.now);
+    let (channel, at) = (place.parent_channel(), plan.desk.now);
     plan.change(Change::AnnounceGuard { place: channel.clone(), mode: after, at });
     let about = by.map_or(Subject::Desk, |by| Subject::Person(by.who.clone()));
     let message = text::from_now_on(after, by.map(|by| by.name.as_str()));
@@ -119,7 +119,7 @@ fn announce(
 
 /// Returns the guard mode for a ping. Where pings are only counted, the author is asked nevertheless if all pinged
 /// staff are away.
-fn mode_of(known: &Pinged) -> GuardMode {
+fn mode_of(known: &PingContext) -> GuardMode {
     match known.mode {
         GuardMode::Observe if known.away_until.is_some() => GuardMode::Nudge,
         mode => mode,
@@ -127,7 +127,7 @@ fn mode_of(known: &Pinged) -> GuardMode {
 }
 
 /// Queues a look at a ping's message as it is now. A look to judge the ping also reads the messages before it.
-fn look(plan: &mut Plan<'_>, ping: &Ping, why: LookFor) {
+fn queue_look(plan: &mut Plan<'_>, ping: &Ping, why: LookFor) {
     let before = if matches!(why, LookFor::Judge(_)) { LOOKED_BACK } else { 0 };
     let (message, place, at) = (ping.message.clone(), ping.place.clone(), plan.desk.now);
     let look = Look { message, place, before, at, why };
@@ -135,23 +135,23 @@ fn look(plan: &mut Plan<'_>, ping: &Ping, why: LookFor) {
 }
 
 /// Decides about the result of reading a message from the platform.
-pub(in crate::desk) fn looked(
+pub(in crate::desk) fn look_ended(
     desk: &Desk,
     look: &Look,
     found: Option<&Found>,
     ping: Option<&Ping>,
-    known: &Pinged,
-    there: Option<&Ticket>,
+    known: &PingContext,
+    existing_ticket: Option<&Ticket>,
 ) -> Decision {
     match (&look.why, ping) {
         (LookFor::Judge(_), Some(ping)) if ping.ruling == Ruling::Waiting => {
-            judge(desk, look, found, ping, known, there)
+            judge(desk, look, found, ping, known, existing_ticket)
         }
         (LookFor::Request { via, urgent, .. }, Some(ping)) => {
-            make_request(desk, (via.as_ref(), urgent.as_deref()), found, (ping, known), there)
+            make_request(desk, (via.as_ref(), urgent.as_deref()), found, (ping, known), existing_ticket)
         }
         (LookFor::Behalf { by, via, handed }, _) => {
-            pass_on_for(desk, (look, by, via.as_ref()), (found, handed.as_deref()), there)
+            pass_on_for(desk, (look, by, via.as_ref()), (found, handed.as_deref()), existing_ticket)
         }
         (LookFor::Judge(_) | LookFor::Request { .. }, _) => Plan::of(desk).end(Outcome::Ignored),
     }
@@ -163,13 +163,13 @@ fn judge(
     look: &Look,
     found: Option<&Found>,
     ping: &Ping,
-    known: &Pinged,
-    there: Option<&Ticket>,
+    known: &PingContext,
+    existing_ticket: Option<&Ticket>,
 ) -> Decision {
     let mut after = ping.clone();
     let said = found.and_then(|found| found.message.as_ref());
     let (Some(found), Some(said), Some(classifier), false) =
-        (found, said, CLASSIFIER.as_ref(), look.is_in_vain(desk.now))
+        (found, said, CLASSIFIER.as_ref(), look.is_too_late(desk.now))
     else {
         after.ruling = Ruling::Unread;
         let mut plan = Plan::of(desk);
@@ -183,11 +183,11 @@ fn judge(
     let pings_nobody = staff_pinged(said, &desk.roster, desk.now).is_empty();
     (after.probability, after.why) = (Some(reading.probability), reading.why);
     let every = SignedDuration::try_from(desk.rules.guard.notice_every).unwrap_or(SignedDuration::MAX);
-    let was_told = known.told_at.is_some_and(|told| ping.at.duration_since(told) < every);
+    let was_told = known.asked_at.is_some_and(|told| ping.at.duration_since(told) < every);
     after.ruling = match () {
         () if takes_part => Ruling::TakesPart,
         () if !reading.asks || pings_nobody => Ruling::Talk,
-        () if known.is_out => Ruling::OptedOut,
+        () if known.has_opted_out => Ruling::OptedOut,
         () if was_told && ping.mode == GuardMode::Nudge => Ruling::Recently,
         () => Ruling::Request,
     };
@@ -195,15 +195,16 @@ fn judge(
     let mut outcome = Outcome::Done(None);
     match (after.ruling, ping.mode) {
         // The message belongs to a request already, so its author is not asked.
-        (Ruling::Request, _) if there.is_some() => after.ruling = Ruling::WithDesk,
+        (Ruling::Request, _) if existing_ticket.is_some() => after.ruling = Ruling::WithDesk,
         (Ruling::Request, GuardMode::Nudge) => {
-            after.told_at = Some(desk.now);
-            let (again, is_anybody_on_call) = (known.told_at.is_some(), !on_call_of(desk, &known.on_call).is_empty());
+            after.asked_at = Some(desk.now);
+            let (again, is_anybody_on_call) = (known.asked_at.is_some(), !on_call_of(desk, &known.on_call).is_empty());
             hint(&mut plan, said, text::nudge(ping, again, known.away_until, is_anybody_on_call));
         }
         (Ruling::Request, GuardMode::Route) => {
             let ticket = open(&mut plan, said);
-            (after.told_at, after.end, after.ticket) = (Some(desk.now), Some(End::Routed), Some(ticket.key.clone()));
+            (after.asked_at, after.end, after.ticket) =
+                (Some(desk.now), Some(PingOutcome::Routed), Some(ticket.key.clone()));
             hint(&mut plan, said, text::routed(&ping.id, &ticket));
             outcome = Outcome::Opened(ticket.key);
         }
@@ -218,11 +219,11 @@ fn make_request(
     desk: &Desk,
     (via, urgent): (Option<&ReplyHandle>, Option<&str>),
     found: Option<&Found>,
-    (ping, known): (&Ping, &Pinged),
-    there: Option<&Ticket>,
+    (ping, known): (&Ping, &PingContext),
+    existing_ticket: Option<&Ticket>,
 ) -> Decision {
     let said = found.and_then(|found| found.message.as_ref());
-    let own = there.filter(|ticket| desk.roster.same(&ticket.requester.who, &ping.author));
+    let own = existing_ticket.filter(|ticket| desk.roster.same(&ticket.requester.who, &ping.author));
     // If the message is gone, the author's name is taken from the ticket.
     let author = said.map(|said| &said.author).or(own.map(|ticket| &ticket.requester)).cloned();
     let author = author.unwrap_or_else(|| Person::new(ping.author.clone(), String::new()));
@@ -233,16 +234,23 @@ fn make_request(
         None => message,
     };
     let (message, outcome) = match (key, own, said, urgent) {
-        (Some(key), Some(_), ..) if ping.end == Some(End::Urgent) => (text::was_called(&key), Outcome::Done(None)),
+        (Some(key), Some(_), ..) if ping.end == Some(PingOutcome::Urgent) => {
+            (text::was_called(&key), Outcome::Done(None))
+        }
         (Some(key), Some(ticket), _, Some(reason)) if ticket.status.is_open() => {
-            keep_end(&mut plan, ping, End::Urgent, &key);
+            keep_end(&mut plan, ping, PingOutcome::Urgent, &key);
             (call_out(&mut plan, ticket, ping, known, reason), Outcome::Done(Some(key)))
         }
         (Some(key), ..) => (nobody_called(text::became(&key)), Outcome::Done(None)),
-        (None, ..) if there.is_some() => (nobody_called(text::thread_of_another()), Outcome::Done(None)),
+        (None, ..) if existing_ticket.is_some() => (nobody_called(text::thread_of_another()), Outcome::Done(None)),
         (None, _, Some(said), _) => {
             let ticket = open(&mut plan, said);
-            keep_end(&mut plan, ping, if urgent.is_some() { End::Urgent } else { End::Accepted }, &ticket.key);
+            keep_end(
+                &mut plan,
+                ping,
+                if urgent.is_some() { PingOutcome::Urgent } else { PingOutcome::Accepted },
+                &ticket.key,
+            );
             let message = match urgent {
                 Some(reason) => call_out(&mut plan, &ticket, ping, known, reason),
                 None => text::is_with_the_desk(&ticket.key),
@@ -261,18 +269,18 @@ fn on_call_of(desk: &Desk, on_call: &[OnCall]) -> Vec<OnCall> {
     reachable(on_call, &desk.rules.triage, &desk.roster)
 }
 
-fn keep_end(plan: &mut Plan<'_>, ping: &Ping, end: End, key: &TicketKey) {
+fn keep_end(plan: &mut Plan<'_>, ping: &Ping, end: PingOutcome, key: &TicketKey) {
     let ticket = Some(key.clone());
     plan.change(Change::KeepPing(Box::new(Ping { end: Some(end), ticket, ..ping.clone() })));
 }
 
 /// Mentions the people on call in messages under the cards of a ticket. Sets its priority to P1, since the cards of a
 /// P1 ticket are not held back for a suggestion. Returns the answer to the requester.
-fn call_out(plan: &mut Plan<'_>, ticket: &Ticket, ping: &Ping, known: &Pinged, reason: &str) -> Message {
+fn call_out(plan: &mut Plan<'_>, ticket: &Ticket, ping: &Ping, known: &PingContext, reason: &str) -> Message {
     let (desk, author) = (plan.desk, &ticket.requester);
     let on_call = on_call_of(desk, &known.on_call);
-    let after = plan.put(ticket, Ticket { priority: Priority::P1, ..ticket.clone() }, &CALL.spec);
-    let words = Words::given(ping.message.clone(), desk.now, reason.to_owned());
+    let after = plan.update_with_audit(ticket, Ticket { priority: Priority::P1, ..ticket.clone() }, &CALL.spec);
+    let words = Words::typed(ping.message.clone(), desk.now, reason.to_owned());
     plan.record(&after, author, Voice::Requester, &words);
     plan.under_cards_in(Lane::Act, ticket, None, |channel| {
         let called = reached_on(&on_call, channel.platform(), &desk.roster);
@@ -286,11 +294,13 @@ fn pass_on_for(
     desk: &Desk,
     (look, by, via): (&Look, &Person, Option<&ReplyHandle>),
     (found, handed): (Option<&Found>, Option<&Handed>),
-    there: Option<&Ticket>,
+    existing_ticket: Option<&Ticket>,
 ) -> Decision {
     let said = found.and_then(|found| found.message.as_ref());
     let mut plan = Plan::by(desk, by, Some(&look.place));
-    if let (None, None, Some(handed)) = (there, found, handed.filter(|handed| !handed.words.trim().is_empty())) {
+    if let (None, None, Some(handed)) =
+        (existing_ticket, found, handed.filter(|handed| !handed.words.trim().is_empty()))
+    {
         // The bot is not in this place, so the request is opened in the author's direct conversation.
         let request = DirectRequest {
             by: handed.author.clone(),
@@ -304,7 +314,7 @@ fn pass_on_for(
         plan.effect_about(about, SilentAct::OpenDirect { request: Box::new(request) }.into());
         return plan.end(Outcome::Done(None));
     }
-    let (message, outcome) = match (there, said) {
+    let (message, outcome) = match (existing_ticket, said) {
         // The answer does not name the ticket, so there is no need to check whether the person may know of it.
         (Some(_), _) => (is_with_the_desk_already(), Outcome::Done(None)),
         (None, Some(said)) if Words::of(said).text.is_empty() => (text::nothing_in_it(), Outcome::Refused),
@@ -341,15 +351,15 @@ fn hint(plan: &mut Plan<'_>, said: &Said, message: Message) {
 }
 
 /// Returns the ping that the act is about, if the actor is its author.
-fn own<'s>(plan: &Plan<'_>, actor: &Actor<'_>, sees: &'s Sees) -> Option<&'s Ping> {
-    let Sees::Ping(Some(ping), _) = sees else { return None };
+fn own<'s>(plan: &Plan<'_>, actor: &Actor<'_>, data: &'s ActData) -> Option<&'s Ping> {
+    let ActData::Ping(Some(ping), _) = data else { return None };
     plan.desk.roster.same(&ping.author, &actor.person.who).then_some(&**ping)
 }
 
 /// Lets the author of a ping make it a request. Queues a look at the message; `make_request` opens the ticket when the
 /// result arrives.
-pub(in crate::desk) fn pass_on(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
-    let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
+pub(in crate::desk) fn pass_on(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, data: &ActData) -> Decision {
+    let Some(ping) = own(&plan, actor, data) else { return refuse(plan, actor, text::not_yours()) };
     if let Some(key) = &ping.ticket {
         let message = text::became(key);
         answer(&mut plan, actor, message);
@@ -362,15 +372,15 @@ pub(in crate::desk) fn pass_on(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
 /// Queues a look at a ping's message as it is now, to make it a request.
 fn ask_for(plan: &mut Plan<'_>, actor: &Actor<'_>, ping: &Ping, urgent: Option<String>) {
     let (by, via) = (ping.author.clone(), actor.via.cloned());
-    look(plan, ping, LookFor::Request { ping: ping.id.clone(), by, via, urgent });
+    queue_look(plan, ping, LookFor::Request { ping: ping.id.clone(), by, via, urgent });
 }
 
 /// Tells the author of a ping, who says that it is urgent, which people on call can be called.
-pub(in crate::desk) fn urgent(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
-    let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
-    let on_call = if let Sees::Ping(_, on_call) = sees { on_call_of(plan.desk, on_call) } else { Vec::new() };
+pub(in crate::desk) fn urgent(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, data: &ActData) -> Decision {
+    let Some(ping) = own(&plan, actor, data) else { return refuse(plan, actor, text::not_yours()) };
+    let on_call = if let ActData::Ping(_, on_call) = data { on_call_of(plan.desk, on_call) } else { Vec::new() };
     let message = match &ping.ticket {
-        Some(key) if ping.end == Some(End::Urgent) => text::was_called(key),
+        Some(key) if ping.end == Some(PingOutcome::Urgent) => text::was_called(key),
         _ if on_call.is_empty() => text::nobody_is_on_call(ping),
         _ => text::who_is_called(ping, &on_call, &plan.desk.roster),
     };
@@ -380,9 +390,9 @@ pub(in crate::desk) fn urgent(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, s
 
 /// Lets the author of a ping make it an urgent request, with the reason that the author has typed. Queues a look at the
 /// message, like `pass_on`.
-pub(in crate::desk) fn call(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
-    if let (Some(key), Some(End::Urgent)) = (&ping.ticket, ping.end) {
+pub(in crate::desk) fn call(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    let Some(ping) = own(&plan, actor, data) else { return refuse(plan, actor, text::not_yours()) };
+    if let (Some(key), Some(PingOutcome::Urgent)) = (&ping.ticket, ping.end) {
         let message = text::was_called(key);
         answer(&mut plan, actor, message);
         return plan.end(Outcome::Done(None));
@@ -393,7 +403,7 @@ pub(in crate::desk) fn call(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, 
 
 /// Lets anybody pass on a message, their own or another person's. Queues a look at the message; `pass_on_for` opens the
 /// ticket when the result arrives.
-pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
+pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &ActData) -> Decision {
     let (Some(message), Some(place)) = (actor.at, actor.place) else {
         return refuse(plan, actor, text::which_message());
     };
@@ -415,8 +425,8 @@ pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, args:
 
 /// Dismisses a ping whose author says that it is no request. For `guard.quiet_days`, the author is not asked about
 /// pings of these staff.
-pub(in crate::desk) fn dismiss(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
-    let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
+pub(in crate::desk) fn dismiss(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, data: &ActData) -> Decision {
+    let Some(ping) = own(&plan, actor, data) else { return refuse(plan, actor, text::not_yours()) };
     if let Some(key) = &ping.ticket {
         let message = text::became(key);
         answer(&mut plan, actor, message);
@@ -425,7 +435,7 @@ pub(in crate::desk) fn dismiss(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
     let days = plan.desk.rules.guard.quiet_days;
     leave_alone(&mut plan, ping);
     if ping.end.is_none() {
-        plan.change(Change::KeepPing(Box::new(Ping { end: Some(End::Dismissed), ..ping.clone() })));
+        plan.change(Change::KeepPing(Box::new(Ping { end: Some(PingOutcome::Dismissed), ..ping.clone() })));
     }
     answer(&mut plan, actor, text::is_dismissed(days));
     plan.end(Outcome::Done(None))
@@ -443,36 +453,36 @@ fn leave_alone(plan: &mut Plan<'_>, ping: &Ping) {
         staff.extend(accounts.iter().map(ToString::to_string).chain([one.clone()]));
     }
     for (author, staff) in authors.iter().flat_map(|author| staff.iter().map(move |staff| (author, staff))) {
-        plan.change(Change::LeaveAlone { author: author.clone(), staff: staff.clone(), until });
+        plan.change(Change::Mute { author: author.clone(), staff: staff.clone(), until });
     }
 }
 
 /// Cancels a ticket that the guard or another person opened for its requester, and removes the reaction from the
 /// message. If the ticket came from the ping of this button, the ping is dismissed as in `dismiss`.
-pub(in crate::desk) fn undo(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let done = cancel(plan, &Deed { spec: &CANCEL.spec, ..*deed })?;
-    let message = deed.ticket.origin_message.clone();
-    plan.effect(Some(deed.ticket.id), SilentAct::React { message, sign: Sign::Request, is_on: false });
-    if let Sees::Ping(Some(ping), _) = deed.sees
-        && ping.ticket.as_ref() == Some(&deed.ticket.key)
+pub(in crate::desk) fn undo(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResult, Denial> {
+    let done = cancel(plan, &TicketAct { spec: &CANCEL.spec, ..*act })?;
+    let message = act.ticket.origin_message.clone();
+    plan.effect(Some(act.ticket.id), SilentAct::React { message, sign: Sign::Request, is_on: false });
+    if let ActData::Ping(Some(ping), _) = act.data
+        && ping.ticket.as_ref() == Some(&act.ticket.key)
     {
         leave_alone(plan, ping);
-        plan.change(Change::KeepPing(Box::new(Ping { end: Some(End::Dismissed), ..(**ping).clone() })));
+        plan.change(Change::KeepPing(Box::new(Ping { end: Some(PingOutcome::Dismissed), ..(**ping).clone() })));
     }
     Ok(done)
 }
 
 /// Explains to the author of a ping why they were asked.
-pub(in crate::desk) fn explain(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
-    let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
-    let calls = matches!(sees, Sees::Ping(_, on_call) if !on_call_of(plan.desk, on_call).is_empty());
+pub(in crate::desk) fn explain(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, data: &ActData) -> Decision {
+    let Some(ping) = own(&plan, actor, data) else { return refuse(plan, actor, text::not_yours()) };
+    let calls = matches!(data, ActData::Ping(_, on_call) if !on_call_of(plan.desk, on_call).is_empty());
     answer(&mut plan, actor, text::why(ping, calls));
     plan.end(Outcome::Done(None))
 }
 
 /// Records that the author of a ping does not want to be asked in its channel.
-pub(in crate::desk) fn opt_out(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
-    let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
+pub(in crate::desk) fn opt_out(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, data: &ActData) -> Decision {
+    let Some(ping) = own(&plan, actor, data) else { return refuse(plan, actor, text::not_yours()) };
     let (who, place, at) = (ping.author.clone(), ping.place.clone(), plan.desk.now);
     plan.change(Change::OptOut { who, place, is_out: true, at });
     answer(&mut plan, actor, text::is_out());
@@ -481,10 +491,10 @@ pub(in crate::desk) fn opt_out(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
 
 /// Reports the pings of the last [`REPORTED`]: to staff those of themselves, to people who may set the guard also those
 /// of everybody.
-pub(in crate::desk) fn report(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
+pub(in crate::desk) fn report(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, data: &ActData) -> Decision {
     let is_admin = plan.may(actor.person, Right::GuardSet);
     let (counted, here) =
-        if let Sees::Pings(counted, here) = sees { (counted.as_slice(), *here) } else { (&[][..], None) };
+        if let ActData::Pings(counted, here) = data { (counted.as_slice(), *here) } else { (&[][..], None) };
     let own = plan.desk.roster.accounts(&actor.person.who);
     let message = text::report(counted, &own, is_admin, &plan.desk.roster, (here, plan.desk.rules.guard.mode));
     answer(&mut plan, actor, message);
@@ -492,7 +502,7 @@ pub(in crate::desk) fn report(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, s
 }
 
 /// Sets the guard mode of a channel.
-pub(in crate::desk) fn set_mode(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+pub(in crate::desk) fn set_mode(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
     let desk = plan.desk;
     let Some(place) = actor.place.filter(|place| !place.is_direct() && !desk.rules.is_triage(place)) else {
         return refuse(plan, actor, text::only_where_people_talk());
@@ -500,14 +510,14 @@ pub(in crate::desk) fn set_mode(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Ar
     if !desk.rules.may_be_guarded(place) {
         return refuse(plan, actor, text::is_switched_off());
     }
-    let setting = if let Sees::Guard(setting) = sees { (**setting).clone() } else { Setting::default() };
-    if setting.is_deaf {
+    let setting = if let ActData::Guard(setting) = data { (**setting).clone() } else { ChannelGuard::default() };
+    if setting.lacks_access {
         return refuse(plan, actor, text::not_in_channel());
     }
     let by_settings = desk.rules.guard(place);
     let (before, chosen) = (setting.mode.unwrap_or(by_settings), GuardMode::named(args.text("mode")));
     let after = chosen.unwrap_or(by_settings);
-    plan.change(Change::SetGuard { place: place.open_channel(), mode: chosen, at: desk.now });
+    plan.change(Change::SetGuard { place: place.parent_channel(), mode: chosen, at: desk.now });
     let (from, to) = (Some(before.name().to_owned()), Some(after.name().to_owned()));
     let field = FieldChange { field: format!("guard of {}", channel_of(place)), from, to };
     plan.audit_about(Subject::Desk, &MODE.spec, vec![field]);
@@ -533,12 +543,12 @@ fn tell_staff(plan: &mut Plan<'_>, untold: &[PersonRef]) {
 
 /// Switches the guard on or off for one person in a channel: for staff whether it looks at pings of them, for others
 /// whether it may ask them.
-pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
+pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &ActData) -> Decision {
     let rules = &plan.desk.rules;
     let Some(place) = actor.place.filter(|place| !place.is_direct() && !rules.is_triage(place)) else {
         return refuse(plan, actor, text::only_where_people_talk());
     };
-    let (place, at) = (place.open_channel(), plan.desk.now);
+    let (place, at) = (place.parent_channel(), plan.desk.now);
     let is_left_alone = args.text("guarded") == "off";
     let is_staff = plan.desk.roster.is_staff(actor.person, at);
     for who in plan.desk.roster.accounts(&actor.person.who) {
@@ -552,7 +562,7 @@ pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Ar
 }
 
 /// Records until when a member of the staff is away.
-pub(in crate::desk) fn be_away(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
+pub(in crate::desk) fn be_away(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &ActData) -> Decision {
     let Some(until) = args.date("until") else { return refuse(plan, actor, text::until_when()) };
     for who in plan.desk.roster.accounts(&actor.person.who) {
         let until = Some(until).filter(|_| who == actor.person.who);
@@ -563,7 +573,7 @@ pub(in crate::desk) fn be_away(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Arg
 }
 
 /// Records that a member of the staff is back.
-pub(in crate::desk) fn be_back(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, _: &Sees) -> Decision {
+pub(in crate::desk) fn be_back(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, _: &ActData) -> Decision {
     for who in plan.desk.roster.accounts(&actor.person.who) {
         plan.change(Change::BeAway { who, until: None });
     }
@@ -572,8 +582,8 @@ pub(in crate::desk) fn be_back(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
 }
 
 /// Explains to an agent the guard's ruling about a message.
-pub(in crate::desk) fn explain_link(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
-    let Sees::Ping(Some(ping), _) = sees else { return refuse(plan, actor, text::no_ping_there()) };
+pub(in crate::desk) fn explain_link(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, data: &ActData) -> Decision {
+    let ActData::Ping(Some(ping), _) = data else { return refuse(plan, actor, text::no_ping_there()) };
     answer(&mut plan, actor, text::explained(ping));
     plan.end(Outcome::Done(None))
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::state::{End, Ping, Pinged, Ruling, Setting, channel_of, is_news, speaks};
+use super::state::{ChannelGuard, Ping, PingContext, PingOutcome, Ruling, channel_of, is_news, speaks};
 use crate::asking::Reason;
 use crate::desk::on_call;
 use crate::domain::channel::Access;
@@ -86,9 +86,9 @@ texts! {
     /// Deletes the absence of an erased account.
     FORGET_AWAY = Text::both("DELETE FROM guard_away WHERE person = $1 RETURNING person");
     /// Whether a member of the staff was told how the guard works.
-    TOLD = Text::both("SELECT 1 AS found FROM guard_told WHERE person = $1");
+    WAS_BRIEFED = Text::both("SELECT 1 AS found FROM guard_told WHERE person = $1");
     /// Records that a member of the staff was told how the guard works. Changes no row if they were told before.
-    TELL = Text::both("INSERT INTO guard_told (person, at_ms) VALUES ($1, $2) ON CONFLICT (person) DO NOTHING");
+    RECORD_BRIEFED = Text::both("INSERT INTO guard_told (person, at_ms) VALUES ($1, $2) ON CONFLICT (person) DO NOTHING");
     /// Deletes the channels in which an account wants to be pinged.
     FORGET_WANTED = Text::both("DELETE FROM guard_wanted WHERE person = $1 RETURNING person");
     /// Deletes the record that an account was told how the guard works.
@@ -127,10 +127,10 @@ struct Judged {
 
 /// A ping as a report counts it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Counted {
+pub struct ReportedPing {
     pub ruling: Ruling,
     /// What became of the ping.
-    pub end: Option<End>,
+    pub end: Option<PingOutcome>,
     /// Whether its author was asked, or told that the ping became a request.
     pub told: bool,
     /// The staff who were pinged.
@@ -154,8 +154,8 @@ pub async fn by_id(ask: &mut dyn Ask, id: &PingId) -> Result<Option<Ping>, Store
 pub fn keep(tx: &mut dyn Tx, ping: &Ping) -> Result<(), StoreError> {
     let judged = Judged { probability: ping.probability, why: ping.why.clone() };
     let whose = statement(KEEP).bind(ping.id.as_str()).bind(ping.author.to_string()).bind(ms(ping.at));
-    let became = whose.bind(ping.told_at.map(ms)).bind(ping.mode.name()).bind(ping.ruling.name());
-    let what = became.bind(ping.end.map(End::name)).bind(json(&ping.message)?).bind(json(&ping.place)?);
+    let became = whose.bind(ping.asked_at.map(ms)).bind(ping.mode.name()).bind(ping.ruling.name());
+    let what = became.bind(ping.end.map(PingOutcome::name)).bind(json(&ping.message)?).bind(json(&ping.place)?);
     let judged = what.bind(json(&ping.staff)?).bind(json(&judged)?);
     tx.write(judged.bind(ping.ticket.as_ref().map(ToString::to_string)))
 }
@@ -165,7 +165,7 @@ pub fn keep(tx: &mut dyn Tx, ping: &Ping) -> Result<(), StoreError> {
 /// # Errors
 /// If the database is away.
 pub fn address(tx: &mut dyn Tx, id: &PingId) -> Result<(), StoreError> {
-    tx.write(statement(ADDRESS).bind(id.as_str()).bind(End::Addressed.name()))
+    tx.write(statement(ADDRESS).bind(id.as_str()).bind(PingOutcome::Addressed.name()))
 }
 
 /// Reads what is known about a message that pings these members of the staff.
@@ -178,16 +178,10 @@ pub async fn pinged(
     staff: Vec<String>,
     (roster, rules): (&Roster, &Rules),
     now: Timestamp,
-) -> Result<Pinged, StoreError> {
+) -> Result<PingContext, StoreError> {
     let mode = mode(ask, &said.place, rules).await?;
-    let mut known = Pinged { staff, mode, is_wanted: true, ..Pinged::default() };
+    let mut known = PingContext { staff, mode, staff_want_pings: true, ..PingContext::default() };
     known.announced = announced(ask, &said.place).await?;
-    if speaks(mode) && access(ask, &said.place).await? == Some(Access::Closed) {
-        // The bot cannot write there, so it could neither announce the mode nor ask anybody.
-        known.mode = GuardMode::Observe;
-    } else if speaks(mode) && is_news(known.announced, mode) {
-        known.untold = untold(ask, roster, now).await?;
-    }
     let is_found = |_: &Row| Ok(());
     let mut away = Some(Timestamp::MAX);
     for staff in known.staff.iter().take(STAFF_ASKED) {
@@ -198,22 +192,34 @@ pub async fn pinged(
             let row = ask.one(statement(AWAY).bind(&account).bind(ms(now)), |row| row.moment("until_ms")).await?;
             until = until.max(row);
         }
-        known.is_wanted &= is_wanted;
+        known.staff_want_pings &= is_wanted;
         away = away.zip(until).map(|(away, until)| away.min(until));
     }
     known.away_until = away.filter(|_| !known.staff.is_empty());
+    let would_speak = speaks(mode) || known.away_until.is_some();
+    if would_speak && access(ask, &said.place).await? == Some(Access::Closed) {
+        // The bot cannot write there, so it could neither announce a mode nor ask anybody.
+        (known.mode, known.announced, known.away_until) = (GuardMode::Observe, GuardMode::Observe, None);
+    } else if speaks(mode) && is_news(known.announced, mode) {
+        known.untold = untold(ask, roster, now).await?;
+    }
     known.on_call = on_call::record::now(ask, roster, now).await?;
+    let mut dismissed = HashSet::new();
     for account in roster.accounts(&said.author.who) {
         let author = account.to_string();
         let told = |row: &Row| row.moment_if("told_at_ms");
-        known.told_at = known.told_at.max(ask.one(statement(LAST_TOLD).bind(&author), told).await?.flatten());
+        known.asked_at = known.asked_at.max(ask.one(statement(LAST_TOLD).bind(&author), told).await?.flatten());
         let out = statement(OUT).bind(&author).bind(channel_of(&said.place));
-        known.is_out |= ask.one(out, is_found).await?.is_some();
+        known.has_opted_out |= ask.one(out, is_found).await?.is_some();
         for staff in known.staff.iter().take(STAFF_ASKED) {
             let quiet = statement(QUIET).bind(&author).bind(staff).bind(ms(now));
-            known.is_quiet |= ask.one(quiet, is_found).await?.is_some();
+            if ask.one(quiet, is_found).await?.is_some() {
+                dismissed.insert(staff);
+            }
         }
     }
+    let asked = known.staff.iter().take(STAFF_ASKED).collect::<HashSet<_>>();
+    known.is_dismissed_lately = !asked.is_empty() && asked.is_subset(&dismissed);
     Ok(known)
 }
 
@@ -263,18 +269,23 @@ async fn set_mode(ask: &mut dyn Ask, place: &Place) -> Result<Option<GuardMode>,
 ///
 /// # Errors
 /// If the database is away.
-pub async fn setting(ask: &mut dyn Ask, place: &Place, roster: &Roster, now: Timestamp) -> Result<Setting, StoreError> {
-    let is_deaf = match access(ask, place).await? {
+pub async fn setting(
+    ask: &mut dyn Ask,
+    place: &Place,
+    roster: &Roster,
+    now: Timestamp,
+) -> Result<ChannelGuard, StoreError> {
+    let lacks_access = match access(ask, place).await? {
         Some(access) => access == Access::Closed,
         None => channels::knows_any(ask, &place.tenant).await?,
     };
     let (mode, announced) = (set_mode(ask, place).await?, announced(ask, place).await?);
-    Ok(Setting { mode, announced, untold: untold(ask, roster, now).await?, is_deaf })
+    Ok(ChannelGuard { mode, announced, untold: untold(ask, roster, now).await?, lacks_access })
 }
 
 /// Returns the bot's access to the channel of this place, if the platform has reported it.
 async fn access(ask: &mut dyn Ask, place: &Place) -> Result<Option<Access>, StoreError> {
-    let channel = place.open_channel();
+    let channel = place.parent_channel();
     let known = channels::these(ask, std::slice::from_ref(&channel)).await?.remove(&channel);
     Ok(known.map(|known| known.access))
 }
@@ -305,7 +316,7 @@ async fn untold(ask: &mut dyn Ask, roster: &Roster, now: Timestamp) -> Result<Ve
         }
         let mut is_told = false;
         for account in accounts {
-            is_told |= ask.one(statement(TOLD).bind(account.to_string()), |_| Ok(())).await?.is_some();
+            is_told |= ask.one(statement(WAS_BRIEFED).bind(account.to_string()), |_| Ok(())).await?.is_some();
         }
         if !is_told {
             untold.push(who);
@@ -351,19 +362,19 @@ pub fn be_away(tx: &mut dyn Tx, who: &PersonRef, until: Option<Timestamp>) -> Re
 ///
 /// # Errors
 /// If the database is away.
-pub fn told(tx: &mut dyn Tx, who: &PersonRef, now: Timestamp) -> Result<(), StoreError> {
-    tx.write(statement(TELL).bind(who.to_string()).bind(ms(now)).or_conflict())
+pub fn record_told(tx: &mut dyn Tx, who: &PersonRef, now: Timestamp) -> Result<(), StoreError> {
+    tx.write(statement(RECORD_BRIEFED).bind(who.to_string()).bind(ms(now)).or_conflict())
 }
 
 /// Reads the pings since this moment, newest first, 10,000 at most.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn counted(ask: &mut dyn Ask, since: Timestamp) -> Result<Vec<Counted>, StoreError> {
+pub async fn counted(ask: &mut dyn Ask, since: Timestamp) -> Result<Vec<ReportedPing>, StoreError> {
     let read = |row: &Row| {
-        Ok(Counted {
+        Ok(ReportedPing {
             ruling: ruling(row)?,
-            end: row.get::<Option<String>>("ending")?.and_then(|name| End::named(&name)),
+            end: row.get::<Option<String>>("ending")?.and_then(|name| PingOutcome::named(&name)),
             told: row.moment_if("told_at_ms")?.is_some(),
             staff: row.json("staff_json")?,
             place: row.json("place_json")?,
@@ -428,8 +439,8 @@ fn read(row: &Row) -> Result<Ping, StoreError> {
         probability,
         why,
         ruling: ruling(row)?,
-        told_at: row.moment_if("told_at_ms")?,
-        end: row.get::<Option<String>>("ending")?.and_then(|name| End::named(&name)),
+        asked_at: row.moment_if("told_at_ms")?,
+        end: row.get::<Option<String>>("ending")?.and_then(|name| PingOutcome::named(&name)),
         ticket: ticket.and_then(|key| key.parse().ok()),
     })
 }

@@ -37,9 +37,9 @@ pub struct Ping {
     pub why: Vec<Reason>,
     pub ruling: Ruling,
     /// When the author was asked, or told that the ping became a request.
-    pub told_at: Option<Timestamp>,
+    pub asked_at: Option<Timestamp>,
     /// What became of the ping.
-    pub end: Option<End>,
+    pub end: Option<PingOutcome>,
     pub ticket: Option<TicketKey>,
 }
 
@@ -48,10 +48,10 @@ impl Ping {
     /// names of what became of the ping.
     #[must_use]
     pub fn counts(&self) -> (Option<&'static str>, Vec<&'static str>) {
-        let is_judged = self.ruling != Ruling::Waiting && matches!(self.end, None | Some(End::Routed));
+        let is_judged = self.ruling != Ruling::Waiting && matches!(self.end, None | Some(PingOutcome::Routed));
         let ruling = Some(self.ruling.name()).filter(|_| is_judged);
-        let asked = Some("asked").filter(|_| self.end.is_none() && self.told_at.is_some());
-        (ruling, asked.into_iter().chain(self.end.map(End::name)).collect())
+        let asked = Some("asked").filter(|_| self.end.is_none() && self.asked_at.is_some());
+        (ruling, asked.into_iter().chain(self.end.map(PingOutcome::name)).collect())
     }
 }
 
@@ -119,7 +119,7 @@ named! {
 
 named! {
     /// What became of a ping.
-    End {
+    PingOutcome {
         /// The author made it a request.
         Accepted = "accepted",
         /// The author made it an urgent request.
@@ -135,15 +135,15 @@ named! {
 
 /// What is known about a ping when the guard decides about it.
 #[derive(Clone, Debug, Default)]
-pub struct Pinged {
+pub struct PingContext {
     /// The staff who are pinged: accounts, and groups as the settings write them.
     pub staff: Vec<String>,
     /// When the author was last asked about a ping of theirs, or told what became of it, in any place.
-    pub told_at: Option<Timestamp>,
-    /// Whether the author is not to be asked, having lately dismissed a ping of any of these staff as no request.
-    pub is_quiet: bool,
+    pub asked_at: Option<Timestamp>,
+    /// Whether the author is not to be asked, having lately dismissed pings of each of these staff as no request.
+    pub is_dismissed_lately: bool,
     /// Whether the author does not want to be asked in this channel.
-    pub is_out: bool,
+    pub has_opted_out: bool,
     /// The guard mode of the place. Where the bot cannot write, a mode in which the guard speaks becomes `Observe`.
     pub mode: GuardMode,
     /// The guard mode that was last announced there.
@@ -152,7 +152,7 @@ pub struct Pinged {
     /// be announced there.
     pub untold: Vec<PersonRef>,
     /// Whether all people who are pinged want to be pinged in this channel.
-    pub is_wanted: bool,
+    pub staff_want_pings: bool,
     /// When the first of the people who are pinged comes back. `None` if any of them is not away.
     pub away_until: Option<Timestamp>,
     pub on_call: Vec<OnCall>,
@@ -162,7 +162,7 @@ pub struct Pinged {
 
 /// The data needed to set the guard mode of a channel.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Setting {
+pub struct ChannelGuard {
     /// The mode that a command has set there before.
     pub mode: Option<GuardMode>,
     /// The mode that was last announced there.
@@ -170,7 +170,7 @@ pub struct Setting {
     /// One account of each member of the staff who was not told yet how the guard works.
     pub untold: Vec<PersonRef>,
     /// Whether the bot is known to be unable to read or write in the channel.
-    pub is_deaf: bool,
+    pub lacks_access: bool,
 }
 
 /// Whether a change of the guard mode is announced in the channel. It is if the guard speaks to people in the old or in

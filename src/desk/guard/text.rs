@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::acts::{CALL, NO_REQUEST, NOT_HERE, PASS_ON, UNDO, URGENT, WHY_ASKED};
-use super::record::Counted;
-use super::state::{End, Ping, Ruling};
+use super::record::ReportedPing;
+use super::state::{Ping, PingOutcome, Ruling};
 use crate::asking;
 use crate::desk::on_call;
 use crate::desk::on_call::state::OnCall;
@@ -112,7 +112,7 @@ pub fn call(author: &Person, reason: &str, called: &[PersonRef], is_nobody: bool
 #[must_use]
 pub fn routed(ping: &PingId, ticket: &Ticket) -> Message {
     let line = format!("I've passed this on to the desk: it's {} now, and someone there will see it soon.", ticket.key);
-    let undo = ActRef { with: Some(ping.as_str().to_owned()), ..UNDO.spec.on(ticket.tag()) };
+    let undo = ActRef { carried: Some(ping.as_str().to_owned()), ..UNDO.spec.on(ticket.tag()) };
     let undo = Control::button(UNDO.spec.label, undo);
     Message { tone: Tone::Silent, ..Message::said(line).with([undo, button(&WHY_ASKED.spec, ping)]) }
 }
@@ -235,7 +235,7 @@ pub fn asks_here(is_on: bool) -> Message {
 pub fn why(ping: &Ping, calls: bool) -> Message {
     let says = |speaks_for: bool| {
         let some = ping.why.iter().filter(|reason| (reason.weight > 0.0) == speaks_for);
-        let mut said: Vec<&str> = some.map(|reason| asking::says(&reason.name)).collect();
+        let mut said: Vec<&str> = some.map(|reason| asking::describe_reason(&reason.name)).collect();
         said.dedup();
         said.join("; ")
     };
@@ -267,7 +267,7 @@ pub fn why(ping: &Ping, calls: bool) -> Message {
 /// accounts. `here`, `elsewhere`: the guard modes of this channel and of the settings.
 #[must_use]
 pub fn report(
-    counted: &[Counted],
+    counted: &[ReportedPing],
     own: &[PersonRef],
     is_admin: bool,
     roster: &Roster,
@@ -275,7 +275,7 @@ pub fn report(
 ) -> Message {
     let reader = own.first().cloned();
     let own: Vec<String> = own.iter().map(ToString::to_string).collect();
-    let mine = |one: &&Counted| one.staff.iter().any(|staff| own.contains(staff));
+    let mine = |one: &&ReportedPing| one.staff.iter().any(|staff| own.contains(staff));
     let mut lines = vec![tally("Pings of you", counted.iter().filter(mine))];
     if is_admin {
         lines.push(tally("Pings of anybody on the staff", counted.iter()));
@@ -325,7 +325,7 @@ pub fn report(
 
 /// Returns a link to the channel of a place, which can be shown on either platform.
 fn place_of(place: &Place) -> Span {
-    Span::In { place: place.open_channel(), label: format!("a channel on {}", place.platform().title()) }
+    Span::In { place: place.parent_channel(), label: format!("a channel on {}", place.platform().title()) }
 }
 
 /// Whether this entry of a ping's staff names a group.
@@ -334,8 +334,8 @@ fn is_group(staff: &str) -> bool {
 }
 
 /// Returns lines that link to the pings about which the guard would have asked in the mode `Nudge`.
-fn would_have_asked(counted: &[Counted]) -> Vec<Line> {
-    let would = |one: &&Counted| one.ruling == Ruling::Request && !one.told;
+fn would_have_asked(counted: &[ReportedPing]) -> Vec<Line> {
+    let would = |one: &&ReportedPing| one.ruling == Ruling::Request && !one.told;
     let lines: Vec<Line> = counted
         .iter()
         .filter(would)
@@ -350,16 +350,16 @@ fn would_have_asked(counted: &[Counted]) -> Vec<Line> {
     std::iter::once(title).filter(|_| !lines.is_empty()).chain(lines.clone()).collect()
 }
 
-fn tally<'c>(who: &str, counted: impl Iterator<Item = &'c Counted>) -> Line {
+fn tally<'c>(who: &str, counted: impl Iterator<Item = &'c ReportedPing>) -> Line {
     let (mut pings, mut requests, mut told, mut taken, mut urgent, mut dismissed, mut would) = (0, 0, 0, 0, 0, 0, 0);
     for one in counted {
         pings += 1;
         let asks = matches!(one.ruling, Ruling::Request | Ruling::WithDesk | Ruling::Recently | Ruling::OptedOut);
         requests += u64::from(asks);
         told += u64::from(one.told);
-        taken += u64::from(matches!(one.end, Some(End::Accepted | End::Routed | End::Urgent)));
-        urgent += u64::from(one.end == Some(End::Urgent));
-        dismissed += u64::from(one.end == Some(End::Dismissed));
+        taken += u64::from(matches!(one.end, Some(PingOutcome::Accepted | PingOutcome::Routed | PingOutcome::Urgent)));
+        urgent += u64::from(one.end == Some(PingOutcome::Urgent));
+        dismissed += u64::from(one.end == Some(PingOutcome::Dismissed));
         would += u64::from(one.ruling == Ruling::Request && !one.told);
     }
     if pings == 0 {
@@ -515,12 +515,12 @@ pub fn explained(ping: &Ping) -> Message {
         Ruling::Unread => "I couldn't read what was said before it, or not in time, so I only counted it.",
     };
     let end = match ping.end {
-        Some(End::Accepted) => " Its author made it a request.",
-        Some(End::Urgent) => " Its author said that it can't wait, so I called whoever was on call.",
-        Some(End::Routed) => " I passed it on at once.",
-        Some(End::Dismissed) => " Its author said that it's no request.",
-        Some(End::Addressed) => " Its author then edited it to address the desk.",
-        None if ping.told_at.is_some() => " I asked its author, who hasn't answered.",
+        Some(PingOutcome::Accepted) => " Its author made it a request.",
+        Some(PingOutcome::Urgent) => " Its author said that it can't wait, so I called whoever was on call.",
+        Some(PingOutcome::Routed) => " I passed it on at once.",
+        Some(PingOutcome::Dismissed) => " Its author said that it's no request.",
+        Some(PingOutcome::Addressed) => " Its author then edited it to address the desk.",
+        None if ping.asked_at.is_some() => " I asked its author, who hasn't answered.",
         None => " I told nobody.",
     };
     let mut lines = vec![Line::said(format!("{ruling}{end} The channel's mode at the time: {}.", ping.mode.name()))];
@@ -528,7 +528,7 @@ pub fn explained(ping: &Ping) -> Message {
         lines.push(Line::said(format!("Chance that it asks for help: {:.0} in 100.", probability * 100.0)));
     }
     for reason in &ping.why {
-        lines.push(Line::said(format!("• {} ({:+.2})", asking::says(&reason.name), reason.weight)));
+        lines.push(Line::said(format!("• {} ({:+.2})", asking::describe_reason(&reason.name), reason.weight)));
     }
     Message::new(lines)
 }

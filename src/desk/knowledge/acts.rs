@@ -1,7 +1,7 @@
 //! The acts of finding, reading, sending and judging articles.
 
 use super::decide;
-use crate::desk::acts::{Act, Reads, acts};
+use crate::desk::acts::{Act, ActReads, acts};
 use crate::domain::act::{Begins, Command, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
 use crate::domain::right::Right;
@@ -40,7 +40,7 @@ acts! {
         },
         decide::read,
     )
-    .reading(Reads::Article("article"));
+    .reading(ActReads::Article("article"));
 
     SOLVED = Act::to_ticket(
         Spec {
@@ -53,31 +53,31 @@ acts! {
         },
         decide::solved,
     )
-    .reading(Reads::Article("article"));
+    .reading(ActReads::Article("article"));
 
     READ_SUGGESTED = Act::to_ticket(
         Spec { name: "read_suggested", label: "Read", takes: &[ARTICLE], audit: "article read", ..REQUESTERS },
         decide::read_suggested,
     )
-    .reading(Reads::Article("article"));
+    .reading(ActReads::Article("article"));
 
     PERSON = Act::to_ticket(
         Spec { name: "person", label: "Get a person", audit: "asked for a person", ..REQUESTERS },
         decide::person,
     )
-    .reading(Reads::Article(""));
+    .reading(ActReads::Article(""));
 
     MORE_ARTICLES = Act::to_ticket(
         Spec { name: "more_articles", label: "More", audit: "more articles shown", ..REQUESTERS },
         decide::more,
     )
-    .reading(Reads::Article(""));
+    .reading(ActReads::Article(""));
 
     HELPFUL = Act::to_ticket(
         Spec { name: "helpful", label: "Helpful", takes: &[ARTICLE], audit: "article helpful", ..REQUESTERS },
         decide::helpful,
     )
-    .reading(Reads::Article("article"));
+    .reading(ActReads::Article("article"));
 
     SEND_ARTICLE = Act::to_ticket(
         Spec {
@@ -85,7 +85,7 @@ acts! {
             label: "Send article…",
             may: May::Has(Right::TicketWork),
             takes: &[Param {
-                asks: "Which article? Its key, like KB-7",
+                label: "Which article? Its key, like KB-7",
                 begins_with: Begins::Suggested,
                 ..ARTICLE
             }],
@@ -97,12 +97,12 @@ acts! {
         },
         decide::send,
     )
-    .reading(Reads::Article("article"))
+    .reading(ActReads::Article("article"))
     .in_menu(|ticket| ticket.status.is_open());
 
     UNHELPFUL = Act::to_ticket(
         Spec { name: "unhelpful", label: "Not helpful", takes: &[ARTICLE], audit: "article not helpful", ..REQUESTERS },
         decide::unhelpful,
     )
-    .reading(Reads::Article("article"));
+    .reading(ActReads::Article("article"));
 }

@@ -3,11 +3,11 @@
 use super::acts::SOLVED;
 use super::state::{Answered, Article, Mark, Offered, Search, Suggestion};
 use super::text;
-use crate::desk::acts::{Actor, Deed, Done, No, answer};
+use crate::desk::acts::{ActResult, Actor, Denial, TicketAct, answer};
 use crate::desk::closing::decide::{close_at, closing_timer};
 use crate::desk::decision::{Change, Decision};
 use crate::desk::drafts::state::Draft;
-use crate::desk::hear::{Desk, Sees};
+use crate::desk::hear::{ActData, Desk};
 use crate::desk::plan::Plan;
 use crate::desk::tickets::acts::ASK;
 use crate::desk::tickets::state::{Refusal, Status, Ticket};
@@ -118,7 +118,7 @@ pub(in crate::desk) fn searched(desk: &Desk, search: &Search, found: Option<&Ans
 }
 
 /// Queues a search for articles, which `searched` answers.
-pub(super) fn search(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
+pub(super) fn search(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &ActData) -> Decision {
     let words = args.text("words").to_owned();
     if !plan.desk.has_articles {
         answer(&mut plan, actor, text::no_articles());
@@ -139,8 +139,8 @@ pub(super) fn search(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &See
 
 /// Returns the article if this person may read it. Agents, and people who may publish articles, may also read drafts,
 /// retired articles and articles for agents.
-fn readable<'s>(plan: &Plan<'_>, person: &Person, sees: &'s Sees) -> Option<&'s Article> {
-    let Sees::Article(Some(article), _) = sees else { return None };
+fn readable<'s>(plan: &Plan<'_>, person: &Person, data: &'s ActData) -> Option<&'s Article> {
+    let ActData::Article(Some(article), _) = data else { return None };
     let is_keeper = || plan.is_agent(person) || plan.may(person, Right::ArticlePublish);
     Some(&**article).filter(|article| is_for_everybody(article) || is_keeper())
 }
@@ -155,16 +155,16 @@ pub fn to_send(suggestion: &Suggestion) -> Option<&Offered> {
     suggestion.found.offered.first()
 }
 
-fn suggestion(sees: &Sees) -> Option<&Suggestion> {
-    match sees {
-        Sees::Article(_, suggestion) => suggestion.as_deref(),
+fn suggestion(data: &ActData) -> Option<&Suggestion> {
+    match data {
+        ActData::Article(_, suggestion) => suggestion.as_deref(),
         _ => None,
     }
 }
 
 /// Shows an article to the person who asked for it.
-pub(super) fn read(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let (message, outcome) = match readable(&plan, actor.person, sees) {
+pub(super) fn read(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    let (message, outcome) = match readable(&plan, actor.person, data) {
         Some(article) => (text::article(article), Outcome::Done(None)),
         None => (text::unknown_article(args.text("article")), Outcome::Refused),
     };
@@ -173,98 +173,98 @@ pub(super) fn read(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
 }
 
 /// Shows the requester the suggested article, and marks it as read.
-pub(super) fn read_suggested(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let Some(article) = readable(plan, deed.actor.person, deed.sees) else {
-        return Err(No::Say(text::unknown_article(deed.args.text("article"))));
+pub(super) fn read_suggested(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResult, Denial> {
+    let Some(article) = readable(plan, act.actor.person, act.data) else {
+        return Err(Denial::Say(text::unknown_article(act.args.text("article"))));
     };
-    mark(plan, deed, article, Mark::Read);
-    plan.audit(deed.ticket, deed.spec, Vec::new());
-    let is_open = deed.ticket.status.is_open();
+    mark(plan, act, article, Mark::Read);
+    plan.audit(act.ticket, act.spec, Vec::new());
+    let is_open = act.ticket.status.is_open();
     let message = text::article(article);
-    Ok(Done::told(if is_open { message.with(text::about(&article.key, deed.ticket)) } else { message }))
+    Ok(ActResult::told(if is_open { message.with(text::about(&article.key, act.ticket)) } else { message }))
 }
 
 /// Resolves a ticket whose requester says that an article solved it.
-pub(super) fn solved(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let Some(article) = readable(plan, deed.actor.person, deed.sees) else {
-        return Err(No::Say(text::unknown_article(deed.args.text("article"))));
+pub(super) fn solved(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResult, Denial> {
+    let Some(article) = readable(plan, act.actor.person, act.data) else {
+        return Err(Denial::Say(text::unknown_article(act.args.text("article"))));
     };
     let desk = plan.desk;
-    let mut after = deed.ticket.clone();
-    after.resolve(desk.now, deed.actor.person, &text::resolution(article))?;
+    let mut after = act.ticket.clone();
+    after.resolve(desk.now, act.actor.person, &text::resolution(article))?;
     plan.change(Change::SolvedBy { ticket: after.id, article: article.key.clone() });
-    mark(plan, deed, article, Mark::Solved);
-    let after = plan.put(deed.ticket, after, &SOLVED.spec);
+    mark(plan, act, article, Mark::Solved);
+    let after = plan.update_with_audit(act.ticket, after, &SOLVED.spec);
     if let Some(due) = close_at(desk, desk.now) {
         plan.change(Change::SetTimer(closing_timer(after.id, due)));
     }
-    Ok(Done::changed(after))
+    Ok(ActResult::changed(after))
 }
 
 /// Records that the requester wants a person instead of the suggested article, and sends the card.
-pub(super) fn person(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let is_open = suggestion(deed.sees).is_some_and(|suggestion| suggestion.open().is_some());
-    if !is_open || !deed.ticket.status.is_open() {
-        return Ok(Done::told(text::a_person_comes(deed.ticket)));
+pub(super) fn person(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResult, Denial> {
+    let is_open = suggestion(act.data).is_some_and(|suggestion| suggestion.open().is_some());
+    if !is_open || !act.ticket.status.is_open() {
+        return Ok(ActResult::told(text::a_person_comes(act.ticket)));
     }
-    plan.change(Change::Escalate { ticket: deed.ticket.id, at: plan.desk.now });
-    plan.audit(deed.ticket, deed.spec, Vec::new());
-    plan.show_cards(deed.ticket);
-    plan.confirm(deed.ticket);
-    Ok(Done::quietly(text::a_person_comes(deed.ticket)))
+    plan.change(Change::Escalate { ticket: act.ticket.id, at: plan.desk.now });
+    plan.audit(act.ticket, act.spec, Vec::new());
+    plan.show_cards(act.ticket);
+    plan.confirm(act.ticket);
+    Ok(ActResult::quietly(text::a_person_comes(act.ticket)))
 }
 
 /// Shows the requester the other articles that were found.
-pub(super) fn more(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
+pub(super) fn more(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResult, Denial> {
     let others =
-        suggestion(deed.sees).map_or(&[][..], |suggestion| suggestion.found.offered.get(1..).unwrap_or_default());
-    plan.audit(deed.ticket, deed.spec, Vec::new());
-    Ok(Done::told(text::more(others, deed.ticket)))
+        suggestion(act.data).map_or(&[][..], |suggestion| suggestion.found.offered.get(1..).unwrap_or_default());
+    plan.audit(act.ticket, act.spec, Vec::new());
+    Ok(ActResult::told(text::more(others, act.ticket)))
 }
 
 /// Sends the requester an article that an agent has chosen.
-pub(super) fn send(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let Sees::Article(Some(article), _) = deed.sees else {
-        return Err(No::Say(text::unknown_article(deed.args.text("article"))));
+pub(super) fn send(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResult, Denial> {
+    let ActData::Article(Some(article), _) = act.data else {
+        return Err(Denial::Say(text::unknown_article(act.args.text("article"))));
     };
     if !is_for_everybody(article) {
-        return Err(No::Say(text::not_for_requesters(article)));
+        return Err(Denial::Say(text::not_for_requesters(article)));
     }
-    if !deed.ticket.status.is_open() {
+    if !act.ticket.status.is_open() {
         return Err(Refusal::NotNow.into());
     }
-    mark(plan, deed, article, Mark::Shown);
-    plan.audit(deed.ticket, deed.spec, Vec::new());
-    let (agent, ticket) = (deed.actor.person, deed.ticket);
+    mark(plan, act, article, Mark::Shown);
+    plan.audit(act.ticket, act.spec, Vec::new());
+    let (agent, ticket) = (act.actor.person, act.ticket);
     plan.tell_requester(ticket, text::sent(agent, article, ticket), Some(Awaited::Notice));
     plan.under_cards(ticket, None, |_| text::was_sent(agent, article));
-    Ok(Done::quietly(text::is_sent(ticket, article)))
+    Ok(ActResult::quietly(text::is_sent(ticket, article)))
 }
 
 /// Marks an article as helpful.
-pub(super) fn helpful(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let Some(article) = readable(plan, deed.actor.person, deed.sees) else {
-        return Err(No::Say(text::unknown_article(deed.args.text("article"))));
+pub(super) fn helpful(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResult, Denial> {
+    let Some(article) = readable(plan, act.actor.person, act.data) else {
+        return Err(Denial::Say(text::unknown_article(act.args.text("article"))));
     };
-    mark(plan, deed, article, Mark::Helpful);
-    plan.audit(deed.ticket, deed.spec, Vec::new());
-    Ok(Done::told(text::thanks(article, deed.ticket)))
+    mark(plan, act, article, Mark::Helpful);
+    plan.audit(act.ticket, act.spec, Vec::new());
+    Ok(ActResult::told(text::thanks(article, act.ticket)))
 }
 
 /// Marks an article as not helpful, and sends a card that is held back. Works on a retired article, too.
-pub(super) fn unhelpful(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let article = match deed.sees {
-        Sees::Article(Some(article), _) if article.content.audience == Audience::Everyone => article,
-        _ => return Err(No::Say(text::unknown_article(deed.args.text("article")))),
+pub(super) fn unhelpful(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResult, Denial> {
+    let article = match act.data {
+        ActData::Article(Some(article), _) if article.content.audience == Audience::Everyone => article,
+        _ => return Err(Denial::Say(text::unknown_article(act.args.text("article")))),
     };
-    mark(plan, deed, article, Mark::Unhelpful);
-    plan.audit(deed.ticket, deed.spec, Vec::new());
-    escalate(plan, deed.ticket);
-    plan.confirm(deed.ticket);
-    Ok(Done::told(text::sorry(deed.ticket)))
+    mark(plan, act, article, Mark::Unhelpful);
+    plan.audit(act.ticket, act.spec, Vec::new());
+    escalate(plan, act.ticket);
+    plan.confirm(act.ticket);
+    Ok(ActResult::told(text::sorry(act.ticket)))
 }
 
-fn mark(plan: &mut Plan<'_>, deed: &Deed<'_>, article: &Article, mark: Mark) {
+fn mark(plan: &mut Plan<'_>, act: &TicketAct<'_>, article: &Article, mark: Mark) {
     let at = plan.desk.now;
-    plan.change(Change::MarkArticle { article: article.id, mark, ticket: deed.ticket.id, at });
+    plan.change(Change::MarkArticle { article: article.id, mark, ticket: act.ticket.id, at });
 }

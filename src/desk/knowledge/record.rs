@@ -14,7 +14,7 @@ use super::state::{
 };
 use crate::domain::article::{ArticleStatus, Audience};
 use crate::domain::ids::{ArticleId, ArticleKey, Person, PersonRef, TicketId};
-use crate::store::port::News;
+use crate::store::port::Wake;
 use crate::store::row::{Row, account_anywhere, json, ms};
 use crate::store::statement::texts;
 use crate::store::{Ask, Statement, StoreError, Text, Tx, statement};
@@ -416,7 +416,7 @@ pub async fn insert(
 /// # Errors
 /// If the database is away.
 pub fn insert_as(tx: &mut dyn Tx, article: &Article, by: Option<&Person>) -> Result<(), StoreError> {
-    tx.tell(News::Everywhere);
+    tx.wake(Wake::Everywhere);
     tx.write(statement(SKIP).bind("article_changes").bind(1))?;
     tx.write(bind_all(statement(INSERT_ARTICLE), article)?)?;
     keep_version(tx, article, by)
@@ -430,7 +430,7 @@ pub fn insert_as(tx: &mut dyn Tx, article: &Article, by: Option<&Person>) -> Res
 pub fn update(tx: &mut dyn Tx, before: &Kept, article: Article, by: Option<&Person>) -> Result<(), StoreError> {
     let version = version_after(&before.article, &article.content);
     let article = Article { id: before.article.id, key: before.article.key.clone(), version, ..article };
-    tx.tell(News::Everywhere);
+    tx.wake(Wake::Everywhere);
     tx.write(statement(SKIP).bind("article_changes").bind(1))?;
     tx.write(bind_all(statement(UPDATE_ARTICLE), &article)?.bind(before.change).or_conflict())?;
     tx.write(statement(DISAPPOINT).bind(article.id.0))?;

@@ -15,7 +15,7 @@ fn written(text: impl Into<String>) -> Span {
 
 /// Returns a button for an act on this ticket and this article.
 fn on_ticket(spec: &Spec, label: &str, ticket: &Ticket, key: &ArticleKey) -> Control {
-    let does = ActRef { with: Some(key.to_string()), ..spec.on(ticket.tag()) };
+    let does = ActRef { carried: Some(key.to_string()), ..spec.on(ticket.tag()) };
     Control::button(label, does).styled(spec.style)
 }
 
@@ -26,7 +26,7 @@ pub fn read_button(key: &ArticleKey) -> Control {
 }
 
 fn reading(label: &str, key: &ArticleKey) -> Control {
-    Control::button(label, ActRef { with: Some(key.to_string()), ..ActRef::bare(READ.spec.act()) })
+    Control::button(label, ActRef { carried: Some(key.to_string()), ..ActRef::bare(READ.spec.act()) })
 }
 
 /// Returns a title in quotation marks, for the middle of a line.
@@ -109,7 +109,7 @@ pub fn about(key: &ArticleKey, ticket: &Ticket) -> Vec<Control> {
 /// Returns the control by which a reader says whether an article helps.
 #[must_use]
 pub fn feedback(ticket: &Ticket, key: &ArticleKey) -> Control {
-    let does = |spec: &Spec| ActRef { with: Some(key.to_string()), ..spec.on(ticket.tag()) };
+    let does = |spec: &Spec| ActRef { carried: Some(key.to_string()), ..spec.on(ticket.tag()) };
     Control::Feedback {
         praise: HELPFUL.spec.label.to_owned(),
         does: does(&HELPFUL.spec),

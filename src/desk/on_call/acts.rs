@@ -1,7 +1,7 @@
 //! The acts about being on call.
 
 use super::decide;
-use crate::desk::acts::{Act, Reads, acts};
+use crate::desk::acts::{Act, ActReads, acts};
 use crate::domain::act::{Command, May, Param, Spec, Takes};
 use crate::domain::right::Right;
 
@@ -18,7 +18,7 @@ acts! {
         },
         decide::who,
     )
-    .reading(Reads::OnCall);
+    .reading(ActReads::OnCall);
 
     UNTIL = Act::alone(
         Spec {
@@ -29,7 +29,7 @@ acts! {
                 takes: Takes::Future,
                 says: "Until when you are on call, like: 18:00, tomorrow 8, mon 9:00",
                 usage: "18:00",
-                asks: "Until when?",
+                label: "Until when?",
                 ..Param::BASE
             }],
             command: Some(Command::new("You are called until then when something cannot wait")),
@@ -51,5 +51,5 @@ acts! {
         },
         decide::end,
     )
-    .reading(Reads::OnCall);
+    .reading(ActReads::OnCall);
 }

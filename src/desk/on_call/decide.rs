@@ -7,7 +7,7 @@ use super::state::{OnCall, reachable};
 use super::text;
 use crate::desk::acts::{Actor, answer, refuse};
 use crate::desk::decision::{Change, Decision};
-use crate::desk::hear::Sees;
+use crate::desk::hear::ActData;
 use crate::desk::plan::Plan;
 use crate::domain::act::Args;
 use crate::domain::outcome::Outcome;
@@ -16,19 +16,19 @@ use crate::domain::subject::Subject;
 /// The longest time on call by one command. It is limited since a person who leaves the desk may forget to end it.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 31);
 
-fn on_call(sees: &Sees) -> &[OnCall] {
-    if let Sees::OnCall(on_call) = sees { on_call } else { &[] }
+fn on_call(data: &ActData) -> &[OnCall] {
+    if let ActData::OnCall(on_call) = data { on_call } else { &[] }
 }
 
 /// Shows who is on call.
-pub(super) fn who(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
-    let message = text::who(on_call(sees), &actor.person.who, &plan.desk.roster);
+pub(super) fn who(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, data: &ActData) -> Decision {
+    let message = text::who(on_call(data), &actor.person.who, &plan.desk.roster);
     answer(&mut plan, actor, message);
     plan.end(Outcome::Done(None))
 }
 
 /// Records that the actor is on call until a given time.
-pub(super) fn until(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
+pub(super) fn until(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &ActData) -> Decision {
     let Some(until) = args.date("until") else { return refuse(plan, actor, text::until_when()) };
     if until.duration_since(plan.desk.now) > LONGEST {
         return refuse(plan, actor, text::too_long());
@@ -48,9 +48,9 @@ pub(super) fn until(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees
 }
 
 /// Records that the actor is no longer on call. A person whom only the settings list stays on call.
-pub(super) fn end(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
+pub(super) fn end(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, data: &ActData) -> Decision {
     let roster = &plan.desk.roster;
-    let own: Vec<&OnCall> = on_call(sees).iter().filter(|one| roster.same(&one.who, &actor.person.who)).collect();
+    let own: Vec<&OnCall> = on_call(data).iter().filter(|one| roster.same(&one.who, &actor.person.who)).collect();
     let message = match own.as_slice() {
         [] => text::was_not_on_call(),
         own if own.iter().all(|one| one.until.is_none()) => text::is_listed(),

@@ -1,7 +1,7 @@
 //! The acts about outages, services and the channels that follow them.
 
 use super::decide;
-use crate::desk::acts::{Act, Reads, acts};
+use crate::desk::acts::{Act, ActReads, acts};
 use crate::domain::act::{Begins, Command, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
 use crate::domain::right::Right;
@@ -14,7 +14,7 @@ const OUTAGE: Param = Param {
     takes: Takes::Outage,
     says: "Key of the outage, like MI-7",
     usage: "MI-7",
-    asks: "Which outage? Its key, like MI-7",
+    label: "Which outage? Its key, like MI-7",
     hint: "The key stands on its card, like MI-7.",
     ..Param::BASE
 };
@@ -27,7 +27,7 @@ const PHASE: Param = Param {
         ("identified", "We know what it is"),
         ("monitoring", "It is fixed, and we keep an eye on it"),
     ]),
-    asks: "How far has it come?",
+    label: "How far has it come?",
     hint: "It is investigating, identified or monitoring.",
     begins_with: Begins::Outage,
     ..Param::BASE
@@ -38,7 +38,7 @@ const KNOWN: Param = Param {
     is_required: false,
     says: "What is known, for everybody",
     usage: "what is known",
-    asks: "What is known? (everybody reads it)",
+    label: "What is known? (everybody reads it)",
     hint: "No new connections since 9:40. Whoever is connected stays so.",
     ..Param::BASE
 };
@@ -47,7 +47,7 @@ const WORKAROUND: Param = Param {
     name: "workaround",
     is_required: false,
     says: "What people can do meanwhile",
-    asks: "What can people do meanwhile?",
+    label: "What can people do meanwhile?",
     hint: "Use the web version at …",
     ..Param::BASE
 };
@@ -59,7 +59,7 @@ const NEXT: Param = Param {
     says: "When there will be news: 10:30, in 30 min",
     // In a command, words such as "Tomorrow we replace the switch" belong to `known`.
     is_only_a_field: true,
-    asks: "When will there be news?",
+    label: "When will there be news?",
     hint: "10:30, in 30 min",
     ..Param::BASE
 };
@@ -68,7 +68,7 @@ const INTERNAL: Param = Param {
     name: "internal",
     is_required: false,
     says: "For the desk alone",
-    asks: "For the desk alone",
+    label: "For the desk alone",
     hint: "What nobody else is to read",
     ..Param::BASE
 };
@@ -76,7 +76,7 @@ const INTERNAL: Param = Param {
 const TITLE: Param = Param {
     name: "title",
     says: "What does not work",
-    asks: "What does not work?",
+    label: "What does not work?",
     hint: "New connections fail",
     ..Param::BASE
 };
@@ -89,7 +89,7 @@ const SEVERITY: Param = Param {
         ("medium", "Medium: some cannot, or many work worse"),
         ("low", "Low: few notice"),
     ]),
-    asks: "How bad is it?",
+    label: "How bad is it?",
     hint: "It is high, medium or low.",
     ..Param::BASE
 };
@@ -98,7 +98,7 @@ const SERVICES: Param = Param {
     name: "services",
     says: "Services or tags, with commas between",
     usage: "services",
-    asks: "Which services? With commas between",
+    label: "Which services? With commas between",
     hint: "vpn, mail",
     ..Param::BASE
 };
@@ -107,7 +107,7 @@ const SERVICES: Param = Param {
 const ALSO: Param = Param {
     name: "also",
     is_required: false,
-    asks: "Where besides those who follow these?",
+    label: "Where besides those who follow these?",
     hint: "#sales, #support; or: everywhere",
     ..Param::BASE
 };
@@ -116,14 +116,14 @@ const MENTION: Param = Param {
     name: "mention",
     takes: Takes::Flag,
     is_required: false,
-    asks: "Mention everybody there?",
+    label: "Mention everybody there?",
     hint: "Yes (it needs a right of its own)",
     ..Param::BASE
 };
 /// The parameters of an announcement.
 const ANNOUNCED: [Param; 9] = [TITLE, SERVICES, SEVERITY, KNOWN, NEXT, WORKAROUND, INTERNAL, ALSO, MENTION];
 /// The data that the acts read that write a draft.
-const DRAFTING: Reads = Reads::NextOutage { services: "services", also: "also" };
+const DRAFTING: ActReads = ActReads::NextOutage { services: "services", also: "also" };
 
 /// Returns the parameters of an announcement, with this initial value of the title.
 const fn titled_by(begins_with: Begins) -> [Param; 9] {
@@ -157,7 +157,7 @@ acts! {
         },
         decide::services,
     )
-    .reading(Reads::Outages);
+    .reading(ActReads::Outages);
 
     OUTAGES = Act::alone(
         Spec {
@@ -168,7 +168,7 @@ acts! {
         },
         decide::list,
     )
-    .reading(Reads::Outages);
+    .reading(ActReads::Outages);
 
     SUBSCRIBE = Act::alone(
         Spec {
@@ -181,7 +181,7 @@ acts! {
         },
         decide::subscribe,
     )
-    .reading(Reads::Here);
+    .reading(ActReads::Here);
 
     UNSUBSCRIBE = Act::alone(
         Spec {
@@ -248,7 +248,7 @@ acts! {
         },
         decide::send,
     )
-    .reading(Reads::Outage("outage"));
+    .reading(ActReads::Outage("outage"));
 
     OUTAGE_SHOWN = Act::alone(
         Spec {
@@ -260,7 +260,7 @@ acts! {
         },
         decide::show,
     )
-    .reading(Reads::Outage("outage"));
+    .reading(ActReads::Outage("outage"));
 
     UPDATE_OUTAGE = Act::alone(
         Spec {
@@ -275,7 +275,7 @@ acts! {
         },
         decide::update,
     )
-    .reading(Reads::Outage("outage"));
+    .reading(ActReads::Outage("outage"));
 
     RESOLVE_OUTAGE = Act::alone(
         Spec {
@@ -287,7 +287,7 @@ acts! {
                 is_required: false,
                 says: "What it was, for everybody",
                 usage: "what it was",
-                asks: "What was it? (everybody reads it)",
+                label: "What was it? (everybody reads it)",
                 begins_with: Begins::Resolved,
                 hint: "A certificate had expired. Everything works again.",
                 ..Param::BASE
@@ -298,7 +298,7 @@ acts! {
         },
         decide::resolve,
     )
-    .reading(Reads::Outage("outage"));
+    .reading(ActReads::Outage("outage"));
 
     RETRACT_OUTAGE = Act::alone(
         Spec {
@@ -312,7 +312,7 @@ acts! {
         },
         decide::retract,
     )
-    .reading(Reads::Outage("outage"));
+    .reading(ActReads::Outage("outage"));
 
     CHANGE_OUTAGE = Act::alone(
         Spec {
@@ -331,7 +331,7 @@ acts! {
         },
         decide::change,
     )
-    .reading(Reads::Outage("outage"));
+    .reading(ActReads::Outage("outage"));
 
     RETRY_OUTAGE = Act::alone(
         Spec {
@@ -343,7 +343,7 @@ acts! {
         },
         decide::retry,
     )
-    .reading(Reads::Outage("outage"));
+    .reading(ActReads::Outage("outage"));
 
     GIVE_UP_OUTAGE = Act::alone(
         Spec {
@@ -356,5 +356,5 @@ acts! {
         },
         decide::give_up,
     )
-    .reading(Reads::Outage("outage"));
+    .reading(ActReads::Outage("outage"));
 }

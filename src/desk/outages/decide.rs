@@ -6,12 +6,12 @@ use super::acts::{
     ANNOUNCE, CHANGE_OUTAGE, DECLARE, GIVE_UP_OUTAGE, RESOLVE_OUTAGE, RETRACT_OUTAGE, RETRY_OUTAGE, SEND_OUTAGE,
     SUBSCRIBE, UNSUBSCRIBE, UPDATE_OUTAGE,
 };
-use super::state::{Content, LONGEST_TITLE, Ledger, Named, Outage, Seen};
+use super::state::{Content, LONGEST_TITLE, Ledger, Named, Outage, OutageWithLedger};
 use super::text;
-use crate::desk::acts::{Actor, Deed, Done, No, answer, keep, refuse, refuse_to_correct};
+use crate::desk::acts::{ActResult, Actor, Denial, TicketAct, answer, keep, refuse, refuse_to_correct};
 use crate::desk::decision::{Change, Decision};
 use crate::desk::drafts;
-use crate::desk::hear::{Desk, Sees};
+use crate::desk::hear::{ActData, Desk};
 use crate::desk::plan::Plan;
 use crate::domain::act::{Args, Given, Spec, Value};
 use crate::domain::audit::FieldChange;
@@ -20,7 +20,7 @@ use crate::domain::effect::{Destination, EffectKind, Lane, Post};
 use crate::domain::event::{Timer, TimerKind};
 use crate::domain::ids::{OutageId, Person, Place};
 use crate::domain::message::Message;
-use crate::domain::outage::{Phase, STEPS, Service, Severity, meant};
+use crate::domain::outage::{Phase, STEPS, Service, Severity, services_named_in};
 use crate::domain::outcome::Outcome;
 use crate::domain::plain::one_line;
 use crate::domain::right::Right;
@@ -43,7 +43,7 @@ const ADMINS_TOLD: usize = 5;
 
 /// Returns the values of an outage with which the fields of its forms begin.
 #[must_use]
-pub fn begun(outage: &Outage) -> Given {
+pub fn form_values(outage: &Outage) -> Given {
     let content = &outage.content;
     let services: Vec<&str> = content.services.iter().map(|service| service.key.as_str()).collect();
     let fields = [
@@ -51,7 +51,7 @@ pub fn begun(outage: &Outage) -> Given {
         ("services", services.join(", ")),
         ("severity", outage.severity.as_str().to_owned()),
         ("phase", outage.phase.as_str().to_owned()),
-        ("known", content.known.clone()),
+        ("known", content.public_text.clone()),
         ("workaround", content.workaround.clone()),
         ("internal", content.internal.clone()),
     ];
@@ -59,43 +59,43 @@ pub fn begun(outage: &Outage) -> Given {
 }
 
 /// Shows the state of the services.
-pub(super) fn services(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
+pub(super) fn services(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, data: &ActData) -> Decision {
     // Only agents are told the owner of a service, so that other people do not write to the owner.
     let names_owners = plan.may(actor.person, Right::TicketWork);
-    let services = text::services(&plan.desk.rules.services, running(sees), names_owners);
+    let services = text::services(&plan.desk.rules.services, running(data), names_owners);
     answer(&mut plan, actor, services);
     plan.end(Outcome::Done(None))
 }
 
 /// Shows an announcer the running outages.
-pub(super) fn list(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
+pub(super) fn list(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, data: &ActData) -> Decision {
     if !plan.desk.rules.outages.enabled {
         return refuse(plan, actor, text::is_off());
     }
-    answer(&mut plan, actor, text::list(running(sees)));
+    answer(&mut plan, actor, text::list(running(data)));
     plan.end(Outcome::Done(None))
 }
 
 /// Makes a channel follow services.
-pub(super) fn subscribe(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    subscription(plan, actor, args, sees, true)
+pub(super) fn subscribe(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    subscription(plan, actor, args, data, true)
 }
 
 /// Makes a channel stop following services.
-pub(super) fn unsubscribe(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    subscription(plan, actor, args, sees, false)
+pub(super) fn unsubscribe(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    subscription(plan, actor, args, data, false)
 }
 
-fn subscription(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees, is_on: bool) -> Decision {
+fn subscription(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData, is_on: bool) -> Decision {
     let desk = plan.desk;
-    let Some(channel) = actor.place.filter(|place| !place.is_direct()).map(Place::open_channel) else {
+    let Some(channel) = actor.place.filter(|place| !place.is_direct()).map(Place::parent_channel) else {
         return refuse(plan, actor, text::only_in_channels());
     };
     let services = match meant_of(desk, args) {
         Ok(services) => services,
         Err(why) => return refuse(plan, actor, why),
     };
-    let known = if let Sees::Channel(known) = sees { known.as_ref() } else { None };
+    let known = if let ActData::Channel(known) = data { known.as_ref() } else { None };
     if is_on && known.is_some_and(Option::is_none) {
         return refuse(plan, actor, text::only_in_text_channels());
     }
@@ -117,7 +117,7 @@ fn subscription(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees,
 /// Returns the services that the arguments name.
 fn meant_of<'d>(desk: &'d Desk, args: &Args) -> Result<Vec<&'d Service>, Message> {
     let all = &desk.rules.services;
-    match meant(all, args.text("services")) {
+    match services_named_in(all, args.text("services")) {
         Ok(services) if services.is_empty() => Err(text::which_service(all)),
         Ok(services) => Ok(services),
         Err(word) => Err(text::unknown_service(&word, all)),
@@ -125,8 +125,8 @@ fn meant_of<'d>(desk: &'d Desk, args: &Args) -> Result<Vec<&'d Service>, Message
 }
 
 /// Stores the draft of an announcement, and shows it to its author.
-pub(super) fn announce(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    match written(&plan, actor, args, sees) {
+pub(super) fn announce(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    match written(&plan, actor, args, data) {
         Ok(outage) => {
             plan.change(Change::WriteOutage(Box::new(outage.clone())));
             plan.audit_about(outage.id.into(), &ANNOUNCE.spec, Vec::new());
@@ -139,11 +139,11 @@ pub(super) fn announce(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees:
 }
 
 /// Stores the draft of an announcement from a ticket, and shows it to its author.
-pub(super) fn declare(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let outage = match written(plan, deed.actor, deed.args, deed.sees) {
-        Ok(outage) => Outage { content: Content { declared_on: Some(deed.ticket.id), ..outage.content }, ..outage },
+pub(super) fn declare(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResult, Denial> {
+    let outage = match written(plan, act.actor, act.args, act.data) {
+        Ok(outage) => Outage { content: Content { declared_on: Some(act.ticket.id), ..outage.content }, ..outage },
         Err(why) => {
-            return Err(No::Say(match keep(plan, deed.actor) {
+            return Err(Denial::Say(match keep(plan, act.actor) {
                 Some(does) => why.and(drafts::text::can_be_corrected(&does)),
                 None => why,
             }));
@@ -151,14 +151,14 @@ pub(super) fn declare(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> 
     };
     plan.change(Change::WriteOutage(Box::new(outage.clone())));
     plan.audit_about(outage.id.into(), &ANNOUNCE.spec, Vec::new());
-    let edit = keep(plan, deed.actor);
-    Ok(Done::apart(text::preview(&outage, edit)))
+    let edit = keep(plan, act.actor);
+    Ok(ActResult::without_menu(text::preview(&outage, edit)))
 }
 
 /// Returns the draft of an outage from the fields of a form, or the refusal.
-fn written(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Result<Outage, Message> {
+fn written(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Result<Outage, Message> {
     let desk = plan.desk;
-    let Sees::NextOutage(id, key, audience) = sees else { return Err(text::unknown("")) };
+    let ActData::NextOutage(id, key, audience) = data else { return Err(text::unknown("")) };
     let severity: Severity = args.text("severity").parse().unwrap_or(Severity::Medium);
     let services = meant_of(desk, args)?;
     if let Some(name) = &audience.unknown {
@@ -172,7 +172,7 @@ fn written(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Resu
         content: Content {
             title: one_line(args.text("title").trim()),
             services: services.into_iter().map(named).collect(),
-            known: or_template(desk, args.text("known"), Phase::Investigating),
+            public_text: or_template(desk, args.text("known"), Phase::Investigating),
             workaround: args.text("workaround").to_owned(),
             internal: args.text("internal").to_owned(),
             next_at: args.date("next"),
@@ -205,8 +205,8 @@ fn or_template(desk: &Desk, written: &str, phase: Phase) -> String {
 }
 
 /// Announces a draft.
-pub(super) fn send(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let seen = match known(&plan, actor, args, sees) {
+pub(super) fn send(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    let seen = match named_outage(&plan, actor, args, data) {
         Ok(seen) if seen.outage.phase.can("announce") => seen,
         Ok(seen) => return refuse(plan, actor, text::is_announced_already(&seen.outage)),
         Err(why) => return refuse(plan, actor, why),
@@ -224,7 +224,7 @@ pub(super) fn send(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
     let is_late = next_at != seen.outage.content.next_at;
     let content = Content { next_at, ..seen.outage.content.clone() };
     let after = Outage { phase: Phase::Investigating, content, opened_at: now, ..seen.outage.clone() };
-    let after = put(&mut plan, seen, after, &SEND_OUTAGE.spec);
+    let after = store_and_spread(&mut plan, seen, after, &SEND_OUTAGE.spec);
     if let Some(ticket) = after.content.declared_on {
         let key = FieldChange { field: "outage".to_owned(), from: None, to: Some(after.key.to_string()) };
         plan.audit_about(ticket.into(), &DECLARE.spec, vec![key]);
@@ -234,8 +234,8 @@ pub(super) fn send(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
 }
 
 /// Shows an announcer an outage, and where it was announced.
-pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    match known(&plan, actor, args, sees) {
+pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    match named_outage(&plan, actor, args, data) {
         Ok(seen) => {
             answer(&mut plan, actor, text::shown(seen));
             plan.end(Outcome::Done(None))
@@ -245,8 +245,8 @@ pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
 }
 
 /// Updates a running outage.
-pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let seen = match running_one(&plan, actor, args, sees) {
+pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    let seen = match running_one(&plan, actor, args, data) {
         Ok(seen) => seen,
         Err(why) => return refuse(plan, actor, why),
     };
@@ -258,7 +258,7 @@ pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
         text => text.to_owned(),
     };
     let content = Content {
-        known: or_template(plan.desk, &now("known", &before.content.known), phase),
+        public_text: or_template(plan.desk, &now("known", &before.content.public_text), phase),
         workaround: now("workaround", &before.content.workaround),
         internal: now("internal", &before.content.internal),
         // A time promised before is kept, unless it has passed or another one is given.
@@ -269,47 +269,47 @@ pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
     if let Err(why) = fits(&after) {
         return refuse_to_correct(plan, actor, why);
     }
-    let after = put(&mut plan, seen, after, &UPDATE_OUTAGE.spec);
+    let after = store_and_spread(&mut plan, seen, after, &UPDATE_OUTAGE.spec);
     answer(&mut plan, actor, text::is_updated(&after));
     plan.end(Outcome::Done(None))
 }
 
 /// Resolves an outage.
-pub(super) fn resolve(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let seen = match running_one(&plan, actor, args, sees) {
+pub(super) fn resolve(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    let seen = match running_one(&plan, actor, args, data) {
         Ok(seen) => seen,
         Err(why) => return refuse(plan, actor, why),
     };
     let before = &seen.outage;
-    let known = or_template(plan.desk, args.text("known"), Phase::Resolved);
-    let content = Content { known, next_at: None, ..before.content.clone() };
+    let public_text = or_template(plan.desk, args.text("known"), Phase::Resolved);
+    let content = Content { public_text, next_at: None, ..before.content.clone() };
     let after = Outage { phase: Phase::Resolved, content, ended_at: Some(plan.desk.now), ..before.clone() };
     if let Err(why) = fits(&after) {
         return refuse_to_correct(plan, actor, why);
     }
-    let after = put(&mut plan, seen, after, &RESOLVE_OUTAGE.spec);
+    let after = store_and_spread(&mut plan, seen, after, &RESOLVE_OUTAGE.spec);
     answer(&mut plan, actor, text::is_resolved(&after));
     plan.end(Outcome::Done(None))
 }
 
 /// Retracts an outage that was announced by mistake.
-pub(super) fn retract(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let seen = match running_one(&plan, actor, args, sees) {
+pub(super) fn retract(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    let seen = match running_one(&plan, actor, args, data) {
         Ok(seen) => seen,
         Err(why) => return refuse(plan, actor, why),
     };
     let before = &seen.outage;
     let content = Content { next_at: None, ..before.content.clone() };
     let after = Outage { phase: Phase::Retracted, content, ended_at: Some(plan.desk.now), ..before.clone() };
-    let after = put(&mut plan, seen, after, &RETRACT_OUTAGE.spec);
+    let after = store_and_spread(&mut plan, seen, after, &RETRACT_OUTAGE.spec);
     answer(&mut plan, actor, text::is_retracted(&after));
     plan.end(Outcome::Done(None))
 }
 
 /// Changes the title, the services or the severity of an outage. Channels that follow only a former service get further
 /// news if they have a copy.
-pub(super) fn change(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let seen = match running_one(&plan, actor, args, sees) {
+pub(super) fn change(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
+    let seen = match running_one(&plan, actor, args, data) {
         Ok(seen) => seen,
         Err(why) => return refuse(plan, actor, why),
     };
@@ -342,33 +342,33 @@ pub(super) fn change(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
     if let Err(why) = fits(&after) {
         return refuse_to_correct(plan, actor, why);
     }
-    let after = put(&mut plan, seen, after, &CHANGE_OUTAGE.spec);
+    let after = store_and_spread(&mut plan, seen, after, &CHANGE_OUTAGE.spec);
     answer(&mut plan, actor, text::is_updated(&after));
     plan.end(Outcome::Done(None))
 }
 
 /// Releases the held posts and updates of an outage, so that they are tried again.
-pub(super) fn retry(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+pub(super) fn retry(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
     let again = |outage, at| Change::RetryOutage { outage, at };
-    with_the_refused(plan, actor, (args, sees), again, &RETRY_OUTAGE.spec, text::is_tried_again)
+    with_the_refused(plan, actor, (args, data), again, &RETRY_OUTAGE.spec, text::is_tried_again)
 }
 
 /// Gives up the held posts and updates of an outage.
-pub(super) fn give_up(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+pub(super) fn give_up(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
     let no_more = |outage, at| Change::GiveUpOutage { outage, at };
-    with_the_refused(plan, actor, (args, sees), no_more, &GIVE_UP_OUTAGE.spec, text::is_given_up)
+    with_the_refused(plan, actor, (args, data), no_more, &GIVE_UP_OUTAGE.spec, text::is_given_up)
 }
 
 /// Applies a change to the held effects of an outage, and answers with `says`.
 fn with_the_refused(
     mut plan: Plan<'_>,
     actor: &Actor<'_>,
-    (args, sees): (&Args, &Sees),
+    (args, data): (&Args, &ActData),
     change: impl Fn(OutageId, Timestamp) -> Change,
     spec: &'static Spec,
     says: fn(&Outage) -> Message,
 ) -> Decision {
-    let outage = match known(&plan, actor, args, sees) {
+    let outage = match named_outage(&plan, actor, args, data) {
         Ok(seen) => &seen.outage,
         Err(why) => return refuse(plan, actor, why),
     };
@@ -380,7 +380,7 @@ fn with_the_refused(
 }
 
 /// Refreshes the card with the progress of an announcement, and sets the timer again until the announcement has ended.
-pub(in crate::desk) fn progress_is_due(desk: &Desk, timer: &Timer, seen: Option<&Seen>) -> Decision {
+pub(in crate::desk) fn progress_is_due(desk: &Desk, timer: &Timer, seen: Option<&OutageWithLedger>) -> Decision {
     let mut plan = Plan::of(desk);
     plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
     if let Some(seen) = seen {
@@ -447,7 +447,7 @@ pub(in crate::desk) fn news_are_due(desk: &Desk, timer: &Timer, outage: Option<&
 
 /// Stores a changed outage as its next version. Queues the spread of its copies, its cards on the desk and, if needed,
 /// the spread of its news beside the copies. Sets its timers.
-fn put(plan: &mut Plan<'_>, seen: &Seen, after: Outage, spec: &'static Spec) -> Outage {
+fn store_and_spread(plan: &mut Plan<'_>, seen: &OutageWithLedger, after: Outage, spec: &'static Spec) -> Outage {
     let (now, before) = (plan.desk.now, &seen.outage);
     let version = before.version + 1;
     let content = Content { news: version, ..after.content };
@@ -509,25 +509,35 @@ fn progress_timer(outage: OutageId, due: Timestamp) -> Timer {
     Timer { on: outage.into(), kind: TimerKind::OutageProgress, slot: 0, due }
 }
 
-fn running(sees: &Sees) -> &[Outage] {
-    if let Sees::Outages(running) = sees { running } else { &[] }
+fn running(data: &ActData) -> &[Outage] {
+    if let ActData::Outages(running) = data { running } else { &[] }
 }
 
 /// Returns the outage that the arguments name, or the refusal. Only its author may see a draft.
-fn known<'s>(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &'s Sees) -> Result<&'s Seen, Message> {
+fn named_outage<'s>(
+    plan: &Plan<'_>,
+    actor: &Actor<'_>,
+    args: &Args,
+    data: &'s ActData,
+) -> Result<&'s OutageWithLedger, Message> {
     if !plan.desk.rules.outages.enabled {
         return Err(text::is_off());
     }
     let named = args.key("outage").map(|outage| outage.key.to_string()).unwrap_or_default();
-    let Sees::Outage(Some(seen)) = sees else { return Err(text::unknown(&named)) };
+    let ActData::Outage(Some(seen)) = data else { return Err(text::unknown(&named)) };
     let is_theirs = seen.outage.phase != Phase::Drafted || plan.same(&seen.outage.owner, actor.person);
     if is_theirs { Ok(seen) } else { Err(text::unknown(&named)) }
 }
 
 /// Returns the outage that the arguments name, or the refusal. It must be running, and still have the version of the
 /// actor's button or form, if these carry one.
-fn running_one<'s>(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &'s Sees) -> Result<&'s Seen, Message> {
-    let seen = known(plan, actor, args, sees)?;
+fn running_one<'s>(
+    plan: &Plan<'_>,
+    actor: &Actor<'_>,
+    args: &Args,
+    data: &'s ActData,
+) -> Result<&'s OutageWithLedger, Message> {
+    let seen = named_outage(plan, actor, args, data)?;
     if !seen.outage.phase.is_running() {
         return Err(text::is_over(&seen.outage));
     }
@@ -560,7 +570,7 @@ fn may_announce(plan: &Plan<'_>, actor: &Actor<'_>, outage: &Outage) -> Result<(
 /// updated in one step.
 fn fits(outage: &Outage) -> Result<(), Message> {
     let is_short = outage.content.title.chars().count() <= LONGEST_TITLE;
-    match is_short && text::longest(outage).room() <= limits::discord::TEXT_CHARS {
+    match is_short && text::longest(outage).max_chars() <= limits::discord::TEXT_CHARS {
         true => Ok(()),
         false => Err(text::too_long()),
     }

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::state::{Audience, Content, Delivered, Ledger, Outage, Reach, Seen, Trouble, Unreached};
+use super::state::{Audience, Content, Delivered, Ledger, Outage, OutageWithLedger, Reach, Trouble, Unreached};
 use crate::desk::services;
 use crate::domain::channel::{Access, Channel};
-use crate::domain::effect::{Effect, EffectKind, Known, Outlet};
+use crate::domain::effect::{Effect, EffectKind, Outlet, Prior};
 use crate::domain::ids::{OutageId, OutageKey, Person, PersonRef, Place, PlatformName};
-use crate::domain::outage::{Phase, meant};
+use crate::domain::outage::{Phase, services_named_in};
 use crate::domain::rules::Rules;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
@@ -51,6 +51,8 @@ texts! {
     OUTAGES_IN = Text::both(outages!("WHERE phase = $1 ORDER BY changed_at_ms, id LIMIT $2"));
     /// Draws the number of the next outage. The row's lock keeps other transactions from drawing until the commit.
     NEXT_OUTAGE = Text::both("UPDATE counters SET value = value + 1 WHERE name = 'outage_ids' RETURNING value");
+    /// Skips numbers of outages.
+    SKIP_OUTAGES = Text::both("UPDATE counters SET value = value + $1 WHERE name = 'outage_ids'");
     INSERT_OUTAGE = Text::both(
         "INSERT INTO outages (id, key, phase, severity, content_json, owner, owner_json, version, opened_at_ms, changed_at_ms, \
          ended_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
@@ -103,7 +105,7 @@ pub async fn by_key(ask: &mut dyn Ask, key: &OutageKey) -> Result<Option<Outage>
 ///
 /// # Errors
 /// If the database is away.
-pub async fn seen(ask: &mut dyn Ask, key: &OutageKey) -> Result<Option<Seen>, StoreError> {
+pub async fn seen(ask: &mut dyn Ask, key: &OutageKey) -> Result<Option<OutageWithLedger>, StoreError> {
     match by_key(ask, key).await? {
         Some(outage) => with_ledger(ask, outage).await.map(Some),
         None => Ok(None),
@@ -114,14 +116,14 @@ pub async fn seen(ask: &mut dyn Ask, key: &OutageKey) -> Result<Option<Seen>, St
 ///
 /// # Errors
 /// If the database is away.
-pub async fn seen_by_id(ask: &mut dyn Ask, id: OutageId) -> Result<Option<Seen>, StoreError> {
+pub async fn seen_by_id(ask: &mut dyn Ask, id: OutageId) -> Result<Option<OutageWithLedger>, StoreError> {
     match by_id(ask, id).await? {
         Some(outage) => with_ledger(ask, outage).await.map(Some),
         None => Ok(None),
     }
 }
 
-async fn with_ledger(ask: &mut dyn Ask, outage: Outage) -> Result<Seen, StoreError> {
+async fn with_ledger(ask: &mut dyn Ask, outage: Outage) -> Result<OutageWithLedger, StoreError> {
     let ledger = ledger(ask, &outage).await?;
     let about = Subject::from(outage.id);
     let refused = match ledger.total().held {
@@ -134,7 +136,7 @@ async fn with_ledger(ask: &mut dyn Ask, outage: Outage) -> Result<Seen, StoreErr
         _ => None,
     };
     let refused: Vec<(Place, String)> = refused.into_iter().filter_map(placed).collect();
-    let some = standing::behind(ask, &about, View::Outage.name(), (0, u64::MAX), SHOWN).await?;
+    let some = standing::page_after(ask, &about, View::Outage.name(), (0, u64::MAX), SHOWN).await?;
     let copies: Vec<Place> = some.into_iter().map(|(_, copy)| copy.place).collect();
     let places: Vec<Place> = refused.iter().map(|(place, _)| place.clone()).chain(copies.iter().cloned()).collect();
     let known = channels::these(ask, &places).await?;
@@ -144,7 +146,7 @@ async fn with_ledger(ask: &mut dyn Ask, outage: Outage) -> Result<Seen, StoreErr
         let name = name(&place);
         Trouble { place, name, why }
     };
-    Ok(Seen { outage, ledger, copies, troubles: refused.into_iter().map(trouble).collect() })
+    Ok(OutageWithLedger { outage, ledger, copies, troubles: refused.into_iter().map(trouble).collect() })
 }
 
 /// Reads the ledger of an outage: how far it has been delivered to its channels.
@@ -185,6 +187,14 @@ pub async fn next(tx: &mut dyn Tx, prefix: &str) -> Result<(OutageId, OutageKey)
     let row = drawn.first().ok_or_else(|| StoreError::Corrupt("the sequence outage_ids is missing".to_owned()))?;
     let id = row.get("value")?;
     Ok((OutageId(id), OutageKey::new(prefix, id)))
+}
+
+/// Skips the next `by` keys.
+///
+/// # Errors
+/// If the database is away.
+pub async fn skip_keys(tx: &mut dyn Tx, by: i64) -> Result<(), StoreError> {
+    tx.write(statement(SKIP_OUTAGES).bind(by))
 }
 
 /// Inserts an outage.
@@ -248,7 +258,8 @@ pub async fn beside_copies(
     let mut after = after;
     let mut found = Vec::new();
     while found.len() < limit {
-        let page = standing::behind(ask, &about, View::Outage.name(), (after, through), limit - found.len()).await?;
+        let page =
+            standing::page_after(ask, &about, View::Outage.name(), (after, through), limit - found.len()).await?;
         let Some((last, _)) = page.last() else { break };
         after = *last;
         found.extend(page.into_iter().filter_map(|(number, copy)| match copy.place.platform() {
@@ -365,7 +376,7 @@ pub async fn drafting(
     also: &str,
 ) -> Result<(OutageId, OutageKey, Audience), StoreError> {
     let (id, key) = next(tx, &rules.outages.key_prefix).await?;
-    let services = meant(&rules.services, services).unwrap_or_default();
+    let services = services_named_in(&rules.services, services).unwrap_or_default();
     let mut audience = Audience::default();
     for word in also.split([',', '\n']).map(str::trim).filter(|word| !word.is_empty()) {
         if word.eq_ignore_ascii_case(EVERYWHERE_WORD) {
@@ -515,7 +526,7 @@ pub async fn rename(tx: &mut dyn Tx, account: &PersonRef, alias: &Person, now: T
         for stands in standing::of(tx, &id.into()).await? {
             if stands.view == View::OutageCard.name() {
                 let refresh = EffectKind::Refresh { view: View::OutageCard, at: stands.place };
-                outbox::enqueue(tx, &Effect::about(Subject::from(id), refresh), Known::Nothing, now).await?;
+                outbox::enqueue(tx, &Effect::about(Subject::from(id), refresh), Prior::Unknown, now).await?;
             }
         }
     }

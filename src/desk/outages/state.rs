@@ -50,8 +50,8 @@ pub struct Content {
     /// The services that it is about.
     pub services: Vec<Named>,
     /// What is known of it, as everybody reads it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub known: String,
+    #[serde(rename = "known", default, skip_serializing_if = "String::is_empty")]
+    pub public_text: String,
     /// What people can do until it is over.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub workaround: String,
@@ -196,7 +196,7 @@ pub struct Trouble {
 
 /// An outage as announcers see it, with its ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct OutageWithLedger {
     pub outage: Outage,
     /// How far it has been delivered.
     pub ledger: Ledger,

@@ -4,7 +4,7 @@ use super::acts::{
     ANNOUNCE, CHANGE_OUTAGE, GIVE_UP_OUTAGE, OUTAGE_SHOWN, RESOLVE_OUTAGE, RETRACT_OUTAGE, RETRY_OUTAGE, SEND_OUTAGE,
     UPDATE_OUTAGE,
 };
-use super::state::{Delivered, Ledger, Outage, Reach, Seen};
+use super::state::{Delivered, Ledger, Outage, OutageWithLedger, Reach};
 use crate::domain::act::{ActRef, Spec};
 use crate::domain::channel::Access;
 use crate::domain::ids::{KeyRef, PersonRef, Place};
@@ -15,12 +15,13 @@ use crate::domain::outage::{Phase, Service, Severity};
 /// Returns a button for an act on this version of an outage.
 fn button(spec: &Spec, outage: &Outage) -> Control {
     let with = KeyRef { key: outage.key.clone(), version: Some(outage.version) };
-    Control::button(spec.label, ActRef { with: Some(with.to_string()), ..ActRef::bare(spec.act()) }).styled(spec.style)
+    Control::button(spec.label, ActRef { carried: Some(with.to_string()), ..ActRef::bare(spec.act()) })
+        .styled(spec.style)
 }
 
 /// Returns a button that shows an outage, in whatever version it has when the button is pressed.
 fn open(label: &str, outage: &Outage) -> Control {
-    Control::button(label, ActRef { with: Some(outage.key.to_string()), ..ActRef::bare(OUTAGE_SHOWN.spec.act()) })
+    Control::button(label, ActRef { carried: Some(outage.key.to_string()), ..ActRef::bare(OUTAGE_SHOWN.spec.act()) })
 }
 
 fn written(text: impl Into<String>) -> Span {
@@ -91,8 +92,8 @@ pub fn copy(outage: &Outage) -> Message {
             lines.push(Line(line));
         }
     }
-    if !content.known.is_empty() {
-        lines.push(Line(vec![written(content.known.clone())]));
+    if !content.public_text.is_empty() {
+        lines.push(Line(vec![written(content.public_text.clone())]));
     }
     if !content.workaround.is_empty() && outage.phase != Phase::Resolved {
         lines.push(Line(vec![said("Meanwhile: "), written(content.workaround.clone())]));
@@ -329,7 +330,7 @@ pub fn is_retracted(outage: &Outage) -> Message {
 
 /// Shows an announcer an outage, the channels that have it and the channels that refuse it.
 #[must_use]
-pub fn shown(seen: &Seen) -> Message {
+pub fn shown(seen: &OutageWithLedger) -> Message {
     let Delivered { stands, held, failed, .. } = seen.ledger.total();
     let mut message = card(&seen.outage, &seen.ledger);
     if !seen.copies.is_empty() {

@@ -6,12 +6,12 @@ use crate::domain::ids::MessageRef;
 use crate::domain::message::Tone;
 use crate::domain::outage::{Phase, Severity};
 use crate::domain::rules::OutageSettings;
-use crate::domain::view::Shown;
+use crate::domain::view::RenderedView;
 
 /// Renders the copy of an outage in one of its channels. `is_first`: the copy is posted there for the first time.
 /// `is_to_hear`: the channel still belongs to the audience. `None` for a first post after the outage has ended, or in a
 /// channel outside of the audience.
-pub(in crate::desk) fn copy(outage: &Outage, is_first: bool, is_to_hear: bool) -> Option<Shown> {
+pub(in crate::desk) fn copy(outage: &Outage, is_first: bool, is_to_hear: bool) -> Option<RenderedView> {
     let is_late = is_first && (!outage.phase.is_running() || !is_to_hear);
     if outage.phase == Phase::Drafted || is_late {
         return None;
@@ -29,7 +29,11 @@ pub(in crate::desk) fn copy(outage: &Outage, is_first: bool, is_to_hear: bool) -
 
 /// Renders the latest news of an outage beside one of its copies. If [`Outage::ends_anew`], the whole channel sees
 /// them; otherwise they notify nobody.
-pub(in crate::desk) fn news(outage: &Outage, copy: Option<&MessageRef>, settings: &OutageSettings) -> Option<Shown> {
+pub(in crate::desk) fn news(
+    outage: &Outage,
+    copy: Option<&MessageRef>,
+    settings: &OutageSettings,
+) -> Option<RenderedView> {
     let message = match outage.phase {
         Phase::Investigating | Phase::Identified | Phase::Monitoring => text::news(outage).in_tone(Tone::Silent),
         Phase::Resolved | Phase::Retracted => match copy.filter(|_| outage.ends_anew(settings)) {
@@ -38,11 +42,11 @@ pub(in crate::desk) fn news(outage: &Outage, copy: Option<&MessageRef>, settings
         },
         Phase::Drafted => return None,
     };
-    Some(Shown { message, is_last: true })
+    Some(RenderedView { message, is_last: true })
 }
 
 /// Renders the card of an outage in a channel of the desk.
-pub(in crate::desk) fn card(outage: &Outage, ledger: &Ledger) -> Shown {
+pub(in crate::desk) fn card(outage: &Outage, ledger: &Ledger) -> RenderedView {
     text::card(outage, ledger).into()
 }
 
@@ -70,7 +74,7 @@ mod tests {
         }
     }
 
-    fn mentions(shown: Option<Shown>) -> Option<bool> {
+    fn mentions(shown: Option<RenderedView>) -> Option<bool> {
         shown.map(|shown| shown.message.lines.iter().any(|line| line.0.contains(&Span::Everybody)))
     }
 
@@ -87,7 +91,7 @@ mod tests {
 
     #[test]
     fn low_severity_and_news_beside_a_copy_notify_nobody() {
-        let tone = |shown: Option<Shown>| shown.map(|shown| shown.message.tone);
+        let tone = |shown: Option<RenderedView>| shown.map(|shown| shown.message.tone);
         let first = |severity| tone(copy(&outage(severity, Phase::Investigating, 0), true, true));
         assert_eq!(first(Severity::Low), Some(Tone::Silent));
         assert_eq!(first(Severity::Medium), Some(Tone::Usual));

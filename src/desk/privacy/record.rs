@@ -58,7 +58,7 @@ pub struct Erased {
     /// The messages from which the erased records came.
     pub gone: Vec<MessageRef>,
     /// The messages of the other records, whose authors are not erased.
-    pub others: Vec<MessageRef>,
+    pub kept_messages: Vec<MessageRef>,
     /// The number of changed audit entries.
     pub entries: u64,
     /// The number of withdrawn effects.
@@ -117,7 +117,7 @@ pub async fn erase(tx: &mut dyn Tx, ticket: TicketId, erasure: &Erasure, now: Ti
         names.extend(erasure.names(person));
     }
     let requester = &before.requester.who;
-    erased.is_requester_gone = requester.is_erased() || erasure.concerns(requester);
+    erased.is_requester_gone = requester.is_erased() || erasure.erases(requester);
     if let Some((after, fields)) = erasure.ticket(&before, &audit::of(tx, &ticket.into()).await?) {
         if after.title != before.title {
             words.push(before.title.clone());
@@ -134,7 +134,7 @@ pub async fn erase(tx: &mut dyn Tx, ticket: TicketId, erasure: &Erasure, now: Ti
     for (number, record) in records {
         names.extend(erasure.names(&record.author));
         let Some(after) = erasure.record(&record, now) else {
-            erased.others.extend(record.message);
+            erased.kept_messages.extend(record.message);
             continue;
         };
         let author = json(&after.author)?;
@@ -156,7 +156,7 @@ pub async fn erase(tx: &mut dyn Tx, ticket: TicketId, erasure: &Erasure, now: Ti
     }
     names.sort_unstable();
     names.dedup();
-    let goes = |what: &EffectKind| erasure.takes(what, &names, &words);
+    let goes = |what: &EffectKind| erasure.withdraws(what, &names, &words);
     erased.withdrawn = withdraw_about(tx, &ticket.into(), goes, now).await?;
     Ok(erased)
 }

@@ -51,7 +51,7 @@ impl Erasure {
 
     /// Whether this account is to be erased. An alias of an earlier erasure is not.
     #[must_use]
-    pub fn concerns(&self, who: &PersonRef) -> bool {
+    pub fn erases(&self, who: &PersonRef) -> bool {
         self.alias(who).is_some()
     }
 
@@ -61,7 +61,7 @@ impl Erasure {
     pub fn ticket(&self, ticket: &Ticket, audit: &[AuditEntry]) -> Option<(Ticket, Vec<FieldChange>)> {
         let mut after = ticket.clone();
         let mut fields = Vec::new();
-        if self.concerns(&ticket.requester.who) || self.concerns(&ticket.opened_by.who) {
+        if self.erases(&ticket.requester.who) || self.erases(&ticket.opened_by.who) {
             after.title = text::erased_title();
         }
         self.rename(&mut after.requester);
@@ -70,7 +70,7 @@ impl Erasure {
         let did = |act: &Act| {
             let last =
                 audit.iter().rev().find(|entry| entry.act == act.spec.audit).and_then(|entry| entry.actor.as_ref());
-            last.map_or(self.everybody, |actor| self.concerns(&actor.who) || self.everybody)
+            last.map_or(self.everybody, |actor| self.erases(&actor.who) || self.everybody)
         };
         match &mut after.status {
             Status::New | Status::InProgress => {}
@@ -147,12 +147,12 @@ impl Erasure {
     /// or quotes anybody, since it can be asked for again. Views are kept: they hold no words, and are rendered from
     /// the record at delivery.
     #[must_use]
-    pub fn takes(&self, what: &EffectKind, names: &[String], words: &[String]) -> bool {
+    pub fn withdraws(&self, what: &EffectKind, names: &[String], words: &[String]) -> bool {
         match what {
-            EffectKind::Say(Post { awaited: Some(Awaited::Reply { by, .. }), .. }) if self.concerns(&by.who) => true,
+            EffectKind::Say(Post { awaited: Some(Awaited::Reply { by, .. }), .. }) if self.erases(&by.who) => true,
             EffectKind::Say(Post { message, .. }) => says(message, names) || quotes(message, words),
             EffectKind::Whisper { to, message, .. } | EffectKind::Hint { to, message, .. } => {
-                self.concerns(to) || quoted(message).next().is_some()
+                self.erases(to) || quoted(message).next().is_some()
             }
             // Such an act could bring their words back into the record.
             EffectKind::Silent(act) => act.spec().brings_words,
@@ -166,25 +166,25 @@ impl Erasure {
     #[must_use]
     pub fn event(&self, what: &EventKind) -> bool {
         match what {
-            EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => self.concerns(&said.author.who),
+            EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => self.erases(&said.author.who),
             EventKind::Acted(acted) => {
                 let mut named =
                     acted.asks.given().into_iter().flat_map(|given| given.values()).filter_map(Value::person);
-                self.concerns(&acted.actor.who) || named.any(|person| self.concerns(&person.who))
+                self.erases(&acted.actor.who) || named.any(|person| self.erases(&person.who))
             }
-            EventKind::ThreadRead { messages, .. } => messages.iter().any(|said| self.concerns(&said.author.who)),
+            EventKind::ThreadRead { messages, .. } => messages.iter().any(|said| self.erases(&said.author.who)),
             EventKind::Looked { look, found } => {
                 let mut all = found.iter().flat_map(|found| found.message.iter().chain(&found.before));
-                all.any(|said| self.concerns(&said.author.who)) || look.people().any(|who| self.concerns(who))
+                all.any(|said| self.erases(&said.author.who)) || look.people().any(|who| self.erases(who))
             }
             EventKind::DeliverySettled(settled) => match &settled.awaited {
-                Awaited::Reply { by, .. } => self.concerns(&by.who),
+                Awaited::Reply { by, .. } => self.erases(&by.who),
                 Awaited::Notice => false,
             },
             EventKind::CallEnded { about, .. } | EventKind::TimerFired(Timer { on: about, .. }) => {
-                matches!(about, Subject::Person(who) if self.concerns(who))
+                matches!(about, Subject::Person(who) if self.erases(who))
             }
-            EventKind::DirectOpened { request, .. } => self.concerns(&request.by.who) || self.concerns(request.asker()),
+            EventKind::DirectOpened { request, .. } => self.erases(&request.by.who) || self.erases(request.asker()),
             EventKind::MessageDeleted { .. } => false,
         }
     }
@@ -193,7 +193,7 @@ impl Erasure {
     /// is not erased.
     #[must_use]
     pub fn names(&self, person: &Person) -> Vec<String> {
-        if !self.concerns(&person.who) {
+        if !self.erases(&person.who) {
             return Vec::new();
         }
         let full = person.name.trim();

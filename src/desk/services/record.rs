@@ -53,7 +53,7 @@ pub fn unfollow(tx: &mut dyn Tx, service: &str, place: &Place, now: Timestamp) -
 ///
 /// # Errors
 /// If the database is away.
-pub fn is_gone(tx: &mut dyn Tx, channel: &Place, now: Timestamp) -> Result<(), StoreError> {
+pub fn unfollow_all(tx: &mut dyn Tx, channel: &Place, now: Timestamp) -> Result<(), StoreError> {
     tx.write(statement(UNFOLLOW_ALL).bind(json(channel)?).bind(ms(now)))
 }
 
@@ -78,7 +78,7 @@ pub async fn following(ask: &mut dyn Ask, services: &[Service]) -> Result<Vec<Pl
 /// If the database is away.
 pub async fn here(ask: &mut dyn Ask, place: Option<&Place>) -> Result<Option<Option<Channel>>, StoreError> {
     let Some(place) = place.filter(|place| !place.is_direct()) else { return Ok(None) };
-    let channel = place.open_channel();
+    let channel = place.parent_channel();
     let found = channels::these(ask, std::slice::from_ref(&channel)).await?.remove(&channel);
     // On Slack, a channel may follow a service before the bot is added to it, so a missing channel says nothing.
     let is_listed = place.platform() == PlatformName::Discord && channels::knows_any(ask, &place.tenant).await?;

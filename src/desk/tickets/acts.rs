@@ -2,7 +2,7 @@
 
 use super::decide;
 use super::state::Ticket;
-use crate::desk::acts::{Act, Reads, acts};
+use crate::desk::acts::{Act, ActReads, acts};
 use crate::desk::conversation;
 use crate::domain::act::{Begins, Command, Emoji, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
@@ -48,7 +48,7 @@ acts! {
                 name: "text",
                 says: "What the requester is told",
                 usage: "your words",
-                asks: "Your words to the requester",
+                label: "Your words to the requester",
                 hint: "Goes out signed with your name",
                 ..Param::BASE
             }],
@@ -71,7 +71,7 @@ acts! {
                 name: "resolution",
                 says: "How it was resolved, in a sentence",
                 usage: "how it was solved",
-                asks: "How was it resolved? (the requester sees it)",
+                label: "How was it resolved? (the requester sees it)",
                 hint: "A short sentence",
                 ..Param::BASE
             }],
@@ -94,7 +94,7 @@ acts! {
                 is_required: false,
                 says: "What it waits for",
                 usage: "what it waits for",
-                asks: "What does it wait for? (requester sees it)",
+                label: "What does it wait for? (requester sees it)",
                 hint: "Parts, an answer, a date",
                 ..Param::BASE
             }, Param {
@@ -103,7 +103,7 @@ acts! {
                 is_required: false,
                 says: "Until when: then it goes on by itself",
                 usage: "until when",
-                asks: "Until when? Then it goes on by itself",
+                label: "Until when? Then it goes on by itself",
                 hint: "fri 9:00, tomorrow 14:30, in 2 days, 2027-01-15",
                 ..Param::BASE
             }],
@@ -153,7 +153,7 @@ acts! {
         },
         decide::show,
     )
-    .reading(Reads::Story)
+    .reading(ActReads::Story)
     .in_menu(|_| true);
 
     NOT_A_REQUEST = Act::to_ticket(
@@ -228,7 +228,7 @@ acts! {
             label: "Add details",
             takes: &[Param {
                 name: "text",
-                asks: "What else should the desk know?",
+                label: "What else should the desk know?",
                 hint: "What you see, since when, on which machine",
                 ..Param::BASE
             }],
@@ -247,7 +247,7 @@ acts! {
                 name: "text",
                 says: "What you need, in a sentence",
                 usage: "what you need",
-                asks: "What do you need?",
+                label: "What do you need?",
                 hint: "One sentence is enough",
                 ..Param::BASE
             }],
@@ -265,7 +265,7 @@ acts! {
             label: "New request",
             takes: &[Param {
                 name: "text",
-                asks: "What do you need?",
+                label: "What do you need?",
                 hint: "One sentence is enough",
                 begins_with: Begins::LastWords,
                 ..Param::BASE
@@ -285,9 +285,9 @@ acts! {
             audit: "message made a request of its own",
             ..REQUESTERS
         },
-        decide::part,
+        decide::split_off,
     )
-    .reading(Reads::Joined("message"));
+    .reading(ActReads::Joined("message"));
 
     BELONGS_TO = Act::to_ticket(
         Spec {
@@ -297,9 +297,9 @@ acts! {
             audit: "joined to another",
             ..REQUESTERS
         },
-        decide::belong,
+        decide::merge,
     )
-    .reading(Reads::Chosen("other"));
+    .reading(ActReads::Chosen("other"));
 
     REQUESTS = Act::alone(
         Spec {
@@ -320,7 +320,7 @@ acts! {
         },
         decide::requests,
     )
-    .reading(Reads::Requests);
+    .reading(ActReads::Requests);
 
     /// Opens the agents' menu, by a button of the card and by "Desk…" in the confirmation in a public thread.
     MENU = Act::to_ticket(Spec { name: "menu", label: "More…", is_told: true, ..AGENTS }, decide::menu);

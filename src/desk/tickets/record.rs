@@ -64,7 +64,7 @@ texts! {
     OPEN_OF = Text::both(
         tickets!(
         "WHERE requester = $1 AND status IN ('new', 'in_progress', 'pending', 'resolved') AND status <> 'resolved' \
-         ORDER BY active_at_ms DESC, id DESC LIMIT $2"
+         AND private >= $3 ORDER BY active_at_ms DESC, id DESC LIMIT $2"
     )
     );
     INSERT_TICKET = Text::both(
@@ -186,14 +186,23 @@ pub async fn latest_direct(ask: &mut dyn Ask, direct: &Place, since: Timestamp) 
     ask.one(query, ticket).await
 }
 
+/// Which tickets of a person are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    All,
+    /// Those that were opened in a direct conversation.
+    Private,
+}
+
 /// Reads at most `limit` open tickets of these accounts, last active first.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn open_of(ask: &mut dyn Ask, by: &[PersonRef], limit: u32) -> Result<Vec<Ticket>, StoreError> {
+pub async fn open_of(ask: &mut dyn Ask, by: &[PersonRef], which: Which, limit: u32) -> Result<Vec<Ticket>, StoreError> {
     let mut found: Vec<Ticket> = Vec::new();
     for account in by {
-        found.extend(ask.all(statement(OPEN_OF).bind(account.to_string()).bind(i64::from(limit)), ticket).await?);
+        let open = statement(OPEN_OF).bind(account.to_string()).bind(i64::from(limit));
+        found.extend(ask.all(open.bind(i64::from(which == Which::Private)), ticket).await?);
     }
     found.sort_by_key(|ticket| std::cmp::Reverse((ticket.active_at, ticket.id)));
     found.dedup_by_key(|ticket| ticket.id);

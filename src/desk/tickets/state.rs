@@ -347,10 +347,10 @@ mod tests {
         }
     }
 
-    type Does = fn(&mut Ticket) -> Result<(), Refusal>;
+    type Handler = fn(&mut Ticket) -> Result<(), Refusal>;
 
     /// Every method that changes a ticket.
-    const WAYS: [(&str, Does); 8] = [
+    const WAYS: [(&str, Handler); 8] = [
         ("take", |ticket| ticket.take(&person("U2"), |one, other| one == other)),
         ("assign", |ticket| ticket.assign(&person("U2"))),
         ("release", Ticket::release),

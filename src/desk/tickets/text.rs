@@ -303,11 +303,11 @@ pub(in crate::desk) fn menu(ticket: &Ticket, acts: impl Iterator<Item = &'static
     // Discord shows five rows at most. Buttons come first, since they share rows and each menu takes a row of its own.
     let (buttons, menus): (Vec<_>, Vec<_>) = shown.partition(|control| matches!(control, Control::Button { .. }));
     let shown = buttons.into_iter().chain(menus);
-    Message::new([Line(vec![strong(&ticket.key), said("  "), quoted(&ticket.title)]), stands(ticket)]).with(shown)
+    Message::new([Line(vec![strong(&ticket.key), said("  "), quoted(&ticket.title)]), status_line(ticket)]).with(shown)
 }
 
 /// Returns the line with a ticket's status and, if it is open, its priority and assignee.
-fn stands(ticket: &Ticket) -> Line {
+fn status_line(ticket: &Ticket) -> Line {
     let mut line = vec![said(status(&ticket.status))];
     if ticket.status.is_open() {
         line.push(said(format!(" · {} · ", ticket.priority)));
@@ -469,7 +469,7 @@ pub fn held_by_nobody(ticket: &Ticket) -> Message {
 
 /// Refuses an act that the ticket's status does not allow. `is_actor`: whether a person is the actor.
 #[must_use]
-pub fn not_now(
+pub fn wrong_status(
     ticket: &Ticket,
     actor_is_requester: bool,
     is_actor: impl Fn(&Person) -> bool,

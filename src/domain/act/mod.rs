@@ -48,7 +48,7 @@ pub struct Spec {
     /// The reaction to a message that does the act, if any. A reaction opens no form, so all parameters of such an act
     /// must be optional.
     pub sign: Option<Emoji>,
-    /// The act's name in the audit. The act's function writes the entry (`Plan::put`, `Plan::audit`).
+    /// The act's name in the audit. The act's function writes the entry (`Plan::update_with_audit`, `Plan::audit`).
     pub audit: &'static str,
     /// Whether the bot reports the act in the request's own thread or on the card. An actor who sees that needs no
     /// other answer.
@@ -100,7 +100,7 @@ impl Spec {
 
     /// Whether it takes words of the message whose menu was used. The adapter then gives them as [`SAID`].
     #[must_use]
-    pub fn begins_with_words(&self) -> bool {
+    pub fn takes_message_words(&self) -> bool {
         self.takes.iter().any(|param| param.begins_with == Begins::Said)
     }
 
@@ -220,7 +220,7 @@ pub struct Param {
     /// The placeholder in the usage of the command.
     pub usage: &'static str,
     /// The label of the form's field, at most 45 characters (Discord).
-    pub asks: &'static str,
+    pub label: &'static str,
     /// The placeholder in the empty field, at most 100 characters.
     pub hint: &'static str,
     /// The initial value of the field.
@@ -260,7 +260,7 @@ impl Param {
         is_required: true,
         says: "",
         usage: "",
-        asks: "",
+        label: "",
         hint: "",
         begins_with: Begins::Empty,
         is_only_a_field: false,
@@ -424,7 +424,7 @@ pub struct ActRef {
     /// The subject that it is done to, if any.
     pub on: Option<SubjectRef>,
     /// The platform's id of the message that it is about, or the key of the article or outage, if any.
-    pub with: Option<String>,
+    pub carried: Option<String>,
     /// The draft, if its form was begun and not finished.
     pub draft: Option<DraftId>,
 }
@@ -433,21 +433,23 @@ impl ActRef {
     /// Returns the act without a subject.
     #[must_use]
     pub const fn bare(act: ActName) -> Self {
-        Self { act, on: None, with: None, draft: None }
+        Self { act, on: None, carried: None, draft: None }
     }
 
     /// Returns the act on the message of this id, which determines the subject.
     #[must_use]
     pub fn at_message(act: ActName, message: impl Into<String>) -> Self {
-        Self { with: Some(message.into()), ..Self::bare(act) }
+        Self { carried: Some(message.into()), ..Self::bare(act) }
     }
 
     /// Returns the given values together with the message, article or outage that the button or form carries.
     #[must_use]
-    pub fn carried(&self, spec: &Spec, mut given: Given) -> Given {
+    pub fn with_carried(&self, spec: &Spec, mut given: Given) -> Given {
         let param =
             spec.takes.iter().find(|param| matches!(param.takes, Takes::Message | Takes::Article | Takes::Outage));
-        given.extend(param.zip(self.with.as_ref()).map(|(param, with)| (param.name.to_owned(), Value::text(with))));
+        given.extend(
+            param.zip(self.carried.as_ref()).map(|(param, carried)| (param.name.to_owned(), Value::text(carried))),
+        );
         given
     }
 }
@@ -458,7 +460,7 @@ impl fmt::Display for ActRef {
         if let Some(on) = &self.on {
             on.fmt(f)?;
         }
-        if let Some(message) = &self.with {
+        if let Some(message) = &self.carried {
             write!(f, "~m{message}")?;
         }
         match &self.draft {
@@ -482,8 +484,8 @@ impl FromStr for ActRef {
         let act = FORMER.iter().find(|(former, _)| *former == act).map_or(act, |(_, name)| name);
         let on = if rest.is_empty() || rest.starts_with('~') { None } else { Some(SubjectRef::Ticket(rest.parse()?)) };
         let part = |mark| rest.split('~').skip(1).find_map(move |part: &str| part.strip_prefix(mark));
-        let (with, draft) = (part('m').map(str::to_owned), part('d').and_then(|id| DraftId::stored(id).ok()));
-        Ok(Self { act: ActName::new(act), on, with, draft })
+        let (carried, draft) = (part('m').map(str::to_owned), part('d').and_then(|id| DraftId::stored(id).ok()));
+        Ok(Self { act: ActName::new(act), on, carried, draft })
     }
 }
 
@@ -516,7 +518,7 @@ impl TryFrom<Stored> for ActRef {
         match stored {
             Stored::Text(text) => text.parse(),
             Stored::Fields { action, ticket, message } => {
-                Ok(Self { with: message, ..format!("{action}:{ticket}").parse()? })
+                Ok(Self { carried: message, ..format!("{action}:{ticket}").parse()? })
             }
         }
     }
@@ -536,9 +538,10 @@ mod tests {
         for name in ["claim", "not_a_request", "outage announce"] {
             let draft = DraftId::stored("0123456789abcdef").ok();
             for on in &subjects {
-                for (with, draft) in [(None, None), (Some("1610241741.000200".to_owned()), None), (None, draft.clone())]
+                for (carried, draft) in
+                    [(None, None), (Some("1610241741.000200".to_owned()), None), (None, draft.clone())]
                 {
-                    let does = ActRef { act: ActName::new(name), on: on.clone(), with, draft };
+                    let does = ActRef { act: ActName::new(name), on: on.clone(), carried, draft };
                     assert_eq!(does.to_string().parse(), Ok(does.clone()));
                     for mark in ["~0", "~24", "~301ARZ3NDEKTSV4RRFFQ69G5FAV"] {
                         assert_eq!(format!("{does}{mark}").parse(), Ok(does.clone()));

@@ -21,13 +21,13 @@ fn place(platform: PlatformName, channel: usize) -> Place {
 
 fn post(platform: PlatformName, channel: usize) -> Vec<Cost> {
     let to = place(platform, channel);
-    costs(platform, &Act::Post { to, message: Message::default(), thread_title: None }, false)
+    costs(platform, &Operation::Post { to, message: Message::default(), thread_title: None }, false)
 }
 
 fn update(platform: PlatformName, channel: usize) -> Vec<Cost> {
     let place = place(platform, channel);
     let message = MessageRef { tenant: place.tenant.clone(), channel: place.channel().to_owned(), id: "1".to_owned() };
-    costs(platform, &Act::Update { place, message, to: Message::default() }, false)
+    costs(platform, &Operation::Update { place, message, to: Message::default() }, false)
 }
 
 /// A call to be made.
@@ -281,8 +281,8 @@ fn a_call_that_is_two_needs_room_for_two() {
         windows.end(&costs, at(0));
     }
     let to = place(PlatformName::Discord, 60);
-    let act = Act::Post { to, message: Message::default(), thread_title: Some("IT-1".to_owned()) };
-    let two = costs(PlatformName::Discord, &act, false);
+    let operation = Operation::Post { to, message: Message::default(), thread_title: Some("IT-1".to_owned()) };
+    let two = costs(PlatformName::Discord, &operation, false);
     assert_eq!(windows.free_at(&one, Lane::Answer, at(1)), at(1));
     assert_eq!(windows.free_at(&two, Lane::Answer, at(1)), at(1_000));
 }

@@ -25,7 +25,7 @@ pub(super) use self::pace::{Pace, Urgent};
 use super::directory::{self, Listed};
 use super::errors::code;
 use super::inbound::{snowflake_at, time_of};
-use super::lanes::{Asked, Beyond, Dealt, LANES, RETRY_FIRST, Worker, lane_of};
+use super::lanes::{Asked, CountOnDrop, LANES, Overflow, RETRY_FIRST, Worker, lane_of};
 use super::payload::{Member, Message};
 use super::rest::RestError;
 use super::{Shared, id};
@@ -41,13 +41,13 @@ const ARCHIVED_AFTER: Duration = Duration::from_secs(3600);
 const ARCHIVED_LATEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The positions of a guild, or of the direct conversations.
-pub(super) struct Reached {
+pub(super) struct GuildPositions {
     pub(super) progress: Progress,
     /// Counts the plans, so that an older plan does not end the work of a newer one.
     plans: u64,
 }
 
-impl Reached {
+impl GuildPositions {
     /// Creates positions of which nothing is known yet.
     pub(super) fn new(guild: Option<GuildId>) -> Self {
         Self { progress: Progress::new(directory::tenant(guild)), plans: 0 }
@@ -65,7 +65,7 @@ pub(super) struct Plan {
     /// The newest message at the beginning of the session.
     through: u64,
     found: OnceCell<Found>,
-    dealt: Mutex<Option<Dealt>>,
+    counted: Mutex<Option<CountOnDrop>>,
 }
 
 struct Found {
@@ -83,7 +83,7 @@ struct Stretch {
     /// Messages after this id are new.
     after: u64,
     rank: Rank,
-    what: What,
+    scope: Scope,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,7 +96,7 @@ enum Rank {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum What {
+enum Scope {
     /// New messages.
     New,
     /// New messages, and those on record.
@@ -112,7 +112,7 @@ struct Round {
     through: u64,
     /// Whether a gap was given up, so that the catch-up must not end.
     is_left: AtomicBool,
-    _dealt: Option<Dealt>,
+    _counted: Option<CountOnDrop>,
 }
 
 impl Drop for Round {
@@ -142,10 +142,10 @@ pub(super) struct Gap {
 
 impl Gap {
     /// Creates the gap for messages that a lane had no room for.
-    pub(super) fn beyond(family: ChannelId, channel: ChannelId, beyond: Beyond) -> Self {
-        let after = beyond.first.get() - 1;
-        let stretch = Stretch { channel, family, after, rank: Rank::News, what: What::New };
-        Self { family, guild: beyond.guild, stretch, round: None, handling: Some(beyond.handling), _urgent: None }
+    pub(super) fn of_overflow(family: ChannelId, channel: ChannelId, overflow: Overflow) -> Self {
+        let after = overflow.first.get() - 1;
+        let stretch = Stretch { channel, family, after, rank: Rank::News, scope: Scope::New };
+        Self { family, guild: overflow.guild, stretch, round: None, handling: Some(overflow.handling), _urgent: None }
     }
 
     /// Whether live events of the family must wait until the gap is read.
@@ -154,7 +154,7 @@ impl Gap {
     }
 
     fn is_roots(&self) -> bool {
-        matches!(self.stretch.what, What::Roots(_))
+        matches!(self.stretch.scope, Scope::Roots(_))
     }
 
     /// Gives the gap up because of a stop. Returns its family.
@@ -173,11 +173,11 @@ impl Plan {
         guild: Option<GuildId>,
         joined_at: Option<Timestamp>,
         listed: Vec<Listed>,
-        dealt: Dealt,
+        counted: CountOnDrop,
     ) -> Self {
         let (progress, number) = {
             let mut all = shared.reached.lock().unwrap_or_else(PoisonError::into_inner);
-            let reached = all.entry(guild).or_insert_with(|| Reached::new(guild));
+            let reached = all.entry(guild).or_insert_with(|| GuildPositions::new(guild));
             reached.plans += 1;
             reached.progress.fall_behind();
             (reached.progress.clone(), reached.plans)
@@ -188,10 +188,10 @@ impl Plan {
             Some(guild) => newest.unwrap_or_default().max(guild.get()),
             None => snowflake_at(shared.clock.now()),
         };
-        let (found, dealt) = (OnceCell::new(), Mutex::new(Some(dealt)));
+        let (found, counted) = (OnceCell::new(), Mutex::new(Some(counted)));
         // Messages from before the desk was opened, or before the bot joined, are never read.
         let beginning = shared.opened_at.get().copied().max(joined_at).unwrap_or_else(|| shared.clock.now());
-        Self { guild, beginning, listed, progress, number, through, found, dealt }
+        Self { guild, beginning, listed, progress, number, through, found, counted }
     }
 
     fn is_newest(&self, shared: &Shared) -> bool {
@@ -206,7 +206,7 @@ impl Worker {
         let found = plan.found.get_or_try_init(async || {
             let mut wait = RETRY_FIRST;
             loop {
-                match self.find(plan).await {
+                match self.determine_gaps(plan).await {
                     Ok(found) => return Ok(found),
                     Err(error) => {
                         tracing::warn!(%error, "missed messages on Discord cannot be determined yet; trying again")
@@ -236,7 +236,7 @@ impl Worker {
         Missed::Gaps(gaps.collect())
     }
 
-    async fn find(&self, plan: &Plan) -> Result<Found, StoreError> {
+    async fn determine_gaps(&self, plan: &Plan) -> Result<Found, StoreError> {
         let number = match plan.progress.begin_round(&self.intake).await? {
             Some(number) => Some(number),
             None => {
@@ -245,18 +245,18 @@ impl Worker {
             }
         };
         let stretches = self.stretches(plan).await?;
-        let _dealt = plan.dealt.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let _counted = plan.counted.lock().unwrap_or_else(PoisonError::into_inner).take();
         if !stretches.is_empty() {
             tracing::info!(guild = plan.guild.map(GuildId::get), places = stretches.len(), "reading what was missed");
         }
         let round = match number.filter(|_| plan.is_newest(&self.shared)) {
             Some(number) => {
                 let is_left = AtomicBool::new(false);
-                Round { progress: plan.progress.clone(), number, through: plan.through, is_left, _dealt }
+                Round { progress: plan.progress.clone(), number, through: plan.through, is_left, _counted }
             }
             None => {
                 let is_left = AtomicBool::new(true);
-                Round { progress: plan.progress.clone(), number: 0, through: 0, is_left, _dealt }
+                Round { progress: plan.progress.clone(), number: 0, through: 0, is_left, _counted }
             }
         };
         Ok(Found { stretches, round: Mutex::new(Some(Arc::new(round))), takers: Mutex::new(LANES) })
@@ -277,15 +277,15 @@ impl Worker {
         for (channel, last) in &listed {
             let since = since(*channel);
             if last.is_none_or(|last| last > since) {
-                let (channel, family) = (*channel, directory.lane(*channel));
-                let stretch = Stretch { channel, family, after: after(since), rank: Rank::News, what: What::New };
+                let (channel, family) = (*channel, directory.family_of(*channel));
+                let stretch = Stretch { channel, family, after: after(since), rank: Rank::News, scope: Scope::New };
                 found.insert(channel, stretch);
             }
         }
         let positions = self.intake.positions(&tenant).await?;
         let spoken: HashSet<ChannelId> = positions.iter().filter_map(|it| id(&it.conversation)).collect();
         let mut roots: HashMap<ChannelId, BTreeSet<u64>> = HashMap::new();
-        for place in self.intake.live(&tenant, horizon).await? {
+        for place in self.intake.active_conversations(&tenant, horizon).await? {
             let Some((channel, parent)) = channel_of(&place) else { continue };
             if let Some(parent) = parent {
                 roots.entry(parent).or_default().insert(channel.get());
@@ -299,15 +299,15 @@ impl Worker {
             let is_new = listed.get(&channel).copied().flatten().is_none_or(|last| last > since);
             let rank = if is_new { Rank::Urgent } else { Rank::Words };
             let family = parent.unwrap_or(channel);
-            let what = What::Live;
-            found.insert(channel, Stretch { channel, family, after: after(since), rank, what });
+            let scope = Scope::Live;
+            found.insert(channel, Stretch { channel, family, after: after(since), rank, scope });
         }
         for position in positions {
             let Some(channel) = id::<ChannelId>(&position.conversation) else { continue };
             let is_known = found.contains_key(&channel) || listed.contains_key(&channel);
             if !is_known && (plan.guild.is_none() || may_be_archived(&position, plan, now)) {
-                let (since, family) = (since(channel), directory.lane(channel));
-                let stretch = Stretch { channel, family, after: after(since), rank: Rank::News, what: What::New };
+                let (since, family) = (since(channel), directory.family_of(channel));
+                let stretch = Stretch { channel, family, after: after(since), rank: Rank::News, scope: Scope::New };
                 found.insert(channel, stretch);
             }
         }
@@ -317,7 +317,7 @@ impl Worker {
             family: channel,
             after: u64::MAX,
             rank: Rank::Words,
-            what: What::Roots(roots),
+            scope: Scope::Roots(roots),
         }));
         Ok(found)
     }
@@ -333,8 +333,8 @@ impl Worker {
             if gap.round.is_none() {
                 gap.round = old.round;
             }
-            if old.stretch.what == What::Live {
-                gap.stretch.what = What::Live;
+            if old.stretch.scope == Scope::Live {
+                gap.stretch.scope = Scope::Live;
             }
         }
         self.gaps.push(gap);
@@ -374,8 +374,8 @@ impl Worker {
         let channel = gap.stretch.channel;
         let new_after = gap.stretch.after;
         let oldest = records.keys().next().map(|oldest| oldest - 1);
-        let mut after = match (&gap.stretch.what, oldest) {
-            (What::Roots(_), None) => return true,
+        let mut after = match (&gap.stretch.scope, oldest) {
+            (Scope::Roots(_), None) => return true,
             (_, oldest) => oldest.map_or(new_after, |oldest| oldest.min(new_after)),
         };
         loop {
@@ -402,12 +402,12 @@ impl Worker {
                 return false;
             }
             let Some(last) = last else { return true };
-            after = match &gap.stretch.what {
-                What::Roots(_) => match records.range(last + 1..).next() {
+            after = match &gap.stretch.scope {
+                Scope::Roots(_) => match records.range(last + 1..).next() {
                     Some((next, _)) => next - 1,
                     None => return true,
                 },
-                What::New | What::Live => last,
+                Scope::New | Scope::Live => last,
             };
         }
     }
@@ -450,10 +450,10 @@ impl Worker {
 
     /// Returns the ids of the messages on record, each with its last edit. `None` if it was stopped before.
     async fn records(&self, gap: &Gap) -> Option<BTreeMap<u64, Option<Timestamp>>> {
-        let from = match &gap.stretch.what {
-            What::New => return Some(BTreeMap::new()),
-            What::Live => snowflake_at(before(self.shared.clock.now(), SPAN)),
-            What::Roots(roots) => roots.first().copied().unwrap_or_default(),
+        let from = match &gap.stretch.scope {
+            Scope::New => return Some(BTreeMap::new()),
+            Scope::Live => snowflake_at(before(self.shared.clock.now(), SPAN)),
+            Scope::Roots(roots) => roots.first().copied().unwrap_or_default(),
         };
         let (tenant, channel) = (directory::tenant(gap.guild), gap.stretch.channel.to_string());
         let mut wait = RETRY_FIRST;
@@ -468,9 +468,9 @@ impl Worker {
         };
         let standing = records.into_iter().filter(|record| !record.is_deleted);
         let all = standing.map(|record| (number(&record.message.id), record.edited_at));
-        Some(match &gap.stretch.what {
-            What::Roots(roots) => all.filter(|(id, _)| roots.contains(id)).collect(),
-            What::New | What::Live => all.collect(),
+        Some(match &gap.stretch.scope {
+            Scope::Roots(roots) => all.filter(|(id, _)| roots.contains(id)).collect(),
+            Scope::New | Scope::Live => all.collect(),
         })
     }
 
@@ -511,7 +511,7 @@ impl Worker {
             return;
         };
         self.shared.directory.learn(channel, gap.guild, Some(gap.stretch.channel));
-        let since = number(&self.shared.progress(gap.guild).since(&channel.to_string()));
+        let since = number(&self.shared.positions(gap.guild).since(&channel.to_string()));
         let is_planned = self.gaps.iter().any(|gap| gap.stretch.channel == channel);
         if thread["thread_metadata"]["archived"] == true && last > since && !is_planned {
             let stretch = Stretch {
@@ -519,7 +519,7 @@ impl Worker {
                 family: gap.family,
                 after: since.saturating_sub(overlap()),
                 rank: Rank::News,
-                what: What::New,
+                scope: Scope::New,
             };
             self.add(Gap {
                 family: gap.family,
@@ -537,7 +537,7 @@ impl Worker {
     async fn know_author(&mut self, message: &mut Message) -> bool {
         let Some(guild) = message.guild else { return true };
         let is_person = !message.author.is_bot && !message.is_webhook;
-        let in_thread = self.shared.directory.lane(message.channel) != message.channel;
+        let in_thread = self.shared.directory.family_of(message.channel) != message.channel;
         let names_bot = message.names(self.shared.me) || !message.mention_roles.is_empty();
         if !is_person || !(in_thread || names_bot) {
             return true;

@@ -243,7 +243,7 @@ impl Directory {
 
     /// Returns the channel whose lane keeps the events of this one in order: a thread's parent, otherwise the channel
     /// itself.
-    pub(super) fn lane(&self, channel: ChannelId) -> ChannelId {
+    pub(super) fn family_of(&self, channel: ChannelId) -> ChannelId {
         self.read().channels.get(&channel).and_then(|known| known.parent).unwrap_or(channel)
     }
 
@@ -415,8 +415,8 @@ mod tests {
         let expected = [(20, Some(110)), (21, Some(120)), (101, Some(105)), (103, None), (130, Some(131))];
         assert_eq!(listed(&after), expected);
         assert!(directory.is_archived(ChannelId::new(103)));
-        assert_eq!(directory.lane(ChannelId::new(130)), ChannelId::new(21));
-        assert_eq!(directory.lane(ChannelId::new(20)), ChannelId::new(20));
+        assert_eq!(directory.family_of(ChannelId::new(130)), ChannelId::new(21));
+        assert_eq!(directory.family_of(ChannelId::new(20)), ChannelId::new(20));
         assert_eq!(directory.seen_in(GuildId::new(10)).get(&ChannelId::new(20)), Some(&MessageId::new(110)));
     }
 

@@ -32,14 +32,14 @@ use tokio_util::task::TaskTracker;
 
 use super::budget::{Budget, FIRST_WAIT, Patience};
 use super::lanes::Pump;
-use super::link::{self, Heard, Identity, Link, Session, refused};
+use super::link::{CloseReason, Heard, Identity, Link, Session, refused};
 use super::rest::bare;
 use super::{Shared, check_gateway, manifest, watch};
 use crate::clock::real;
 use crate::domain::ids::PlatformName;
 use crate::intake::Intake;
 use crate::metrics::{self, Gap};
-use crate::platform::Turn;
+use crate::platform::Leases;
 use crate::platform::catch_up::opened;
 
 /// The log message if the bot lacks the message content intent.
@@ -57,7 +57,7 @@ const RESUMED_IN_VAIN: u32 = 3;
 /// Gaps within this time count as one fault: a remedy that did not help before is not tried again.
 const SAME_FAULT: Duration = Duration::from_secs(600);
 /// How often per lease time a process on standby checks whether the shard is free.
-const LOOKS_IN_A_HOLD: u32 = 15;
+const CHECKS_PER_LEASE: u32 = 15;
 /// How long an ending session waits for another replica's session.
 const HAND_OVER: Duration = Duration::from_secs(8);
 /// How long received events may take to be handled after a stop was requested.
@@ -98,16 +98,16 @@ pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationT
     if timeout(DRAIN, tracker.wait()).await.is_err() {
         tracing::warn!("stopped before all events of Discord were handled");
     }
-    for progress in shared.all_progress() {
+    for progress in shared.all_positions() {
         if let Err(error) = progress.store(&intake).await {
             tracing::warn!(%error, "positions could not be stored; more messages are read again at the next start");
         }
     }
     // The shards are given back only after the positions are stored, so that a successor reads these positions.
-    let held = std::mem::take(&mut *shared.turns.lock().unwrap_or_else(PoisonError::into_inner));
+    let held = std::mem::take(&mut *shared.shards_held.lock().unwrap_or_else(PoisonError::into_inner));
     for (number, _) in held.into_iter().filter(|(_, is_ours)| *is_ours) {
-        if let Some(turn) = shared.turn.get() {
-            turn.release_lease(&lease(number)).await;
+        if let Some(leases) = shared.leases.get() {
+            leases.release_lease(&shard_lease_name(number)).await;
         }
     }
     result
@@ -116,23 +116,23 @@ pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationT
 /// Whether every shard is connected, here or by another replica.
 pub(super) fn is_connected(shared: &Shared) -> bool {
     let linked = shared.links.lock().unwrap_or_else(PoisonError::into_inner);
-    let turns = shared.turns.lock().unwrap_or_else(PoisonError::into_inner);
-    (0..shared.shards).all(|number| turns.get(&number) == Some(&false) || linked.contains(&number))
+    let shards_held = shared.shards_held.lock().unwrap_or_else(PoisonError::into_inner);
+    (0..shared.shards).all(|number| shards_held.get(&number) == Some(&false) || linked.contains(&number))
 }
 
 /// Whether other replicas hold all shards.
 pub(super) fn stands_by(shared: &Shared) -> bool {
-    let turns = shared.turns.lock().unwrap_or_else(PoisonError::into_inner);
-    (0..shared.shards).all(|number| turns.get(&number) == Some(&false))
+    let shards_held = shared.shards_held.lock().unwrap_or_else(PoisonError::into_inner);
+    (0..shared.shards).all(|number| shards_held.get(&number) == Some(&false))
 }
 
 /// Returns the name of the lease that a process holds while it runs a shard.
-fn lease(shard: u32) -> String {
+fn shard_lease_name(shard: u32) -> String {
     format!("discord:shard:{shard}")
 }
 
 /// Returns the name of the lease that a process takes once its session of a shard is open.
-fn is_open(shard: u32) -> String {
+fn open_lease_name(shard: u32) -> String {
     format!("discord:shard:{shard}:open")
 }
 
@@ -148,7 +148,7 @@ struct Keeper {
 }
 
 /// How a connection ended.
-enum Ended {
+enum ConnectionOutcome {
     Stopped,
     /// The connection is lost and another one must follow. Contains how long its session was open, if it was.
     Lost(Option<Duration>),
@@ -164,7 +164,7 @@ enum Ended {
 
 /// The state of a shard and its connection. The session, `in_vain` and `gap` are kept for the next connection.
 #[derive(Default)]
-struct Course {
+struct ShardState {
     session: Option<Session>,
     /// When READY or RESUMED arrived on the connection.
     connected_at: Option<Instant>,
@@ -178,7 +178,7 @@ struct Course {
     is_over: bool,
 }
 
-impl Course {
+impl ShardState {
     /// Returns whether a dispatch with this number is to be handled. It is not if a number before it is missing. Then
     /// the session is resumed; if that did not help, a new session is begun; if that did not help either, the gap is
     /// accepted and the dispatch is handled.
@@ -209,37 +209,37 @@ impl Course {
 impl Keeper {
     async fn keep(self) -> anyhow::Result<()> {
         let mut patience = Patience::default();
-        let course = Mutex::new(Course::default());
+        let state = Mutex::new(ShardState::default());
         loop {
             tokio::select! {
-                () = self.until_turn() => {}
+                () = self.until_leased() => {}
                 () = self.until_over() => return Ok(()),
             }
-            if lock(&course).session.is_none() {
+            if lock(&state).session.is_none() {
                 tokio::select! {
                     () = self.budget.turn() => {}
                     () = self.until_over() => return Ok(()),
                 }
             }
-            let ended = self.connection(&course).await;
+            let outcome = self.connection(&state).await;
             self.pump.shared.links.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.info.id.0);
-            let wait = match ended? {
-                Ended::Stopped => return Ok(()),
-                Ended::Taken => {
+            let wait = match outcome? {
+                ConnectionOutcome::Stopped => return Ok(()),
+                ConnectionOutcome::Taken => {
                     tracing::warn!(shard = self.info.id.0, "another replica has taken over this shard of Discord");
                     // The other replica receives the events from now on, so this session is never resumed.
-                    *lock(&course) = Course::default();
+                    *lock(&state) = ShardState::default();
                     patience = Patience::default();
                     continue;
                 }
-                Ended::Lost(held) => patience.after(held),
-                Ended::Forgotten => FIRST_WAIT,
-                Ended::MembersRefused => {
+                ConnectionOutcome::Lost(held) => patience.after(held),
+                ConnectionOutcome::Forgotten => FIRST_WAIT,
+                ConnectionOutcome::MembersRefused => {
                     self.pump.shared.hears_members.store(false, Ordering::Relaxed);
                     tracing::warn!("Discord refuses the members intent: roles are looked up when they are needed");
                     patience.after(None)
                 }
-                Ended::ContentRefused => {
+                ConnectionOutcome::ContentRefused => {
                     self.pump.shared.without_content.store(true, Ordering::Relaxed);
                     tracing::warn!("{DEGRADED}");
                     patience.after(None)
@@ -261,85 +261,85 @@ impl Keeper {
     }
 
     /// Waits until this process holds the lease of the shard.
-    async fn until_turn(&self) {
-        let Some(turn) = self.pump.shared.turn.get() else { return };
+    async fn until_leased(&self) {
+        let Some(leases) = self.pump.shared.leases.get() else { return };
         let number = self.info.id.0;
         loop {
-            match turn.take_lease(&lease(number)).await {
-                Ok(true) => return self.note_turn(Some(true)),
-                Ok(false) => self.note_turn(Some(false)),
+            match leases.take_lease(&shard_lease_name(number)).await {
+                Ok(true) => return self.note_holder(Some(true)),
+                Ok(false) => self.note_holder(Some(false)),
                 Err(error) => {
                     tracing::warn!(shard = number, %error, "the lease of a shard cannot be read");
-                    self.note_turn(None);
+                    self.note_holder(None);
                 }
             }
-            real::sleep(turn.lasting() / LOOKS_IN_A_HOLD).await;
+            real::sleep(leases.lease_duration() / CHECKS_PER_LEASE).await;
         }
     }
 
     /// Renews the lease of the shard until the session is not needed any more: the lease is lost, or the program stops
     /// and has handed the shard over. If the database is away, the session goes on: no other process can take the lease
     /// then, and a second session would be harmless, since each event is handled once.
-    async fn until_dispensable(&self, was_connected: &AtomicBool) -> Ended {
-        let Some(turn) = self.pump.shared.turn.get() else {
+    async fn until_dispensable(&self, was_connected: &AtomicBool) -> ConnectionOutcome {
+        let Some(leases) = self.pump.shared.leases.get() else {
             self.stop.cancelled().await;
-            return Ended::Stopped;
+            return ConnectionOutcome::Stopped;
         };
         let number = self.info.id.0;
         let mut is_announced = false;
         // A stop does not cancel a running call that takes the lease: a cancelled call could still take it after
         // `hand_over` has released it.
         while !self.stop.is_cancelled() {
-            match turn.take_lease(&lease(number)).await {
+            match leases.take_lease(&shard_lease_name(number)).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.note_turn(Some(false));
-                    return Ended::Taken;
+                    self.note_holder(Some(false));
+                    return ConnectionOutcome::Taken;
                 }
                 Err(error) => tracing::warn!(shard = number, %error, "the lease of a shard was not renewed"),
             }
             if !is_announced && was_connected.load(Ordering::Relaxed) {
                 // A try may fail: the previous holder takes this lease for a moment to check it (`hand_over`).
-                is_announced = turn.take_lease(&is_open(number)).await.unwrap_or(false);
+                is_announced = leases.take_lease(&open_lease_name(number)).await.unwrap_or(false);
             }
-            let looks = if is_announced { 3 } else { LOOKS_IN_A_HOLD };
+            let checks = if is_announced { 3 } else { CHECKS_PER_LEASE };
             tokio::select! {
-                () = real::sleep(turn.lasting() / looks) => {}
+                () = real::sleep(leases.lease_duration() / checks) => {}
                 () = self.stop.cancelled() => {}
             }
         }
-        if was_connected.load(Ordering::Relaxed) && timeout(HAND_OVER, self.hand_over(turn.as_ref())).await.is_err() {
+        if was_connected.load(Ordering::Relaxed) && timeout(HAND_OVER, self.hand_over(leases.as_ref())).await.is_err() {
             tracing::warn!(shard = number, "no other replica has connected to Discord in time");
         }
-        Ended::Stopped
+        ConnectionOutcome::Stopped
     }
 
     /// Gives the shard back. Returns once another replica has connected, or if no replica wants the shard.
-    async fn hand_over(&self, turn: &dyn Turn) {
+    async fn hand_over(&self, leases: &dyn Leases) {
         let number = self.info.id.0;
-        let look = turn.lasting() / LOOKS_IN_A_HOLD;
-        turn.release_lease(&is_open(number)).await;
-        turn.release_lease(&lease(number)).await;
+        let interval = leases.lease_duration() / CHECKS_PER_LEASE;
+        leases.release_lease(&open_lease_name(number)).await;
+        leases.release_lease(&shard_lease_name(number)).await;
         // By then, every process on standby has tried to take the lease.
-        real::sleep(look * 3).await;
-        if !matches!(turn.take_lease(&lease(number)).await, Ok(false)) {
+        real::sleep(interval * 3).await;
+        if !matches!(leases.take_lease(&shard_lease_name(number)).await, Ok(false)) {
             return;
         }
-        self.note_turn(Some(false));
-        while let Ok(true) = turn.take_lease(&is_open(number)).await {
-            turn.release_lease(&is_open(number)).await;
-            real::sleep(look).await;
+        self.note_holder(Some(false));
+        while let Ok(true) = leases.take_lease(&open_lease_name(number)).await {
+            leases.release_lease(&open_lease_name(number)).await;
+            real::sleep(interval).await;
         }
     }
 
     /// Notes whether this process or another one holds the shard; `None` if that is unknown.
-    fn note_turn(&self, ours: Option<bool>) {
-        let mut turns = self.pump.shared.turns.lock().unwrap_or_else(PoisonError::into_inner);
+    fn note_holder(&self, ours: Option<bool>) {
+        let mut shards_held = self.pump.shared.shards_held.lock().unwrap_or_else(PoisonError::into_inner);
         let before = match ours {
-            Some(ours) => turns.insert(self.info.id.0, ours),
-            None => turns.remove(&self.info.id.0),
+            Some(ours) => shards_held.insert(self.info.id.0, ours),
+            None => shards_held.remove(&self.info.id.0),
         };
-        drop(turns);
+        drop(shards_held);
         if ours == Some(false) && before != ours {
             tracing::info!(shard = self.info.id.0, "on standby: another replica holds this shard of Discord");
             let shared = &self.pump.shared;
@@ -348,7 +348,7 @@ impl Keeper {
     }
 
     /// Runs one connection to its end.
-    async fn connection(&self, course: &Mutex<Course>) -> anyhow::Result<Ended> {
+    async fn connection(&self, state: &Mutex<ShardState>) -> anyhow::Result<ConnectionOutcome> {
         let (shared, number) = (&self.pump.shared, self.info.id.0);
         let identity = Identity {
             token: bare(shared.token.expose_secret()),
@@ -357,33 +357,33 @@ impl Keeper {
             shards: self.info.total,
         };
         let resumed = {
-            let mut course = lock(course);
-            *course = Course {
-                session: course.session.take(),
-                in_vain: course.in_vain,
-                gap: course.gap,
-                ..Course::default()
+            let mut state = lock(state);
+            *state = ShardState {
+                session: state.session.take(),
+                in_vain: state.in_vain,
+                gap: state.gap,
+                ..ShardState::default()
             };
-            course.session.clone()
+            state.session.clone()
         };
         let address = resumed.as_ref().and_then(|session| session.url.clone());
         let address = address.unwrap_or_else(|| shared.gateway_url.clone());
         let Some(mut link) = Link::open(&address, &identity, resumed.as_ref(), shared.timeout).await else {
             tracing::warn!(shard = number, "Discord's gateway cannot be reached");
-            if let Some(session) = &mut lock(course).session {
+            if let Some(session) = &mut lock(state).session {
                 // The next try resumes the session at the general address of the gateway.
                 session.url = None;
             }
-            return Ok(Ended::Lost(None));
+            return Ok(ConnectionOutcome::Lost(None));
         };
         let was_connected = AtomicBool::new(false);
         let (heard, hearing) = signal::channel(real::now());
         let is_over = Notify::new();
-        let ended = {
+        let reason = {
             let mut listening = pin!(link.listen(|what| {
                 heard.send_replace(real::now());
-                self.hear(&what, &mut lock(course), &was_connected);
-                if lock(course).is_over {
+                self.hear(&what, &mut lock(state), &was_connected);
+                if lock(state).is_over {
                     is_over.notify_one();
                 }
             }));
@@ -393,23 +393,26 @@ impl Keeper {
             let mut look = real::interval(LOOK_EVERY);
             loop {
                 tokio::select! {
-                    ended = &mut listening => break End::By(ended),
-                    () = self.halt.cancelled() => break End::Stop,
-                    () = is_over.notified() => break End::Again,
-                    why = &mut dispensable => break if matches!(why, Ended::Stopped) { End::Stop } else { End::Taken },
+                    closed = &mut listening => break StopReason::Closed(closed),
+                    () = self.halt.cancelled() => break StopReason::Stop,
+                    () = is_over.notified() => break StopReason::Again,
+                    why = &mut dispensable => {
+                        let is_stop = matches!(why, ConnectionOutcome::Stopped);
+                        break if is_stop { StopReason::Stop } else { StopReason::Taken };
+                    }
                     () = &mut deaf => {
                         tracing::warn!(shard = number, "a session of Discord's gateway is open and receives no events; it is replaced");
-                        lock(course).session = None;
-                        break End::Again;
+                        lock(state).session = None;
+                        break StopReason::Again;
                     }
                     _ = look.tick() => {
-                        let connected_at = lock(course).connected_at;
+                        let connected_at = lock(state).connected_at;
                         if connected_at.is_none() && began.elapsed() > STUCK_AFTER {
                             tracing::warn!(shard = number, "a session of Discord's gateway hangs");
-                            break End::Again;
+                            break StopReason::Again;
                         }
                         let is_time = connected_at.is_some_and(|at| at.elapsed() > GUILDS_WITHIN);
-                        if is_time && !std::mem::replace(&mut lock(course).has_asked, true) {
+                        if is_time && !std::mem::replace(&mut lock(state).has_asked, true) {
                             self.pump.ask_for_missing(number);
                         }
                     }
@@ -417,43 +420,43 @@ impl Keeper {
             }
         };
         let held = {
-            let mut course = lock(course);
-            if resumed.is_some() && course.session == resumed {
-                course.in_vain += 1;
+            let mut state = lock(state);
+            if resumed.is_some() && state.session == resumed {
+                state.in_vain += 1;
             }
             // The session's next event may be the cause that breaks each connection, so the session is given up.
-            if course.in_vain >= RESUMED_IN_VAIN {
-                (course.session, course.in_vain) = (None, 0);
+            if state.in_vain >= RESUMED_IN_VAIN {
+                (state.session, state.in_vain) = (None, 0);
             }
-            course.connected_at.map(|at| at.elapsed())
+            state.connected_at.map(|at| at.elapsed())
         };
-        match ended {
-            End::Stop => {
+        match reason {
+            StopReason::Stop => {
                 link.say_goodbye().await;
-                Ok(Ended::Stopped)
+                Ok(ConnectionOutcome::Stopped)
             }
             // No goodbye is needed: the shard's new holder has a session of its own.
-            End::Taken => Ok(Ended::Taken),
-            End::Again => {
+            StopReason::Taken => Ok(ConnectionOutcome::Taken),
+            StopReason::Again => {
                 link.break_off().await;
-                Ok(Ended::Lost(held))
+                Ok(ConnectionOutcome::Lost(held))
             }
-            End::By(ended) => {
-                if ended.is_for_good() {
-                    lock(course).session = None;
+            StopReason::Closed(why) => {
+                if why.is_for_good() {
+                    lock(state).session = None;
                     if resumed.is_some() && held.is_none() {
-                        return Ok(Ended::Forgotten);
+                        return Ok(ConnectionOutcome::Forgotten);
                     }
                 }
-                self.ended(ended, held)
+                self.outcome_of(why, held)
             }
         }
     }
 
     /// Handles one frame that a connection passes on.
-    fn hear(&self, what: &Heard, course: &mut Course, was_connected: &AtomicBool) {
+    fn hear(&self, what: &Heard, state: &mut ShardState, was_connected: &AtomicBool) {
         let (shared, number) = (&self.pump.shared, self.info.id.0);
-        if course.is_over {
+        if state.is_over {
             return;
         }
         if let Heard::Dispatch(dispatch) = what {
@@ -461,19 +464,19 @@ impl Keeper {
                 "READY" => {
                     let url = dispatch.data["resume_gateway_url"].as_str();
                     let url = url.filter(|url| check_gateway(url, shared.api_url.as_ref()).is_ok());
-                    course.session = dispatch.data["session_id"].as_str().map(|id| Session {
+                    state.session = dispatch.data["session_id"].as_str().map(|id| Session {
                         id: id.to_owned(),
                         url: url.map(str::to_owned),
                         seq: dispatch.seq.unwrap_or_default(),
                     });
-                    course.in_vain = 0;
+                    state.in_vain = 0;
                 }
-                _ if !course.follows(dispatch.seq, number) => return,
+                _ if !state.follows(dispatch.seq, number) => return,
                 _ => {}
             }
             if matches!(dispatch.name.as_str(), "READY" | "RESUMED") {
                 was_connected.store(true, Ordering::Relaxed);
-                course.connected_at = Some(real::now());
+                state.connected_at = Some(real::now());
                 shared.links.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
             }
         }
@@ -490,8 +493,8 @@ impl Keeper {
         intents
     }
 
-    fn ended(&self, ended: link::Ended, held: Option<Duration>) -> anyhow::Result<Ended> {
-        let link::Ended::Closed(Some(code)) = ended else { return Ok(Ended::Lost(held)) };
+    fn outcome_of(&self, why: CloseReason, held: Option<Duration>) -> anyhow::Result<ConnectionOutcome> {
+        let CloseReason::Closed(Some(code)) = why else { return Ok(ConnectionOutcome::Lost(held)) };
         match code {
             refused::TOKEN => {
                 Err(anyhow!("Discord's gateway refuses the bot's token: make a new one and set discord.token"))
@@ -500,10 +503,10 @@ impl Keeper {
                 Err(anyhow!("Discord's gateway does not know the intents that it was asked for"))
             }
             refused::INTENTS_NOT_GRANTED if self.intents().contains(GatewayIntents::GUILD_MEMBERS) => {
-                Ok(Ended::MembersRefused)
+                Ok(ConnectionOutcome::MembersRefused)
             }
             refused::INTENTS_NOT_GRANTED if self.intents().contains(GatewayIntents::MESSAGE_CONTENT) => {
-                Ok(Ended::ContentRefused)
+                Ok(ConnectionOutcome::ContentRefused)
             }
             refused::INTENTS_NOT_GRANTED => Err(anyhow!("Discord's gateway refuses the intents that the bot asks for")),
             refused::SHARD | refused::TOO_FEW_SHARDS => {
@@ -512,16 +515,16 @@ impl Keeper {
             refused::VERSION => Err(anyhow!("Discord's gateway does not speak version 10 any more ({code})")),
             code => {
                 tracing::info!(shard = self.info.id.0, code, "Discord's gateway has closed the connection");
-                Ok(Ended::Lost(held))
+                Ok(ConnectionOutcome::Lost(held))
             }
         }
     }
 }
 
 /// Why listening to a connection has ended.
-enum End {
+enum StopReason {
     /// The connection ended by itself.
-    By(link::Ended),
+    Closed(CloseReason),
     /// The connection must be replaced.
     Again,
     Stop,
@@ -529,31 +532,31 @@ enum End {
     Taken,
 }
 
-fn lock(course: &Mutex<Course>) -> MutexGuard<'_, Course> {
-    course.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(state: &Mutex<ShardState>) -> MutexGuard<'_, ShardState> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn course(seq: u64) -> Course {
-        Course { session: Some(Session { id: "s".to_owned(), url: None, seq }), ..Course::default() }
+    fn state(seq: u64) -> ShardState {
+        ShardState { session: Some(Session { id: "s".to_owned(), url: None, seq }), ..ShardState::default() }
     }
 
     #[test]
     fn a_number_that_is_missing_is_asked_for_then_begun_anew_then_borne() {
-        let mut course = course(5);
-        assert!(course.follows(Some(6), 0) && course.follows(None, 0));
-        assert!(course.follows(Some(4), 0), "a repeated dispatch is handled");
-        assert!(!course.follows(Some(8), 0));
-        assert_eq!(course.session.as_ref().map(|session| session.seq), Some(6), "resumed from the last dispatch");
-        course.is_over = false;
-        assert!(!course.follows(Some(8), 0));
-        assert_eq!(course.session, None, "a new session is begun");
-        course.session = Some(Session { id: "t".to_owned(), url: None, seq: 1 });
-        course.is_over = false;
-        assert!(course.follows(Some(3), 0) && course.follows(Some(4), 0), "the gap is accepted");
-        assert_eq!(course.gap.map(|(_, times)| times), Some(3));
+        let mut state = state(5);
+        assert!(state.follows(Some(6), 0) && state.follows(None, 0));
+        assert!(state.follows(Some(4), 0), "a repeated dispatch is handled");
+        assert!(!state.follows(Some(8), 0));
+        assert_eq!(state.session.as_ref().map(|session| session.seq), Some(6), "resumed from the last dispatch");
+        state.is_over = false;
+        assert!(!state.follows(Some(8), 0));
+        assert_eq!(state.session, None, "a new session is begun");
+        state.session = Some(Session { id: "t".to_owned(), url: None, seq: 1 });
+        state.is_over = false;
+        assert!(state.follows(Some(3), 0) && state.follows(Some(4), 0), "the gap is accepted");
+        assert_eq!(state.gap.map(|(_, times)| times), Some(3));
     }
 }

@@ -288,7 +288,7 @@ pub(super) fn chosen_for(reader: &Reader<'_>, chosen: &Interaction) -> Acted {
     let asks = match (spec, message) {
         (Some(spec), Some(message)) => {
             let words =
-                spec.begins_with_words().then(|| words_of(&chosen.data["resolved"]["messages"][message.to_string()]));
+                spec.takes_message_words().then(|| words_of(&chosen.data["resolved"]["messages"][message.to_string()]));
             let given = words.map(|words| (SAID.to_owned(), Arg::Text(words))).into_iter().collect();
             Asks::Act { does: ActRef::at_message(spec.act(), message.to_string()), given }
         }
@@ -339,7 +339,7 @@ pub(super) fn filled_in(reader: &Reader<'_>, sent: &Interaction) -> Acted {
     let acted = sent.acted(reader, Way::Form, paged(&sent.data, carried(&sent.data, given)));
     // A form opened from a message's menu is about that message.
     let at = match acted.asks.does() {
-        Some(ActRef { on: None, with: Some(message), .. }) => id(&json!(message)),
+        Some(ActRef { on: None, carried: Some(message), .. }) => id(&json!(message)),
         _ => None,
     };
     Acted { at: at.map(|message| sent.message(reader, message)), ..acted }
@@ -470,7 +470,7 @@ mod tests {
     fn read(options: Value) -> (String, Given) {
         match typed(list(&options), &Mia) {
             Asks::Act { does, given } => {
-                assert_eq!((does.on, does.with), (None, None));
+                assert_eq!((does.on, does.carried), (None, None));
                 (does.act.to_string(), given)
             }
             other => panic!("no act: {other:?}"),

@@ -60,7 +60,7 @@ pub(super) struct Pump {
 }
 
 struct Lane {
-    sender: mpsc::UnboundedSender<Told>,
+    sender: mpsc::UnboundedSender<LaneMessage>,
     load: Arc<Load>,
 }
 
@@ -69,10 +69,10 @@ struct Lane {
 pub(super) struct Load {
     waiting: AtomicUsize,
     /// By family and channel, the first message that was not kept.
-    beyond: Mutex<HashMap<ChannelId, BTreeMap<ChannelId, Beyond>>>,
+    overflow: Mutex<HashMap<ChannelId, BTreeMap<ChannelId, Overflow>>>,
 }
 
-pub(super) struct Beyond {
+pub(super) struct Overflow {
     pub(super) guild: Option<GuildId>,
     pub(super) first: MessageId,
     /// Holds the position below this message.
@@ -80,16 +80,16 @@ pub(super) struct Beyond {
 }
 
 /// Counts an event of the gateway when it is dropped: once all consequences of the event are handled.
-pub(super) struct Dealt(pub(super) Option<Arc<Shared>>);
+pub(super) struct CountOnDrop(pub(super) Option<Arc<Shared>>);
 
-impl Dealt {
+impl CountOnDrop {
     /// Creates one that counts nothing, for work that no gateway event has caused.
     pub(super) const fn uncounted() -> Self {
         Self(None)
     }
 }
 
-impl Drop for Dealt {
+impl Drop for CountOnDrop {
     fn drop(&mut self) {
         if let Some(shared) = &self.0 {
             shared.count_received();
@@ -102,25 +102,25 @@ struct Waiting {
     /// The family in whose order it is handled.
     family: ChannelId,
     item: Item,
-    _dealt: Dealt,
+    _counted: CountOnDrop,
 }
 
 pub(super) enum Item {
     Posted(Box<Message>, Handling),
     /// A posted message whose payload cannot be read.
-    Unread(Home, ChannelId, MessageId, Handling),
+    Unread(GuildOrUnreadable, ChannelId, MessageId, Handling),
     Edited(Box<Message>),
     /// An edited message that must be read again.
-    Changed(Home, ChannelId, MessageId),
+    Changed(GuildOrUnreadable, ChannelId, MessageId),
     Deleted(Option<GuildId>, ChannelId, Vec<MessageId>),
     Reacted(Box<Reaction>),
 }
 
 /// The guild of a message, if any. `Unreadable`: the guild is not known, and Discord must be asked.
-pub(super) type Home = Result<Option<GuildId>, Unreadable>;
+pub(super) type GuildOrUnreadable = Result<Option<GuildId>, Unreadable>;
 
 /// A message to a lane.
-enum Told {
+enum LaneMessage {
     Event(Waiting),
     Missed(Arc<Plan>),
 }
@@ -131,7 +131,7 @@ impl Pump {
     pub(super) fn start(shared: Arc<Shared>, intake: Intake, halt: CancellationToken, tracker: TaskTracker) -> Self {
         let pace = Arc::new(Pace::new(shared.clock.clone()));
         let lanes = (0..LANES).map(|number| {
-            let (sender, told) = mpsc::unbounded_channel();
+            let (sender, messages) = mpsc::unbounded_channel();
             let load = Arc::new(Load::default());
             let worker = Worker {
                 shared: Arc::clone(&shared),
@@ -146,7 +146,7 @@ impl Pump {
                 members: HashMap::new(),
                 hidden: HashSet::new(),
             };
-            tracker.spawn(worker.work(told));
+            tracker.spawn(worker.work(messages));
             Lane { sender, load }
         });
         let lanes = lanes.collect();
@@ -160,22 +160,22 @@ impl Pump {
         guild: Option<GuildId>,
         joined_at: Option<Timestamp>,
         listed: Vec<super::directory::Listed>,
-        dealt: Dealt,
+        counted: CountOnDrop,
     ) {
-        let progress = self.shared.progress(guild);
+        let progress = self.shared.positions(guild);
         if self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(guild) {
             let (progress, intake, halt) = (progress.clone(), self.intake.clone(), self.halt.clone());
             self.tracker.spawn(async move { progress.keep(&intake, &halt).await });
         }
-        let plan = Arc::new(Plan::new(&self.shared, guild, joined_at, listed, dealt));
+        let plan = Arc::new(Plan::new(&self.shared, guild, joined_at, listed, counted));
         for lane in &self.lanes {
-            if lane.sender.send(Told::Missed(Arc::clone(&plan))).is_err() {
+            if lane.sender.send(LaneMessage::Missed(Arc::clone(&plan))).is_err() {
                 tracing::error!("a lane of Discord's events has ended too early");
             }
         }
     }
 
-    pub(super) fn posted(&self, message: Message, dealt: Dealt) {
+    pub(super) fn posted(&self, message: Message, counted: CountOnDrop) {
         let (channel, id) = (message.channel, message.id);
         // A message in a known guild channel is not private just because the payload lacks the guild.
         let guild = message.guild.or_else(|| self.shared.directory.guild_of(channel));
@@ -187,48 +187,48 @@ impl Pump {
             // The author is remembered, since roles are known only from events.
             self.shared.reader().person(&message.author, guild);
             self.shared.directory.saw(channel, guild, id);
-            return self.shared.progress(guild).begin(&channel.to_string(), &id.to_string()).done();
+            return self.shared.positions(guild).begin(&channel.to_string(), &id.to_string()).done();
         }
         if let Some(handling) = self.begin(guild, channel, id) {
-            self.put(channel, Item::Posted(Box::new(message), handling), dealt);
+            self.put(channel, Item::Posted(Box::new(message), handling), counted);
         }
     }
 
-    pub(super) fn unread(&self, home: Home, channel: ChannelId, message: MessageId, dealt: Dealt) {
+    pub(super) fn unread(&self, home: GuildOrUnreadable, channel: ChannelId, message: MessageId, counted: CountOnDrop) {
         if home.is_ok_and(|guild| !self.shared.serves(guild)) {
             return;
         }
         if let Some(handling) = self.begin(home.unwrap_or_default(), channel, message) {
-            self.put(channel, Item::Unread(home, channel, message, handling), dealt);
+            self.put(channel, Item::Unread(home, channel, message, handling), counted);
         }
     }
 
     /// Notes that a message has arrived. Returns `None` if its lane is full: the message is read later.
     fn begin(&self, guild: Option<GuildId>, channel: ChannelId, message: MessageId) -> Option<Handling> {
         self.shared.directory.saw(channel, guild, message);
-        let progress = self.shared.progress(guild);
-        let family = self.shared.directory.lane(channel);
+        let progress = self.shared.positions(guild);
+        let family = self.shared.directory.family_of(channel);
         let load = &self.lanes[lane_of(family)].load;
-        let mut beyond = load.beyond.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut overflow = load.overflow.lock().unwrap_or_else(PoisonError::into_inner);
         let handling = progress.begin(&channel.to_string(), &message.to_string());
-        if load.waiting.load(Ordering::Relaxed) < KEPT && !beyond.contains_key(&family) {
+        if load.waiting.load(Ordering::Relaxed) < KEPT && !overflow.contains_key(&family) {
             return Some(handling);
         }
-        let first = || Beyond { guild, first: message, handling };
-        beyond.entry(family).or_default().entry(channel).or_insert_with(first);
+        let first = || Overflow { guild, first: message, handling };
+        overflow.entry(family).or_default().entry(channel).or_insert_with(first);
         None
     }
 
     pub(super) fn is_full(&self, channel: ChannelId) -> bool {
-        let family = self.shared.directory.lane(channel);
+        let family = self.shared.directory.family_of(channel);
         self.lanes[lane_of(family)].load.waiting.load(Ordering::Relaxed) >= KEPT
     }
 
-    pub(super) fn put(&self, channel: ChannelId, item: Item, dealt: Dealt) {
-        let family = self.shared.directory.lane(channel);
+    pub(super) fn put(&self, channel: ChannelId, item: Item, counted: CountOnDrop) {
+        let family = self.shared.directory.family_of(channel);
         let lane = &self.lanes[lane_of(family)];
         lane.load.waiting.fetch_add(1, Ordering::Relaxed);
-        if lane.sender.send(Told::Event(Waiting { family, item, _dealt: dealt })).is_err() {
+        if lane.sender.send(LaneMessage::Event(Waiting { family, item, _counted: counted })).is_err() {
             tracing::error!("an event of Discord arrived after its lane had ended");
         }
     }
@@ -272,12 +272,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    async fn work(mut self, mut told: mpsc::UnboundedReceiver<Told>) {
+    async fn work(mut self, mut messages: mpsc::UnboundedReceiver<LaneMessage>) {
         loop {
             let mut is_closed = false;
             loop {
-                match told.try_recv() {
-                    Ok(told) => self.hear(told).await,
+                match messages.try_recv() {
+                    Ok(message) => self.hear(message).await,
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => {
                         is_closed = true;
@@ -301,7 +301,7 @@ impl Worker {
             if self.gaps.is_empty() {
                 self.members.clear();
                 self.hidden.clear();
-                self.take_beyond();
+                self.take_overflow();
             }
             if self.gaps.is_empty() && is_closed {
                 return;
@@ -309,8 +309,8 @@ impl Worker {
             let calm =
                 async { if self.gaps.is_empty() { std::future::pending().await } else { self.pace.calm().await } };
             tokio::select! {
-                heard = told.recv() => match heard {
-                    Some(heard) => self.hear(heard).await,
+                received = messages.recv() => match received {
+                    Some(message) => self.hear(message).await,
                     None if self.gaps.is_empty() => return,
                     None => {}
                 },
@@ -319,10 +319,10 @@ impl Worker {
         }
     }
 
-    async fn hear(&mut self, told: Told) {
-        match told {
-            Told::Event(waiting) => self.backlog.push_back(waiting),
-            Told::Missed(plan) => match self.survey(&plan).await {
+    async fn hear(&mut self, message: LaneMessage) {
+        match message {
+            LaneMessage::Event(waiting) => self.backlog.push_back(waiting),
+            LaneMessage::Missed(plan) => match self.survey(&plan).await {
                 Missed::Gaps(gaps) => gaps.into_iter().for_each(|gap| self.add(gap)),
                 // The gaps cannot be determined before the stop, so the waiting events must not overtake them.
                 Missed::Unknown => self.lost.extend(self.backlog.iter().map(|waiting| waiting.family)),
@@ -338,11 +338,11 @@ impl Worker {
     }
 
     /// Adds gaps for the messages that were not kept. Called once all earlier events are handled.
-    fn take_beyond(&mut self) {
-        let beyond = std::mem::take(&mut *self.load.beyond.lock().unwrap_or_else(PoisonError::into_inner));
-        for (family, channels) in beyond {
-            for (channel, beyond) in channels {
-                self.add(Gap::beyond(family, channel, beyond));
+    fn take_overflow(&mut self) {
+        let overflow = std::mem::take(&mut *self.load.overflow.lock().unwrap_or_else(PoisonError::into_inner));
+        for (family, channels) in overflow {
+            for (channel, overflow) in channels {
+                self.add(Gap::of_overflow(family, channel, overflow));
             }
         }
     }
@@ -415,7 +415,7 @@ impl Worker {
     }
 
     /// Asks Discord for a single message.
-    async fn message(&self, home: Home, channel: ChannelId, id: MessageId) -> Asked<Message> {
+    async fn message(&self, home: GuildOrUnreadable, channel: ChannelId, id: MessageId) -> Asked<Message> {
         let guild = match home {
             Ok(guild) => guild,
             Err(Unreadable) => match self.ask(Route::Channel { channel_id: channel }, &[]).await {

@@ -74,16 +74,16 @@ pub(super) enum Heard {
     Unreadable,
 }
 
-/// How a connection ends.
+/// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum CloseReason {
     /// The connection was closed with this code; `None` if it was cut off or silent, or if Discord asked to reconnect.
     Closed(Option<u16>),
     /// Discord does not know the session, or does not allow resuming it.
     SessionGone,
 }
 
-impl Ended {
+impl CloseReason {
     /// Whether the session cannot be resumed.
     pub(super) fn is_for_good(self) -> bool {
         match self {
@@ -162,14 +162,14 @@ impl Link {
     }
 
     /// Passes incoming frames on until the connection ends.
-    pub(super) async fn listen(&mut self, mut hear: impl FnMut(Heard)) -> Ended {
+    pub(super) async fn listen(&mut self, mut hear: impl FnMut(Heard)) -> CloseReason {
         loop {
             let frame = tokio::select! {
                 frame = self.socket.next() => frame,
                 () = real::sleep_until(self.beat_at) => {
                     // Any incoming frame counts as an answer.
                     if self.is_unanswered || self.beat().await.is_none() {
-                        return Ended::Closed(None);
+                        return CloseReason::Closed(None);
                     }
                     continue;
                 }
@@ -178,8 +178,8 @@ impl Link {
                 Some(Ok(Frame::Text(text))) => lenient::json(text.as_bytes()),
                 Some(Ok(Frame::Binary(bytes))) => lenient::json(&bytes),
                 Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => continue,
-                Some(Ok(Frame::Close(frame))) => return Ended::Closed(frame.map(|frame| frame.code.into())),
-                Some(Err(_)) | None => return Ended::Closed(None),
+                Some(Ok(Frame::Close(frame))) => return CloseReason::Closed(frame.map(|frame| frame.code.into())),
+                Some(Err(_)) | None => return CloseReason::Closed(None),
             };
             self.is_unanswered = false;
             let Some(mut payload) = payload else {
@@ -197,11 +197,13 @@ impl Link {
                 }
                 Some(1) => {
                     if self.beat().await.is_none() {
-                        return Ended::Closed(None);
+                        return CloseReason::Closed(None);
                     }
                 }
-                Some(7) => return Ended::Closed(None),
-                Some(9) => return if payload["d"] == true { Ended::Closed(None) } else { Ended::SessionGone },
+                Some(7) => return CloseReason::Closed(None),
+                Some(9) => {
+                    return if payload["d"] == true { CloseReason::Closed(None) } else { CloseReason::SessionGone };
+                }
                 Some(_) => {}
                 None => hear(Heard::Unreadable),
             }
@@ -263,9 +265,9 @@ mod tests {
 
     #[test]
     fn what_ends_a_session_is_known() {
-        assert!(Ended::SessionGone.is_for_good());
-        assert!(Ended::Closed(Some(4_009)).is_for_good());
-        assert!(!Ended::Closed(Some(1_001)).is_for_good());
-        assert!(!Ended::Closed(None).is_for_good());
+        assert!(CloseReason::SessionGone.is_for_good());
+        assert!(CloseReason::Closed(Some(4_009)).is_for_good());
+        assert!(!CloseReason::Closed(Some(1_001)).is_for_good());
+        assert!(!CloseReason::Closed(None).is_for_good());
     }
 }

@@ -53,7 +53,8 @@ use self::membership::Membership;
 use self::rest::{Rest, RestError};
 use super::catch_up::Progress;
 use super::{
-    Act, Delivery, DeliveryError, Finding, Listed, Platform, Proven, Receipt, TokenRefused, Turn, Unreached, Wanted,
+    Delivery, DeliveryError, Finding, Leases, Listed, Operation, Platform, Proven, Receipt, TokenRefused, Unreached,
+    Wanted,
 };
 use crate::clock::Clock;
 use crate::domain::effect::Sent;
@@ -113,20 +114,20 @@ struct Shared {
     received: AtomicU64,
     /// Whether the application has the members intent, so that REST lists a guild's members.
     lists_members: bool,
-    progress: Mutex<outbound::Progress>,
+    unfinished: Mutex<outbound::Unfinished>,
     silence: Duration,
     /// The first start on Discord; set before anything is received.
     opened_at: OnceLock<Timestamp>,
     /// The positions of each guild (`None`: of the direct conversations).
-    reached: Mutex<HashMap<Option<GuildId>, catch_up::Reached>>,
+    reached: Mutex<HashMap<Option<GuildId>, catch_up::GuildPositions>>,
     /// The guilds that the bot is in, according to the gateway.
     membership: Mutex<Membership>,
     health: OnceLock<Health>,
     /// The leases of the shards; not set if this process runs all shards.
-    turn: OnceLock<Arc<dyn Turn>>,
+    leases: OnceLock<Arc<dyn Leases>>,
     /// Whether this process (`true`) or another one (`false`) holds the lease of a shard. A shard is missing if
     /// unknown.
-    turns: Mutex<HashMap<u32, bool>>,
+    shards_held: Mutex<HashMap<u32, bool>>,
 }
 
 impl DiscordPlatform {
@@ -182,27 +183,27 @@ impl DiscordPlatform {
             unreadable: AtomicU64::new(0),
             received: AtomicU64::new(0),
             lists_members,
-            progress: Mutex::default(),
+            unfinished: Mutex::default(),
             silence,
             opened_at: OnceLock::new(),
             reached: Mutex::default(),
             membership: Mutex::default(),
             health: OnceLock::new(),
-            turn: OnceLock::new(),
-            turns: Mutex::default(),
+            leases: OnceLock::new(),
+            shards_held: Mutex::default(),
         };
         Ok(Arc::new(Self { shared: Arc::new(shared) }))
     }
 
     /// Shares the gateway's shards with other processes: each process runs the shards whose leases (`discord:shard:0`
     /// and so on) it holds. Must be called before [`Platform::run`]; otherwise this process runs all shards.
-    pub fn share(&self, turn: Arc<dyn Turn>) {
+    pub fn share(&self, leases: Arc<dyn Leases>) {
         // A second call has no effect.
-        let _ = self.shared.turn.set(turn);
+        let _ = self.shared.leases.set(leases);
     }
 
     /// Sets where the condition `guild` is raised: the bot is not in a guild that it must serve.
-    pub fn tell(&self, health: Health) {
+    pub fn set_health(&self, health: Health) {
         // A second call has no effect.
         let _ = self.shared.health.set(health);
     }
@@ -227,7 +228,7 @@ impl Platform for DiscordPlatform {
     }
 
     fn is_behind(&self) -> bool {
-        !self.stands_by() && self.shared.all_progress().iter().any(Progress::is_behind)
+        !self.stands_by() && self.shared.all_positions().iter().any(Progress::is_behind)
     }
 
     /// Counts a gateway event of any kind once all its consequences are handled: at once if it has none, otherwise
@@ -250,8 +251,8 @@ impl Platform for DiscordPlatform {
         Ok(None)
     }
 
-    fn fingerprint(&self, effect: &EffectId, act: &Act) -> Option<Sent> {
-        outbound::fingerprint(effect, act)
+    fn fingerprint(&self, effect: &EffectId, operation: &Operation) -> Option<Sent> {
+        outbound::fingerprint(effect, operation)
     }
 
     /// Returns zero: the nonce prevents a second post for longer than any lag.
@@ -283,12 +284,12 @@ impl Shared {
     }
 
     /// Returns the positions of a guild, or of the direct conversations.
-    fn progress(&self, guild: Option<GuildId>) -> Progress {
+    fn positions(&self, guild: Option<GuildId>) -> Progress {
         let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        reached.entry(guild).or_insert_with(|| catch_up::Reached::new(guild)).progress.clone()
+        reached.entry(guild).or_insert_with(|| catch_up::GuildPositions::new(guild)).progress.clone()
     }
 
-    fn all_progress(&self) -> Vec<Progress> {
+    fn all_positions(&self) -> Vec<Progress> {
         let reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
         reached.values().map(|reached| reached.progress.clone()).collect()
     }
@@ -317,7 +318,7 @@ impl Shared {
 /// Whether a new message may concern the desk. A message in a channel (not in a thread) that mentions neither the bot
 /// nor a role, and is no reply, never does.
 fn may_concern(directory: &Directory, me: UserId, message: &payload::Message) -> bool {
-    let is_in_channel = directory.knows(message.channel) && directory.lane(message.channel) == message.channel;
+    let is_in_channel = directory.knows(message.channel) && directory.family_of(message.channel) == message.channel;
     message.guild.is_none()
         || !is_in_channel
         || message.reply_to.is_some()

@@ -20,7 +20,7 @@ use serenity::model::Permissions;
 use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId};
 
 pub(super) use self::find::fingerprint;
-pub(super) use self::progress::Progress;
+pub(super) use self::progress::Unfinished;
 use super::errors::{Doing, code, failed, is_expired};
 use super::inbound::time_of;
 use super::render::{self, Rendered};
@@ -33,7 +33,7 @@ use crate::domain::ids::{Conversation, EffectId, MessageRef, PersonRef, Place, P
 use crate::domain::limits::discord as limits;
 use crate::domain::message::Message;
 use crate::metrics;
-use crate::platform::{Absence, Act, Delivery, DeliveryError, Receipt};
+use crate::platform::{Absence, Delivery, DeliveryError, Operation, Receipt};
 
 /// How long a public hint stays before it is removed.
 const HINT_STANDS: Duration = Duration::from_secs(60);
@@ -77,25 +77,25 @@ impl Shared {
     /// Carries out one delivery.
     pub(super) async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
         let effect = &delivery.effect;
-        match &delivery.act {
-            Act::Post { to, message, thread_title } => {
+        match &delivery.operation {
+            Operation::Post { to, message, thread_title } => {
                 let rendered = render::message(message, effect);
                 let posted = self.post(to, &rendered, thread_title.as_deref(), effect).await;
                 posted.map(receipt).map_err(|error| failed(error, Doing::Posting))
             }
-            Act::Update { message, to, .. } => {
+            Operation::Update { message, to, .. } => {
                 let rendered = render::message(to, effect);
                 self.update(message, &rendered).await.map_err(|error| failed(error, Doing::Repeatable))?;
                 Ok(Receipt::Changed)
             }
-            Act::Silent(act) => self.act_silently(act).await.map_err(|error| failed(error, Doing::Repeatable)),
-            Act::Whisper { to, near, via, message } => {
+            Operation::Silent(act) => self.act_silently(act).await.map_err(|error| failed(error, Doing::Repeatable)),
+            Operation::Whisper { to, near, via, message } => {
                 self.whisper(to, near.as_ref(), via.as_ref(), message, effect)
                     .await
                     .map_err(|error| failed(error, Doing::Whispering))?;
                 Ok(Receipt::Whispered)
             }
-            Act::Hint { place, reply_to, message, .. } => {
+            Operation::Hint { place, reply_to, message, .. } => {
                 let rendered = render::message(message, effect);
                 self.hint(place, reply_to, &rendered, effect).await.map_err(|error| failed(error, Doing::Posting))
             }
@@ -121,19 +121,19 @@ impl Shared {
     /// Looks for the result of an earlier try of a delivery.
     pub(super) async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
         let effect = &delivery.effect;
-        let found = match &delivery.act {
-            Act::Whisper { .. } => return Ok(Some(Receipt::Whispered)),
-            Act::Update { .. } | Act::Silent(_) => return Ok(None),
-            Act::Post { to, message, .. } => {
+        let found = match &delivery.operation {
+            Operation::Whisper { .. } => return Ok(Some(Receipt::Whispered)),
+            Operation::Update { .. } | Operation::Silent(_) => return Ok(None),
+            Operation::Post { to, message, .. } => {
                 let channel = to.root().unwrap_or_else(|| to.channel());
                 let rendered = render::message(message, effect);
                 let found = self.find_message(channel, &to.tenant, &rendered, delivery).await;
                 found.map(|found| found.map(receipt))
             }
-            Act::Hint { place, reply_to, message, .. } => {
+            Operation::Hint { place, reply_to, message, .. } => {
                 let rendered = render::message(message, effect);
                 let found = self.find_message(&reply_to.channel, &place.tenant, &rendered, delivery).await;
-                found.map(|found| found.and_then(|mut parts| parts.pop()).map(|message| stands(place, message)))
+                found.map(|found| found.and_then(|mut parts| parts.pop()).map(|message| hint_receipt(place, message)))
             }
         };
         found.map_err(|error| failed(error, Doing::Repeatable))
@@ -199,7 +199,7 @@ impl Shared {
                 }
                 Err(error) if !error.is(code::THREAD_EXISTS) => return Err(error),
                 started => {
-                    started.map_or(Ok(Value::Null), named)?;
+                    started.map_or(Ok(Value::Null), with_id)?;
                     self.directory.learn(thread, guild, Some(parent));
                     return Ok(true);
                 }
@@ -248,7 +248,7 @@ impl Shared {
             if let Some(message) = reply_to {
                 body["message_reference"] = json!({ "message_id": message, "fail_if_not_exists": false });
             }
-            let sent = named(self.create(channel, &body).await?)?;
+            let sent = with_id(self.create(channel, &body).await?)?;
             if sent["channel_id"].as_str().is_some_and(|stands_in| stands_in != channel.to_string()) {
                 return Err(RestError::nonsense("the answer is of another channel"));
             }
@@ -436,7 +436,7 @@ impl Shared {
     ) -> Result<Receipt, RestError> {
         let reply = (!place.is_direct()).then_some(reply_to.id.as_str());
         let sent = self.send(channel_id(&reply_to.channel)?, rendered, effect, reply).await?;
-        Ok(stands(place, reference(&place.tenant, sent.last().unwrap_or(&Value::Null))?))
+        Ok(hint_receipt(place, reference(&place.tenant, sent.last().unwrap_or(&Value::Null))?))
     }
 
     async fn read_thread(&self, place: &Place, before: &MessageRef) -> Result<Receipt, RestError> {
@@ -460,7 +460,7 @@ impl Shared {
                 return None;
             };
             let is_in_thread = message.channel.to_string() != place.channel() || place.root().is_none();
-            reader.said(&message, if is_in_thread { place.clone() } else { place.open_channel() })
+            reader.said(&message, if is_in_thread { place.clone() } else { place.parent_channel() })
         };
         Ok(Receipt::Read(page.into_iter().rev().filter_map(said).collect(), truncated))
     }
@@ -522,7 +522,7 @@ fn receipt(mut parts: Vec<MessageRef>) -> Receipt {
 }
 
 /// Returns the receipt of a hint: it stays in a direct conversation and is removed elsewhere.
-fn stands(place: &Place, message: MessageRef) -> Receipt {
+fn hint_receipt(place: &Place, message: MessageRef) -> Receipt {
     if place.is_direct() { Receipt::Posted(message) } else { Receipt::PostedBriefly(message, HINT_STANDS) }
 }
 
@@ -549,7 +549,7 @@ fn reference(tenant: &Tenant, sent: &Value) -> Result<MessageRef, RestError> {
 }
 
 /// Accepts only an answer with the id of the created object. Any other answer does not show whether it was created.
-fn named(made: Value) -> Result<Value, RestError> {
+fn with_id(made: Value) -> Result<Value, RestError> {
     if made["id"].is_string() { Ok(made) } else { Err(RestError::nonsense("the answer names no created object")) }
 }
 

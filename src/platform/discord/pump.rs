@@ -11,7 +11,7 @@ use serenity::model::id::{ChannelId, GuildId, MessageId};
 
 use super::directory;
 use super::interact;
-use super::lanes::{Dealt, Home, Item, Pump};
+use super::lanes::{CountOnDrop, GuildOrUnreadable, Item, Pump};
 use super::link::{Dispatch, Heard};
 use super::payload::{Message, Unreadable, channels_of, guild_of, id, ids, list};
 use super::reactions::Reaction;
@@ -48,10 +48,10 @@ async fn persist<F: Future<Output = Result<(), StoreError>>>(guild: GuildId, sto
 impl Pump {
     /// Handles a frame of a shard. It must return soon, since the shard's frames are handled one after another.
     pub(super) fn take(self: &Arc<Self>, heard: &Heard, shard: u32) {
-        let dealt = Dealt(Some(Arc::clone(&self.shared)));
+        let counted = CountOnDrop(Some(Arc::clone(&self.shared)));
         match heard {
             Heard::Dispatch(dispatch) => {
-                if self.take_in(dispatch, shard, dealt).is_err() {
+                if self.take_in(dispatch, shard, counted).is_err() {
                     self.shared.count_unreadable(&dispatch.name);
                     self.reread(shard);
                 }
@@ -68,7 +68,7 @@ impl Pump {
         self: &Arc<Self>,
         Dispatch { name, data, .. }: &Dispatch,
         shard: u32,
-        dealt: Dealt,
+        counted: CountOnDrop,
     ) -> Result<(), Unreadable> {
         let shared = &self.shared;
         match name.as_str() {
@@ -80,7 +80,7 @@ impl Pump {
                 shared.note_guilds(|membership| membership.named(shard, shared.shards, named));
                 // Direct messages come through the first shard.
                 if shard == 0 {
-                    self.missed(None, None, Vec::new(), dealt);
+                    self.missed(None, None, Vec::new(), counted);
                 }
             }
             "RESUMED" => tracing::info!("connected to Discord again, nothing was missed"),
@@ -93,7 +93,7 @@ impl Pump {
                         self.ask_for(guild);
                         return Ok(());
                     }
-                    self.guild(guild, data, dealt);
+                    self.guild(guild, data, counted);
                 }
                 self.has_come(guild);
             }
@@ -109,11 +109,11 @@ impl Pump {
                 }
             }
             "MESSAGE_CREATE" => match Message::read(data) {
-                Ok(message) => self.posted(message, dealt),
+                Ok(message) => self.posted(message, counted),
                 Err(Unreadable) => {
                     let (home, channel, message) = self.whereabouts(data)?;
                     shared.asks_for("a message");
-                    self.unread(home, channel, message, dealt);
+                    self.unread(home, channel, message, counted);
                 }
             },
             // An update without an edit time is an added preview, or a pin.
@@ -127,7 +127,7 @@ impl Pump {
                     Some(whole) => Item::Edited(Box::new(Message { guild: home.ok().flatten(), ..whole })),
                     None => Item::Changed(home, channel, message),
                 };
-                self.put(channel, item, dealt);
+                self.put(channel, item, counted);
             }
             "MESSAGE_DELETE" | "MESSAGE_DELETE_BULK" => {
                 let channel = id(&data["channel_id"]).ok_or(Unreadable)?;
@@ -135,7 +135,7 @@ impl Pump {
                 let messages =
                     if name == "MESSAGE_DELETE" { vec![id(&data["id"]).ok_or(Unreadable)?] } else { ids(&data["ids"]) };
                 if self.shared.serves(guild) {
-                    self.put(channel, Item::Deleted(guild, channel, messages), dealt);
+                    self.put(channel, Item::Deleted(guild, channel, messages), counted);
                 }
             }
             "MESSAGE_REACTION_ADD" => {
@@ -145,7 +145,7 @@ impl Pump {
                     && reaction.user.id != shared.me
                     && !self.is_full(reaction.channel)
                 {
-                    self.put(reaction.channel, Item::Reacted(Box::new(reaction)), dealt);
+                    self.put(reaction.channel, Item::Reacted(Box::new(reaction)), counted);
                 }
             }
             "INTERACTION_CREATE" => {
@@ -160,7 +160,7 @@ impl Pump {
                 let (shared, intake) = (Arc::clone(&self.shared), self.intake.clone());
                 self.tracker.spawn(async move {
                     interact::take(&shared, &intake, &interaction).await;
-                    drop(dealt);
+                    drop(counted);
                 });
             }
             other => {
@@ -174,13 +174,13 @@ impl Pump {
     }
 
     /// Returns the guild, channel and id of the message that a payload is about.
-    fn whereabouts(&self, data: &Value) -> Result<(Home, ChannelId, MessageId), Unreadable> {
+    fn whereabouts(&self, data: &Value) -> Result<(GuildOrUnreadable, ChannelId, MessageId), Unreadable> {
         let (channel, message) = (id(&data["channel_id"]).ok_or(Unreadable)?, id(&data["id"]).ok_or(Unreadable)?);
         Ok((self.home(data, channel), channel, message))
     }
 
     /// Returns the guild of a payload about a channel.
-    fn home(&self, data: &Value, channel: ChannelId) -> Home {
+    fn home(&self, data: &Value, channel: ChannelId) -> GuildOrUnreadable {
         match guild_of(data) {
             Ok(Some(guild)) => Ok(Some(guild)),
             // A message in a known guild channel is not private just because the payload lacks the guild.
@@ -189,13 +189,13 @@ impl Pump {
     }
 
     /// Stores a guild as it is now, and starts reading the messages missed in it.
-    fn guild(&self, guild: GuildId, told: &Value, dealt: Dealt) {
+    fn guild(&self, guild: GuildId, told: &Value, counted: CountOnDrop) {
         self.shared.note_guilds(|membership| membership.joined(guild));
         let listed = self.shared.directory.take_guild(guild, told);
         self.note_channels(guild, channels_of(told, guild, self.shared.me));
         self.register_commands(guild);
         let joined_at = told["joined_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
-        self.missed(Some(guild), joined_at, listed, dealt);
+        self.missed(Some(guild), joined_at, listed, counted);
     }
 
     /// Runs a task beside the events, until the program stops.
@@ -326,7 +326,7 @@ impl Pump {
         let of_shard = guilds.into_iter().filter(|guild| shard_of(*guild, self.shared.shards) == shard);
         of_shard.for_each(|guild| self.ask_for(guild));
         if shard == 0 {
-            self.missed(None, None, Vec::new(), Dealt::uncounted());
+            self.missed(None, None, Vec::new(), CountOnDrop::uncounted());
         }
     }
 
@@ -337,7 +337,7 @@ impl Pump {
             let mut wait = ASK_FIRST;
             while !this.halt.is_cancelled() {
                 match this.shared.whole_guild(guild).await {
-                    Ok(told) => return this.guild(guild, &told, Dealt::uncounted()),
+                    Ok(told) => return this.guild(guild, &told, CountOnDrop::uncounted()),
                     Err(error @ RestError::Refused { .. }) => {
                         tracing::error!(%guild, %error, "Discord does not show a guild to the bot: its events are not handled");
                         return;

@@ -118,8 +118,8 @@ pub(super) fn thread_name(title: &str) -> String {
 /// Neutralises people's words. Without its zero-width spaces, the result consists of the words (with addresses in angle
 /// brackets), followed by the characters that close a code block or change of text direction that was left open.
 pub(super) fn quoted(words: &str) -> String {
-    let shielded = shielded(words);
-    let words = shielded.as_str();
+    let without_previews = without_previews(words);
+    let words = without_previews.as_str();
     let mut text = String::with_capacity(words.len() + 16);
     let mut line_start = true;
     for (at, c) in words.char_indices() {
@@ -149,7 +149,7 @@ pub(super) fn quoted(words: &str) -> String {
 
 /// Puts addresses into angle brackets, so that Discord opens no preview, which would use up a link that works only
 /// once. Addresses in code stay as they are.
-fn shielded(words: &str) -> String {
+fn without_previews(words: &str) -> String {
     let mut out = String::with_capacity(words.len() + 8);
     for (at, part) in words.split('`').enumerate() {
         if at > 0 {
@@ -418,7 +418,7 @@ fn component(control: &Control, index: usize, effect: &EffectId) -> Option<Value
                 Style::Plain => 2,
                 Style::Danger => 4,
             };
-            let label = filled(label, limits::BUTTON_CHARS);
+            let label = non_blank_label(label, limits::BUTTON_CHARS);
             Some(json!({ "type": 2, "style": style, "label": label, "custom_id": custom_id }))
         }
         Control::Choice { options, .. } if options.is_empty() => None,
@@ -427,21 +427,21 @@ fn component(control: &Control, index: usize, effect: &EffectId) -> Option<Value
                 .iter()
                 .take(limits::OPTIONS)
                 .map(|(label, value)| {
-                    json!({ "label": filled(label, OPTION_CHARS), "value": shortened(value, OPTION_CHARS) })
+                    json!({ "label": non_blank_label(label, OPTION_CHARS), "value": shortened(value, OPTION_CHARS) })
                 })
                 .collect();
-            let placeholder = filled(label, PLACEHOLDER_CHARS);
+            let placeholder = non_blank_label(label, PLACEHOLDER_CHARS);
             Some(json!({ "type": 3, "custom_id": custom_id, "placeholder": placeholder, "options": options }))
         }
         Control::People { label, .. } => {
-            let placeholder = filled(label, PLACEHOLDER_CHARS);
+            let placeholder = non_blank_label(label, PLACEHOLDER_CHARS);
             Some(json!({ "type": 5, "custom_id": custom_id, "placeholder": placeholder }))
         }
     }
 }
 
 /// Returns a label of at most `most` characters. A blank one is replaced, since Discord accepts none.
-fn filled(label: &str, most: usize) -> String {
+fn non_blank_label(label: &str, most: usize) -> String {
     if label.trim().is_empty() { "…".to_owned() } else { shortened(label, most) }
 }
 

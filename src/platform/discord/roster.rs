@@ -21,7 +21,7 @@ impl Shared {
         let asked = async {
             // A role of a guild that is not served has no members here.
             let Some(guild) = self.guild_of(role).await? else {
-                return Ok(Listed { is_whole: true, ..Listed::default() });
+                return Ok(Listed { is_complete: true, ..Listed::default() });
             };
             let users = if self.lists_members {
                 self.list_members(guild, role).await?
@@ -35,7 +35,7 @@ impl Shared {
                 users
             };
             let members = users.into_iter().map(directory::account).collect();
-            Ok(Listed { guild: Some(guild.to_string()), members, is_whole: self.lists_members })
+            Ok(Listed { guild: Some(guild.to_string()), members, is_complete: self.lists_members })
         };
         asked.await.map_err(|error: RestError| failed(error, Doing::Repeatable))
     }
@@ -155,9 +155,9 @@ impl Shared {
             ("GUILD_MEMBER_UPDATE" | "GUILD_MEMBER_ADD", Some(user)) if told["roles"].is_array() => {
                 for group in of_guild {
                     let has = role_of(&group.id).is_ok_and(|role| has_role(told, guild, role));
-                    // The lack of a role is news only if the account was believed to have the role.
+                    // The lack of a role is news only if the account was known to have the role.
                     let account = directory::account(user);
-                    if has || roster.members.get(&group).is_some_and(|known| known.is_believed(&account).is_some()) {
+                    if has || roster.members.get(&group).is_some_and(|known| known.proven_at(&account).is_some()) {
                         intake.learn_member(&group, &account, has, now);
                     }
                 }

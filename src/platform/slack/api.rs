@@ -354,15 +354,15 @@ async fn within(
         Ok(Err(SlackClientError::ProtocolError(failure))) => {
             failure.json_body.and_then(|body| lenient::json(body.as_bytes())).ok_or(CallError::Unreadable)
         }
-        Ok(Err(error)) => Err(plain(error)),
+        Ok(Err(error)) => Err(translate_error(error)),
         Err(_) => Err(CallError::Lost),
     }
 }
 
 /// Translates the SDK's error, leaving out bodies and addresses.
-fn plain(error: SlackClientError) -> CallError {
+fn translate_error(error: SlackClientError) -> CallError {
     match error {
-        SlackClientError::ApiError(refusal) => match own_word(refusal.http_response_body.as_deref()) {
+        SlackClientError::ApiError(refusal) => match error_code_in(refusal.http_response_body.as_deref()) {
             Some(code) => CallError::Refused(code),
             None => CallError::Unreadable,
         },
@@ -372,7 +372,7 @@ fn plain(error: SlackClientError) -> CallError {
         }
         SlackClientError::HttpError(answer) => {
             let status = answer.status_code.as_u16();
-            match own_word(answer.http_response_body.as_deref()) {
+            match error_code_in(answer.http_response_body.as_deref()) {
                 _ if is_failing(status) => CallError::Status(status),
                 Some(code) => CallError::Refused(code),
                 None => CallError::Foreign(status),
@@ -395,7 +395,7 @@ fn plain(error: SlackClientError) -> CallError {
 }
 
 /// Returns Slack's error code in a refusal. `None` if the refusal is not Slack's, which contains `"ok": false`.
-fn own_word(body: Option<&str>) -> Option<String> {
+fn error_code_in(body: Option<&str>) -> Option<String> {
     let said = serde_json::from_str::<Value>(body?).ok()?;
     (said["ok"] == false).then(|| said["error"].as_str().map(str::to_owned)).flatten()
 }
@@ -411,7 +411,7 @@ fn responded(status: u16, wait_s: Option<u64>, said: &str) -> Result<(), CallErr
         200..300 if said.is_empty() || said == "ok" => Ok(()),
         200..300 => match serde_json::from_str::<Value>(said) {
             Ok(answer) if answer["ok"] == true => Ok(()),
-            _ => own_word(Some(said)).map_or(Err(CallError::Unreadable), |code| Err(CallError::Refused(code))),
+            _ => error_code_in(Some(said)).map_or(Err(CallError::Unreadable), |code| Err(CallError::Refused(code))),
         },
         429 => {
             metrics::refusal(PlatformName::Slack);
@@ -422,7 +422,7 @@ fn responded(status: u16, wait_s: Option<u64>, said: &str) -> Result<(), CallErr
         _ if ["used_url", "expired_url", "no_text", "invalid_payload"].contains(&said) => {
             Err(CallError::Refused(said.to_owned()))
         }
-        _ => Err(own_word(Some(said)).map_or(CallError::Foreign(status), CallError::Refused)),
+        _ => Err(error_code_in(Some(said)).map_or(CallError::Foreign(status), CallError::Refused)),
     }
 }
 
@@ -502,9 +502,9 @@ mod tests {
 
     #[test]
     fn only_slacks_own_words_are_a_refusal() {
-        assert_eq!(own_word(Some(r#"{"ok":false,"error":"is_archived"}"#)), Some("is_archived".to_owned()));
+        assert_eq!(error_code_in(Some(r#"{"ok":false,"error":"is_archived"}"#)), Some("is_archived".to_owned()));
         for foreign in ["", "{}", "null", "<html>blocked</html>", r#"{"error":"forbidden"}"#, r#"{"ok":true}"#, "[]"] {
-            assert_eq!(own_word(Some(foreign)), None, "{foreign}");
+            assert_eq!(error_code_in(Some(foreign)), None, "{foreign}");
         }
         for fine in ["", "ok", " ok\n", r#"{"ok":true}"#] {
             assert_eq!(responded(200, None, fine), Ok(()), "{fine}");

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Workspace;
 use super::api::{CallError, Repeat};
-use super::inbound::{Heard, News, heard, is_direct, text_of, time};
+use super::inbound::{MessageNews, SlackMessage, is_direct, read_message, text_of, time};
 use super::outbound::slack_time;
 use crate::clock::real;
 use crate::domain::event::{Event, EventKind};
@@ -43,24 +43,24 @@ pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// Catches up whenever events may have been missed, until `stop`.
-pub(super) async fn run(desk: &Workspace, intake: &Intake, opened: Opened, stop: &CancellationToken) {
+pub(super) async fn run(workspace: &Workspace, intake: &Intake, opened: Opened, stop: &CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = desk.progress.until_behind() => {}
+            () = workspace.progress.until_behind() => {}
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = catch_up(desk, intake, opened) => {}
+            () = catch_up(workspace, intake, opened) => {}
         }
     }
 }
 
-async fn catch_up(desk: &Workspace, intake: &Intake, opened: Opened) {
-    let began = desk.clock.now();
+async fn catch_up(workspace: &Workspace, intake: &Intake, opened: Opened) {
+    let began = workspace.clock.now();
     let cutoff = slack_time(before(began, SPAN));
     let mut reading = Reading {
-        desk,
+        workspace,
         intake,
         cutoff,
         made: HashMap::new(),
@@ -69,12 +69,12 @@ async fn catch_up(desk: &Workspace, intake: &Intake, opened: Opened) {
         handed_in: 0,
     };
     let round = loop {
-        match desk.progress.begin_round(intake).await {
+        match workspace.progress.begin_round(intake).await {
             Ok(Some(round)) => break round,
-            Ok(None) => match desk.progress.begin_at(&slack_time(opened.at), intake).await {
+            Ok(None) => match workspace.progress.begin_at(&slack_time(opened.at), intake).await {
                 // There is nothing to catch up with: the desk is opened now.
                 Ok(()) if opened.is_now => {
-                    desk.progress.missed_nothing();
+                    workspace.progress.missed_nothing();
                     return reading.note_channels().await;
                 }
                 Ok(()) => continue,
@@ -105,13 +105,13 @@ async fn catch_up(desk: &Workspace, intake: &Intake, opened: Opened) {
         if let Job::Compare(channel) | Job::Channel(channel) = &waiting.job
             && !jobs.iter().any(|other| other.job.channel() == channel)
         {
-            desk.progress.caught_up(round, channel, &through);
+            workspace.progress.caught_up(round, channel, &through);
         }
     }
-    if desk.progress.end_round(round, &through) {
+    if workspace.progress.end_round(round, &through) {
         tracing::info!(handed_in = reading.handed_in, "caught up with Slack");
     }
-    if let Err(error) = desk.progress.store(intake).await {
+    if let Err(error) = workspace.progress.store(intake).await {
         tracing::debug!(%error, "positions cannot be stored now");
     }
 }
@@ -177,7 +177,7 @@ pub(super) enum Trouble {
 
 /// The state of one catch-up.
 pub(super) struct Reading<'a> {
-    pub(super) desk: &'a Workspace,
+    pub(super) workspace: &'a Workspace,
     pub(super) intake: &'a Intake,
     /// The time stamp of the oldest message to read.
     cutoff: String,
@@ -232,7 +232,7 @@ impl Reading<'_> {
     /// Returns the places of tickets, and the channels that the bot is in, with direct conversations last.
     async fn places(&mut self) -> Result<(Vec<Job>, Vec<String>), Trouble> {
         let since = time(&self.cutoff).unwrap_or(Timestamp::UNIX_EPOCH);
-        let live = self.intake.live(&self.desk.me.tenant, since).await?;
+        let live = self.intake.active_conversations(&self.workspace.me.tenant, since).await?;
         let live = live.into_iter().map(|place| match place.at {
             Conversation::Thread { channel, root } => Job::Thread { channel, root },
             Conversation::Channel { channel } | Conversation::Direct { channel } => Job::Direct(channel),
@@ -283,12 +283,13 @@ impl Reading<'_> {
     /// Reads the messages of a channel since its position, and the threads that began since then.
     async fn channel(&mut self, channel: &str) -> Result<(), Trouble> {
         let floor = self.floor(channel);
-        let desk = self.desk;
-        let mention = format!("<@{}", desk.me.user);
+        let workspace = self.workspace;
+        let mention = format!("<@{}", workspace.me.user);
         // At a channel's top level only mentions of the bot can concern the desk; the rest is not even kept in memory.
         let concerns = |message: &Value| {
             has_replies_after(message, &floor)
-                || heard(message, channel, false, &desk.me).is_some_and(|heard| heard.raw.contains(&mention))
+                || read_message(message, channel, false, &workspace.me)
+                    .is_some_and(|heard| heard.raw.contains(&mention))
         };
         let messages = self.history(channel, &floor, concerns).await?;
         let mut threads: VecDeque<(String, String)> = with_replies_after(&messages, &floor)
@@ -337,15 +338,15 @@ impl Reading<'_> {
             return Ok(None);
         }
         let edited = text_of(&message["edited"]["ts"]).map(str::to_owned);
-        let Some(heard) = heard(message, channel, is_direct(channel, &Value::Null), &self.desk.me) else {
+        let Some(heard) = read_message(message, channel, is_direct(channel, &Value::Null), &self.workspace.me) else {
             return Ok(None);
         };
         let mut opened = None;
         if let Some(record) = known {
             // Slack does not say when a file was deleted, so the present time is taken.
             if has_tombstone(message) && record.files > heard.files.len() {
-                let now = slack_time(self.desk.clock.now());
-                self.hand_in(News::Edited(heard, now)).await?;
+                let now = slack_time(self.workspace.clock.now());
+                self.hand_in(MessageNews::Edited(heard, now)).await?;
                 return Ok(None);
             }
             let is_known =
@@ -356,7 +357,7 @@ impl Reading<'_> {
         } else if ts <= floor {
             return Ok(None);
         } else {
-            let outcome = self.hand_in(News::Posted(heard.clone())).await?;
+            let outcome = self.hand_in(MessageNews::Posted(heard.clone())).await?;
             let answers_belong_to_it = matches!(
                 outcome,
                 Some(Outcome::Opened(_) | Outcome::Merged(_) | Outcome::Skipped | Outcome::Done(None))
@@ -366,7 +367,7 @@ impl Reading<'_> {
             }
         }
         if let Some(edited) = edited {
-            let outcome = self.hand_in(News::Edited(heard.clone(), edited)).await?;
+            let outcome = self.hand_in(MessageNews::Edited(heard.clone(), edited)).await?;
             if matches!(outcome, Some(Outcome::Opened(_) | Outcome::Merged(_))) {
                 opened = Some(thread_of(&heard));
             }
@@ -374,25 +375,25 @@ impl Reading<'_> {
         Ok(opened)
     }
 
-    async fn hand_in(&mut self, news: News) -> Result<Option<Outcome>, StoreError> {
-        if !self.desk.me.may_concern(&news) {
+    async fn hand_in(&mut self, news: MessageNews) -> Result<Option<Outcome>, StoreError> {
+        if !self.workspace.me.may_concern(&news) {
             return Ok(Some(Outcome::Ignored));
         }
-        let Some(event) = self.desk.tell(news).await else { return Ok(None) };
+        let Some(event) = self.workspace.event_of(news).await else { return Ok(None) };
         self.handed_in += 1;
         self.intake.handle(event).await.map(Some)
     }
 
     async fn delete(&mut self, channel: &str, ts: &str) -> Result<(), StoreError> {
-        let at = slack_time(self.desk.clock.now());
-        self.hand_in(News::Deleted { channel: channel.to_owned(), ts: ts.to_owned(), at }).await.map(drop)
+        let at = slack_time(self.workspace.clock.now());
+        self.hand_in(MessageNews::Deleted { channel: channel.to_owned(), ts: ts.to_owned(), at }).await.map(drop)
     }
 
     /// Loads the messages on record of a channel, before the channel itself is read for the first time. A message that
     /// is recorded later can then not seem to be missing on Slack.
     async fn compare_with_record(&mut self, channel: &str) -> Result<(), StoreError> {
         if !self.compared.contains_key(channel) {
-            let records = self.intake.said_in(&self.desk.me.tenant, channel, &self.cutoff, COMPARED).await?;
+            let records = self.intake.said_in(&self.workspace.me.tenant, channel, &self.cutoff, COMPARED).await?;
             let known = records.into_iter().map(|record| (record.message.id.clone(), record)).collect();
             self.compared.insert(channel.to_owned(), Compared { known, seen: HashSet::new() });
         }
@@ -438,7 +439,7 @@ impl Reading<'_> {
     /// deletion.
     async fn delete_again(&mut self, channel: &str) -> Result<(), StoreError> {
         let deletions: Vec<Event> = {
-            let mut all = self.desk.deletions.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = self.workspace.deletions.lock().unwrap_or_else(PoisonError::into_inner);
             let here = |event: &mut Event| matches!(&event.what, EventKind::MessageDeleted { message } if message.channel == channel);
             all.extract_if(.., here).collect()
         };
@@ -450,7 +451,7 @@ impl Reading<'_> {
 
     /// Returns the time stamp after which messages of a channel count as new.
     fn floor(&self, channel: &str) -> String {
-        let progress = &self.desk.progress;
+        let progress = &self.workspace.progress;
         let since = time(&progress.since(channel)).map(|at| slack_time(before(at, OVERLAP))).unwrap_or_default();
         since.max(progress.beginning()).max(self.cutoff.clone())
     }
@@ -525,10 +526,10 @@ impl Reading<'_> {
     async fn call(&mut self, method: &'static str, params: &[(&str, String)]) -> Result<Value, Trouble> {
         loop {
             self.wait_for_turn(method).await;
-            let answer = self.desk.api.get(method, params, self.desk.api.deadline()).await;
-            self.made.entry(method).or_default().push_back(self.desk.clock.now());
+            let answer = self.workspace.api.get(method, params, self.workspace.api.deadline()).await;
+            self.made.entry(method).or_default().push_back(self.workspace.clock.now());
             match answer {
-                Err(CallError::RateLimited(wait)) => self.desk.clock.sleep(wait).await,
+                Err(CallError::RateLimited(wait)) => self.workspace.clock.sleep(wait).await,
                 answer => return Ok(answer?),
             }
         }
@@ -540,7 +541,7 @@ impl Reading<'_> {
             && let Some(oldest) = made.pop_front()
             && let Ok(window) = SignedDuration::try_from(limits::HISTORY.per)
         {
-            self.desk.clock.sleep_until(oldest + window).await;
+            self.workspace.clock.sleep_until(oldest + window).await;
         }
     }
 
@@ -557,13 +558,13 @@ impl Reading<'_> {
         ];
         let Trouble::Call(error) = trouble else { return false };
         // This logs errors that an operator must fix.
-        let _ = self.desk.failed(error.clone(), Repeat::Harmless);
+        let _ = self.workspace.failed(error.clone(), Repeat::Harmless);
         error.code().is_some_and(|code| CODES.contains(&code))
     }
 }
 
 /// Returns the thread in which answers to a message stand, and the message after which they come.
-fn thread_of(heard: &Heard) -> (String, String) {
+fn thread_of(heard: &SlackMessage) -> (String, String) {
     (heard.thread.clone().unwrap_or_else(|| heard.ts.clone()), heard.ts.clone())
 }
 

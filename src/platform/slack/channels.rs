@@ -43,16 +43,16 @@ impl Reading<'_> {
             ("exclude_archived", "true".to_owned()),
             ("limit", PAGE.to_string()),
         ];
-        let since = self.desk.clock.now();
+        let since = self.workspace.clock.now();
         let (mut ids, mut told) = (Vec::new(), Vec::new());
         let read = self.pages("users.conversations", &params, "channels", |channel| {
             ids.extend(text_of(&channel["id"]).map(str::to_owned));
             told.extend(told_of(channel));
         });
         read.await?;
-        self.intake.channels_are(&self.desk.me.tenant, told, since).await?;
+        self.intake.channels_are(&self.workspace.me.tenant, told, since).await?;
         // The settings may have named the token of another workspace before: the channels of that workspace are closed.
-        let ours = std::slice::from_ref(&self.desk.me.tenant);
+        let ours = std::slice::from_ref(&self.workspace.me.tenant);
         self.intake.only_served(PlatformName::Slack, |_| true, ours).await?;
         Ok(ids)
     }
@@ -92,7 +92,7 @@ impl Workspace {
     }
 
     /// Handles an event about a channel as a whole. Returns whether it was such an event.
-    pub(super) async fn hear_of_channel(&self, event: &Value, intake: &Intake) -> Result<bool, StoreError> {
+    pub(super) async fn handle_channel_event(&self, event: &Value, intake: &Intake) -> Result<bool, StoreError> {
         let (kind, now) = (event["type"].as_str().unwrap_or_default(), self.clock.now());
         // A rename event holds a channel object in place of the channel's id.
         let channel = text_of(&event["channel"]).or_else(|| text_of(&event["channel"]["id"]));

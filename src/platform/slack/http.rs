@@ -41,19 +41,19 @@ const ROOM_WITHIN: Duration = Duration::from_millis(50);
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Returns the routes that Slack calls.
-pub(super) fn routes(desk: Arc<Workspace>, intake: Intake, health: Health) -> axum::Router {
+pub(super) fn routes(workspace: Arc<Workspace>, intake: Intake, health: Health) -> axum::Router {
     axum::Router::new()
         .route("/slack/events", post(events))
         .route("/slack/interactions", post(interactions))
         .route("/slack/commands", post(commands))
         .layer(DefaultBodyLimit::disable())
         .with_state(Door {
-            desk,
+            workspace,
             intake,
             health,
             refused: Arc::default(),
             under_way: Arc::new(Semaphore::new(UNDER_WAY_BYTES)),
-            reading: Reading::default(),
+            open_bodies: OpenBodies::default(),
         })
 }
 
@@ -61,8 +61,8 @@ pub(super) fn routes(desk: Arc<Workspace>, intake: Intake, health: Health) -> ax
 struct Door {
     /// A permit for each byte of a body that may still be held.
     under_way: Arc<Semaphore>,
-    reading: Reading,
-    desk: Arc<Workspace>,
+    open_bodies: OpenBodies,
+    workspace: Arc<Workspace>,
     intake: Intake,
     health: Health,
     refused: Arc<Refused>,
@@ -77,7 +77,7 @@ fn full() -> StatusCode {
 
 /// The bodies that are being read, oldest first.
 #[derive(Clone, Default)]
-struct Reading(Arc<Mutex<Bodies>>);
+struct OpenBodies(Arc<Mutex<Bodies>>);
 
 #[derive(Default)]
 struct Bodies {
@@ -88,11 +88,11 @@ struct Bodies {
 
 /// Keeps one body registered as being read until it is dropped.
 struct Reader {
-    all: Reading,
+    all: OpenBodies,
     number: u64,
 }
 
-impl Reading {
+impl OpenBodies {
     fn push(&self, leave: CancellationToken) -> Reader {
         let mut bodies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         bodies.next += 1;
@@ -151,8 +151,8 @@ async fn events(State(door): State<Door>, request: Request) -> Response {
     if payload["type"] == "url_verification" {
         return Json(json!({"challenge": payload["challenge"]})).into_response();
     }
-    let end = door.desk.hear(&payload, &door.intake).await.map(|()| None);
-    door.desk.received.fetch_add(1, Ordering::Release);
+    let end = door.workspace.handle_payload(&payload, &door.intake).await.map(|()| None);
+    door.workspace.received.fetch_add(1, Ordering::Release);
     answer(end)
 }
 
@@ -163,8 +163,8 @@ async fn interactions(State(door): State<Door>, request: Request) -> Response {
     };
     let payload = form(&body).get("payload").and_then(Value::as_str).and_then(|text| lenient::json(text.as_bytes()));
     let Some(payload) = payload else { return StatusCode::BAD_REQUEST.into_response() };
-    let end = door.desk.act(&payload, &door.intake).await;
-    door.desk.received.fetch_add(1, Ordering::Release);
+    let end = door.workspace.act(&payload, &door.intake).await;
+    door.workspace.received.fetch_add(1, Ordering::Release);
     answer(end)
 }
 
@@ -173,8 +173,8 @@ async fn commands(State(door): State<Door>, request: Request) -> Response {
         Ok(admitted) => admitted,
         Err(status) => return status.into_response(),
     };
-    let end = door.desk.handle_command(&Value::Object(form(&body)), &door.intake).await.map(|()| None);
-    door.desk.received.fetch_add(1, Ordering::Release);
+    let end = door.workspace.handle_command(&Value::Object(form(&body)), &door.intake).await.map(|()| None);
+    door.workspace.received.fetch_add(1, Ordering::Release);
     answer(end)
 }
 
@@ -183,7 +183,7 @@ impl Door {
     /// only if the headers name a signature and a recent time, and if its bytes can be reserved.
     async fn admit(&self, request: Request) -> Result<(Bytes, OwnedSemaphorePermit), StatusCode> {
         let (head, body) = request.into_parts();
-        if let Err(why) = proof(&head.headers, &self.desk.clock) {
+        if let Err(why) = proof(&head.headers, &self.workspace.clock) {
             self.refuse(why);
             return Err(StatusCode::UNAUTHORIZED);
         }
@@ -194,12 +194,12 @@ impl Door {
         let bytes = u32::try_from(length.unwrap_or(BODY_BYTES)).unwrap_or(u32::MAX);
         let room = self.room(bytes).await.ok_or_else(full)?;
         let leave = CancellationToken::new();
-        let reading = self.reading.push(leave.clone());
+        let registered = self.open_bodies.push(leave.clone());
         let read = tokio::select! {
             read = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, BODY_BYTES)) => read,
             () = leave.cancelled() => return Err(full()),
         };
-        drop(reading);
+        drop(registered);
         let body = match read {
             Ok(Ok(body)) => body,
             Ok(Err(_)) => return Err(StatusCode::PAYLOAD_TOO_LARGE),
@@ -215,7 +215,7 @@ impl Door {
             if let Ok(room) = Arc::clone(&self.under_way).try_acquire_many_owned(bytes) {
                 return Some(room);
             }
-            let left = self.reading.pop()?;
+            let left = self.open_bodies.pop()?;
             left.cancel();
             // A cancelled request gives its bytes back in a moment.
             let next = Arc::clone(&self.under_way).acquire_many_owned(bytes);
@@ -227,8 +227,8 @@ impl Door {
 
     /// Whether a request is from Slack and recent.
     fn is_signed(&self, headers: &HeaderMap, body: &[u8]) -> bool {
-        let Some(secret) = &self.desk.signing_secret else { return false };
-        let Err(why) = prove(secret, headers, body, &self.desk.clock) else {
+        let Some(secret) = &self.workspace.signing_secret else { return false };
+        let Err(why) = prove(secret, headers, body, &self.workspace.clock) else {
             if self.refused.count.swap(0, Ordering::Relaxed) > 0 {
                 self.health.clear(PlatformName::Slack, Kind::Door);
             }
@@ -240,7 +240,7 @@ impl Door {
 
     /// Counts and reports a refusal: with a wrong secret or a wrong clock the bot receives nothing from Slack.
     fn refuse(&self, why: Unproven) {
-        let now = self.desk.clock.now();
+        let now = self.workspace.clock.now();
         let (name, told) = match why {
             Unproven::Unsigned => ("unsigned", "it is not signed, so it is not from Slack".to_owned()),
             Unproven::Forged => ("forged", "the signature is wrong: see slack.signing_secret".to_owned()),

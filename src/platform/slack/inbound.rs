@@ -33,12 +33,12 @@ pub(super) struct Me {
     pub user: String,
     pub bot: String,
     /// User or bot ids of the bots whose messages are handled like people's.
-    pub heeded: HashSet<String>,
+    pub listened_bots: HashSet<String>,
 }
 
 /// A message from a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Heard {
+pub(super) struct SlackMessage {
     pub author: String,
     /// The author's name, if the payload contains it.
     pub author_name: Option<String>,
@@ -53,10 +53,10 @@ pub(super) struct Heard {
 
 /// News about a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum News {
-    Posted(Heard),
+pub(super) enum MessageNews {
+    Posted(SlackMessage),
     /// With the time stamp of the edit.
-    Edited(Heard, String),
+    Edited(SlackMessage, String),
     /// With the time stamp of the deletion.
     Deleted {
         channel: String,
@@ -84,24 +84,24 @@ impl Me {
 
     /// Whether news may concern the desk. A new message that neither mentions the bot nor stands in a thread or a
     /// direct conversation never does. Whether an edit or deletion does is known only from the record.
-    pub(super) fn may_concern(&self, news: &News) -> bool {
+    pub(super) fn may_concern(&self, news: &MessageNews) -> bool {
         match news {
-            News::Posted(heard) => {
+            MessageNews::Posted(heard) => {
                 heard.is_direct || heard.thread.is_some() || heard.raw.contains(&format!("<@{}", self.user))
             }
-            News::Edited(..) | News::Deleted { .. } => true,
+            MessageNews::Edited(..) | MessageNews::Deleted { .. } => true,
         }
     }
 
     /// Returns the ids whose names are needed to read a message.
-    pub(super) fn asked(&self, heard: &Heard) -> Asked {
+    pub(super) fn asked(&self, heard: &SlackMessage) -> Asked {
         let mut asked = words::asked(&heard.raw, &self.user);
         asked.people.push(heard.author.clone());
         asked
     }
 
     /// Returns a message as plain text, with these names. `None` if its time stamp is invalid.
-    pub(super) fn said(&self, heard: &Heard, names: &Names) -> Option<Said> {
+    pub(super) fn said(&self, heard: &SlackMessage, names: &Names) -> Option<Said> {
         let words = words::read(&heard.raw, &self.user, names);
         let name = names.people.get(&heard.author).cloned().or_else(|| heard.author_name.clone());
         let message = self.message_ref(&heard.channel, &heard.ts);
@@ -125,9 +125,9 @@ impl Me {
     }
 
     /// Returns news about a message as an event, with these names. `None` if a time stamp is invalid.
-    pub(super) fn event(&self, news: &News, names: &Names) -> Option<Event> {
+    pub(super) fn event(&self, news: &MessageNews, names: &Names) -> Option<Event> {
         match news {
-            News::Posted(heard) => {
+            MessageNews::Posted(heard) => {
                 let said = self.said(heard, names)?;
                 Some(Event {
                     key: DedupeKey::message(&said.message),
@@ -135,12 +135,12 @@ impl Me {
                     what: EventKind::MessagePosted(said),
                 })
             }
-            News::Edited(heard, edited) => {
+            MessageNews::Edited(heard, edited) => {
                 let said = self.said(heard, names)?;
                 let at = time(edited).unwrap_or(said.at);
                 Some(Event { key: DedupeKey::edit(&said.message, edited), at, what: EventKind::MessageEdited(said) })
             }
-            News::Deleted { channel, ts, at } => {
+            MessageNews::Deleted { channel, ts, at } => {
                 let message = self.message_ref(channel, ts);
                 let at = time(at).or_else(|| time(ts))?;
                 Some(Event { key: DedupeKey::deletion(&message), at, what: EventKind::MessageDeleted { message } })
@@ -151,7 +151,7 @@ impl Me {
 
 impl Workspace {
     /// Handles one payload of the Events API. After `Ok` the payload may be acknowledged.
-    pub(super) async fn hear(&self, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
+    pub(super) async fn handle_payload(&self, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
         if payload["type"] == "app_rate_limited" {
             tracing::warn!("Slack holds back events: more than 30,000 came within an hour; they are read afterwards");
             self.progress.fall_behind();
@@ -167,7 +167,7 @@ impl Workspace {
                 if let Some(news) = news(event, &self.me) {
                     let handling = self.handling(event);
                     if (self.me.may_concern(&news) || pings_staff(&self.me, &news, intake))
-                        && let Some(event) = self.tell(news).await
+                        && let Some(event) = self.event_of(news).await
                     {
                         self.remember_deletion(&event);
                         intake.handle(event).await?;
@@ -207,7 +207,7 @@ impl Workspace {
                 }
             }
             other => {
-                if !self.hear_of_channel(event, intake).await? {
+                if !self.handle_channel_event(event, intake).await? {
                     tracing::debug!(kind = other, "an event that is not listened to");
                 }
             }
@@ -220,7 +220,11 @@ impl Workspace {
     pub(super) fn is_ours(&self, payload: &Value) -> bool {
         let installed = payload["authorizations"].as_array().map_or(&[][..], Vec::as_slice);
         let teams = installed.iter().map(|it| &it["team_id"]);
-        let mut named = [&payload["team_id"], &payload["context_team_id"]].into_iter().chain(teams).peekable();
+        // A click or a form names the workspace in which the app is installed as `team`.
+        let mut named = [&payload["team_id"], &payload["context_team_id"], &payload["team"]["id"]]
+            .into_iter()
+            .chain(teams)
+            .peekable();
         let ours = self.me.tenant.id.as_str();
         let is_ours = named.clone().all(|team| !team.is_string()) || named.any(|team| team == ours);
         if !is_ours {
@@ -251,7 +255,7 @@ impl Workspace {
     }
 
     /// Looks up the names in a message, and returns it as plain text.
-    pub(super) async fn said(&self, heard: &Heard) -> Option<Said> {
+    pub(super) async fn said(&self, heard: &SlackMessage) -> Option<Said> {
         let names = self.directory.names(&self.me.asked(heard)).await;
         self.me.said(heard, &names)
     }
@@ -267,8 +271,8 @@ impl Workspace {
     }
 
     /// Looks up the names in news about a message, and returns the event.
-    pub(super) async fn tell(&self, news: News) -> Option<Event> {
-        if let News::Posted(heard) = &news {
+    pub(super) async fn event_of(&self, news: MessageNews) -> Option<Event> {
+        if let MessageNews::Posted(heard) = &news {
             if heard.is_direct {
                 self.directory.learn_direct(&heard.author, &heard.channel);
             } else if let Some(root) = &heard.thread {
@@ -276,8 +280,10 @@ impl Workspace {
             }
         }
         let names = match &news {
-            News::Posted(heard) | News::Edited(heard, _) => self.directory.names(&self.me.asked(heard)).await,
-            News::Deleted { .. } => Names::default(),
+            MessageNews::Posted(heard) | MessageNews::Edited(heard, _) => {
+                self.directory.names(&self.me.asked(heard)).await
+            }
+            MessageNews::Deleted { .. } => Names::default(),
         };
         self.me.event(&news, &names)
     }
@@ -291,7 +297,7 @@ impl Workspace {
         tokio::spawn(async move {
             let at = intake.clock().now();
             match group_members(&api, &group.id).await {
-                Ok(members) => intake.learn_members(&group, Listed { guild: None, members, is_whole: true }, at),
+                Ok(members) => intake.learn_members(&group, Listed { guild: None, members, is_complete: true }, at),
                 Err(error) if error.code().is_some_and(is_no_group) => {
                     tracing::warn!(
                         group = group.id,
@@ -307,8 +313,8 @@ impl Workspace {
 
 /// Whether a new message pings a person or group whom the guard protects. Most messages mention nobody and need no
 /// further check.
-fn pings_staff(me: &Me, news: &News, intake: &Intake) -> bool {
-    let News::Posted(heard) = news else { return false };
+fn pings_staff(me: &Me, news: &MessageNews, intake: &Intake) -> bool {
+    let MessageNews::Posted(heard) = news else { return false };
     if !heard.raw.contains("<@") && !heard.raw.contains("<!subteam^") {
         return false;
     }
@@ -342,17 +348,18 @@ fn group(id: &str) -> GroupRef {
 }
 
 /// Returns the news of a `message` event; `None` if it is not about a person's message.
-pub(super) fn news(event: &Value, me: &Me) -> Option<News> {
+pub(super) fn news(event: &Value, me: &Me) -> Option<MessageNews> {
     let channel = event["channel"].as_str()?;
     let is_direct = is_direct(channel, &event["channel_type"]);
     let stamp = event["event_ts"].as_str().or_else(|| event["ts"].as_str())?;
-    let deleted = |ts: &str| News::Deleted { channel: channel.to_owned(), ts: ts.to_owned(), at: stamp.to_owned() };
+    let deleted =
+        |ts: &str| MessageNews::Deleted { channel: channel.to_owned(), ts: ts.to_owned(), at: stamp.to_owned() };
     match event["subtype"].as_str() {
         Some("message_changed") => {
             let (now, before) = (&event["message"], &event["previous_message"]);
             if now["subtype"] == "tombstone" {
                 // A deleted root of a thread leaves a tombstone.
-                return is_heeded(before, me).then(|| deleted(now["ts"].as_str().unwrap_or_default()));
+                return is_listened_to(before, me).then(|| deleted(now["ts"].as_str().unwrap_or_default()));
             }
             let is_a_file_gone = files(&now["files"]).len() < files(&before["files"]).len();
             if !before.is_null() && now["text"] == before["text"] && !is_a_file_gone {
@@ -360,20 +367,20 @@ pub(super) fn news(event: &Value, me: &Me) -> Option<News> {
             }
             // Deleting a file does not change the message's own edit time, so the time of the event is taken.
             let edited = now["edited"]["ts"].as_str().filter(|_| !is_a_file_gone).unwrap_or(stamp).to_owned();
-            Some(News::Edited(heard(now, channel, is_direct, me)?, edited))
+            Some(MessageNews::Edited(read_message(now, channel, is_direct, me)?, edited))
         }
         Some("message_deleted") => {
             let before = &event["previous_message"];
             let ts = event["deleted_ts"].as_str().or_else(|| before["ts"].as_str())?;
-            (before.is_null() || is_heeded(before, me)).then(|| deleted(ts))
+            (before.is_null() || is_listened_to(before, me)).then(|| deleted(ts))
         }
-        _ => heard(event, channel, is_direct, me).map(News::Posted),
+        _ => read_message(event, channel, is_direct, me).map(MessageNews::Posted),
     }
 }
 
 /// Reads a message. `None` if it was not written by a person or by a bot that is handled like one.
-pub(super) fn heard(message: &Value, channel: &str, is_direct: bool, me: &Me) -> Option<Heard> {
-    if !is_heeded(message, me) {
+pub(super) fn read_message(message: &Value, channel: &str, is_direct: bool, me: &Me) -> Option<SlackMessage> {
+    if !is_listened_to(message, me) {
         return None;
     }
     match message["subtype"].as_str() {
@@ -384,7 +391,7 @@ pub(super) fn heard(message: &Value, channel: &str, is_direct: bool, me: &Me) ->
     let author = text_of(&message["user"]).or_else(|| text_of(&message["bot_id"]))?;
     let profile = &message["user_profile"];
     let author_name = [&profile["display_name"], &profile["real_name"], &message["username"]];
-    Some(Heard {
+    Some(SlackMessage {
         author: author.to_owned(),
         author_name: author_name.into_iter().find_map(text_of).map(str::to_owned),
         channel: channel.to_owned(),
@@ -423,14 +430,14 @@ fn slack_person(id: String) -> PersonRef {
     PersonRef::new(PlatformName::Slack, id)
 }
 
-fn is_heeded(message: &Value, me: &Me) -> bool {
+fn is_listened_to(message: &Value, me: &Me) -> bool {
     let user = text_of(&message["user"]);
     let bot = text_of(&message["bot_id"]);
     if user == Some(&me.user) || bot == Some(&me.bot) || user == Some(SLACKBOT) {
         return false;
     }
     let is_bot = bot.is_some() || message["subtype"] == "bot_message";
-    !is_bot || [user, bot].into_iter().flatten().any(|id| me.heeded.contains(id))
+    !is_bot || [user, bot].into_iter().flatten().any(|id| me.listened_bots.contains(id))
 }
 
 /// Returns the text of a message; if it was forwarded without a comment, the forwarded text.
@@ -478,7 +485,7 @@ mod tests {
             team_url: "https://acme.slack.com/".to_owned(),
             user: "UBOT".to_owned(),
             bot: "BBOT".to_owned(),
-            heeded: ["UALERTS".to_owned()].into(),
+            listened_bots: ["UALERTS".to_owned()].into(),
         }
     }
 
@@ -500,15 +507,15 @@ mod tests {
 
     #[test]
     fn messages_of_people_are_heard() {
-        let Some(News::Posted(heard)) = news(&message(), &me()) else { panic!("not heard") };
+        let Some(MessageNews::Posted(heard)) = news(&message(), &me()) else { panic!("not heard") };
         assert_eq!((heard.author.as_str(), heard.raw.as_str(), heard.thread), ("U222", "<@UBOT> printer", None));
 
         let reply = with(message(), json!({"thread_ts": "1610241000.000100", "subtype": "thread_broadcast"}));
-        let Some(News::Posted(heard)) = news(&reply, &me()) else { panic!("not heard") };
+        let Some(MessageNews::Posted(heard)) = news(&reply, &me()) else { panic!("not heard") };
         assert_eq!(heard.thread.as_deref(), Some("1610241000.000100"));
 
         let root = with(message(), json!({"thread_ts": "1610241741.000200"}));
-        let Some(News::Posted(heard)) = news(&root, &me()) else { panic!("not heard") };
+        let Some(MessageNews::Posted(heard)) = news(&root, &me()) else { panic!("not heard") };
         assert_eq!(heard.thread, None);
 
         let files = json!([{"id": "F1", "name": "log.txt", "permalink": "https://acme.slack.com/f/1", "size": 12, "url_static_preview": ""}]);
@@ -516,7 +523,7 @@ mod tests {
             message(),
             json!({"subtype": "file_share", "text": "", "channel": "D1", "channel_type": "im", "files": files}),
         );
-        let Some(News::Posted(heard)) = news(&file, &me()) else { panic!("not heard") };
+        let Some(MessageNews::Posted(heard)) = news(&file, &me()) else { panic!("not heard") };
         assert!(heard.is_direct);
         assert_eq!(heard.files, [File { name: "log.txt".into(), url: "https://acme.slack.com/f/1".into(), bytes: 12 }]);
     }
@@ -547,12 +554,14 @@ mod tests {
                 "previous_message": {"type": "message", "user": "U222", "text": before, "ts": "5.000001"},
             })
         };
-        let Some(News::Edited(heard, edited)) = news(&changed(&now, "old"), &me()) else { panic!("not told") };
+        let Some(MessageNews::Edited(heard, edited)) = news(&changed(&now, "old"), &me()) else { panic!("not told") };
         assert_eq!((heard.ts.as_str(), heard.raw.as_str(), edited.as_str()), ("5.000001", "new", "9.000000"));
         assert_eq!(news(&changed(&now, "new"), &me()), None);
         assert_eq!(news(&changed(&with(now.clone(), json!({"bot_id": "BBOT"})), "old"), &me()), None);
         let stone = json!({"type": "message", "subtype": "tombstone", "user": "USLACKBOT", "text": "This message was deleted.", "ts": "5.000001"});
-        assert!(matches!(news(&changed(&stone, "old"), &me()), Some(News::Deleted { ts, .. }) if ts == "5.000001"));
+        assert!(
+            matches!(news(&changed(&stone, "old"), &me()), Some(MessageNews::Deleted { ts, .. }) if ts == "5.000001")
+        );
     }
 
     #[test]
@@ -561,7 +570,7 @@ mod tests {
             "type": "message", "subtype": "message_deleted", "channel": "C111", "channel_type": "group", "ts": "9.000100",
             "deleted_ts": "5.000001", "event_ts": "9.000100", "previous_message": {"user": "U222", "text": "old", "ts": "5.000001"},
         });
-        let told = News::Deleted { channel: "C111".into(), ts: "5.000001".into(), at: "9.000100".into() };
+        let told = MessageNews::Deleted { channel: "C111".into(), ts: "5.000001".into(), at: "9.000100".into() };
         assert_eq!(news(&gone, &me()), Some(told));
         assert_eq!(news(&with(gone, json!({"previous_message": {"user": "UBOT", "bot_id": "BBOT"}})), &me()), None);
     }

@@ -63,6 +63,9 @@ impl Handle {
 impl Workspace {
     /// Handles one interaction. Returns the body of the acknowledgement, if it needs one.
     pub(super) async fn act(self: &Arc<Self>, payload: &Value, intake: &Intake) -> Result<Option<Value>, StoreError> {
+        if !self.is_ours(payload) {
+            return Ok(None);
+        }
         match payload["type"].as_str().unwrap_or_default() {
             "block_actions" => {
                 if let Some(click) = click(payload) {
@@ -143,18 +146,18 @@ impl Workspace {
             Err(_) => {}
         }
         tracing::warn!(key = key.as_str(), "an interaction takes longer than usual");
-        let desk = Arc::clone(self);
+        let workspace = Arc::clone(self);
         self.acts.spawn(async move {
             let slow = text::takes_a_while();
-            let ((), end) = tokio::join!(desk.say(&reply, &slow), handling);
+            let ((), end) = tokio::join!(workspace.say(&reply, &slow), handling);
             match end {
                 // A refusal already says why.
                 Ok(Ok(Outcome::Refused | Outcome::Dead)) => {}
                 Ok(Ok(_)) if is_answered => {}
-                Ok(Ok(_)) => desk.say(&reply, &text::is_done()).await,
+                Ok(Ok(_)) => workspace.say(&reply, &text::is_done()).await,
                 Ok(Err(_)) | Err(_) => {
                     tracing::warn!(key = key.as_str(), "an interaction is not carried out");
-                    desk.say(&reply, &text::try_again()).await;
+                    workspace.say(&reply, &text::try_again()).await;
                 }
             }
         });
@@ -232,7 +235,7 @@ impl Workspace {
             in_private: false,
         };
         let does = ActRef::at_message(ActName::new(name.clone()), message.as_str());
-        let takes_words = intake::act(&does.act).is_some_and(Spec::begins_with_words);
+        let takes_words = intake::act(&does.act).is_some_and(Spec::takes_message_words);
         let words = match takes_words {
             true => {
                 let raw = words_of(&payload["message"]);
@@ -282,17 +285,17 @@ impl Workspace {
             && let Some(spec) = intake::act(&does.act).filter(|spec| spec.opens_form())
         {
             let trigger = payload["trigger_id"].as_str().unwrap_or_default().to_owned();
-            let (desk, intake) = (self.clone(), intake.clone());
+            let (workspace, intake) = (self.clone(), intake.clone());
             let (does, given, actor, place) = (does.clone(), given.clone(), actor.clone(), place.clone());
             // The form is opened in parallel with the acknowledgement, not before it.
             self.acts.spawn(async move {
                 let deadline = real::now() + OPENING;
                 match intake.form(spec, &does, &given, &actor).await {
                     // Slack shows all fields on one page.
-                    Some((form, _)) => desk.open_form(&form, &place, &trigger, &reply, deadline).await,
+                    Some((form, _)) => workspace.open_form(&form, &place, &trigger, &reply, deadline).await,
                     None => {
-                        if desk.settle(event, reply.clone(), &intake).await.is_err() {
-                            desk.say(&reply, &text::try_again()).await;
+                        if workspace.settle(event, reply.clone(), &intake).await.is_err() {
+                            workspace.say(&reply, &text::try_again()).await;
                         }
                     }
                 }
@@ -384,7 +387,7 @@ impl Workspace {
         };
         let place = origin.channel.as_deref();
         // A form opened from a message's menu is about that message.
-        let at = does.as_ref().filter(|does| does.on.is_none()).and_then(|does| does.with.as_deref());
+        let at = does.as_ref().filter(|does| does.on.is_none()).and_then(|does| does.carried.as_deref());
         let submitted = Acted {
             at: at.zip(place).map(|(message, channel)| self.message_ref(channel, message)),
             place: place.map(|channel| self.place(channel, origin.thread.as_deref(), origin.direct)),

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::Workspace;
 use super::api::{CallError, Repeat};
 use super::directory::Names;
-use super::inbound::{Heard, heard};
+use super::inbound::{SlackMessage, read_message};
 use super::outbound::Pages;
 use crate::domain::event::{Found, Look};
 use crate::platform::{DeliveryError, Receipt};
@@ -19,13 +19,13 @@ impl Workspace {
         if look.before == 0 {
             params.push(("oldest", message.id.clone()));
         }
-        let mut read: VecDeque<Heard> = VecDeque::with_capacity(limit);
+        let mut read: VecDeque<SlackMessage> = VecDeque::with_capacity(limit);
         let found = match look.place.root() {
             Some(root) => {
                 let params = [params, vec![("ts", root.to_owned())]].concat();
                 // Slack returns a thread from its beginning, so only the last messages are kept.
                 let keep = |one: &serde_json::Value| {
-                    read.extend(heard(one, channel, is_direct, &self.me));
+                    read.extend(read_message(one, channel, is_direct, &self.me));
                     if read.len() > limit {
                         read.pop_front();
                     }
@@ -42,7 +42,9 @@ impl Workspace {
                 page.and_then(|page| {
                     // Slack lists the newest message first.
                     let messages = page["messages"].as_array().ok_or(CallError::Unreadable)?;
-                    read.extend(messages.iter().rev().filter_map(|one| heard(one, channel, is_direct, &self.me)));
+                    read.extend(
+                        messages.iter().rev().filter_map(|one| read_message(one, channel, is_direct, &self.me)),
+                    );
                     Ok(())
                 })
             }

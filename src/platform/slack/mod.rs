@@ -55,7 +55,7 @@ use crate::health::Health;
 use crate::intake::Intake;
 use crate::platform::catch_up::{Progress, opened};
 use crate::platform::{
-    Act, Delivery, DeliveryError, Finding, Listed, Platform, Proven, Receipt, TokenRefused, Unreached, Wanted,
+    Delivery, DeliveryError, Finding, Listed, Operation, Platform, Proven, Receipt, TokenRefused, Unreached, Wanted,
 };
 
 /// How to reach Slack.
@@ -93,7 +93,7 @@ pub enum SlackMode {
 
 /// A connected Slack workspace.
 pub struct SlackPlatform {
-    desk: Arc<Workspace>,
+    workspace: Arc<Workspace>,
 }
 
 impl SlackPlatform {
@@ -140,10 +140,10 @@ impl SlackPlatform {
             team_url: field("url").unwrap_or_else(|| "https://slack.com/".to_owned()),
             user: field("user_id").context("Slack does not say who the bot is")?,
             bot: field("bot_id").context("this token is no bot's: take the one that begins with xoxb-")?,
-            heeded: settings.listen_to_bots.into_iter().collect(),
+            listened_bots: settings.listen_to_bots.into_iter().collect(),
         };
         let tenant = me.tenant.clone();
-        let desk = Workspace {
+        let workspace = Workspace {
             directory: Directory::new(api.clone()),
             api,
             me,
@@ -163,18 +163,18 @@ impl SlackPlatform {
             readers: Mutex::default(),
             acts: TaskTracker::new(),
         };
-        Ok(Arc::new(Self { desk: Arc::new(desk) }))
+        Ok(Arc::new(Self { workspace: Arc::new(workspace) }))
     }
 
     /// Returns the routes `/slack/events`, `/slack/interactions` and `/slack/commands`.
     pub fn http_routes(self: &Arc<Self>, intake: Intake, health: Health) -> axum::Router {
-        http::routes(self.desk.clone(), intake, health)
+        http::routes(self.workspace.clone(), intake, health)
     }
 
     /// Returns the tenant of the workspace that the bot's token belongs to.
     #[must_use]
     pub fn tenant(&self) -> Tenant {
-        self.desk.me.tenant.clone()
+        self.workspace.me.tenant.clone()
     }
 }
 
@@ -185,60 +185,60 @@ impl Platform for SlackPlatform {
     }
 
     async fn run(&self, intake: Intake, stop: CancellationToken) -> anyhow::Result<()> {
-        let desk = &self.desk;
+        let workspace = &self.workspace;
         let Some(opened) = opened(&intake, PlatformName::Slack, &stop).await else { return Ok(()) };
         let warm_up = tokio::spawn({
-            let desk = desk.clone();
-            async move { desk.directory.warm_up().await }
+            let workspace = workspace.clone();
+            async move { workspace.directory.warm_up().await }
         });
-        desk.progress.stand_still();
+        workspace.progress.stand_still();
         let halt = stop.child_token();
         let receive = async {
-            let end = match (&desk.mode, &desk.app_token) {
-                (SlackMode::Socket, Some(token)) => socket::run(desk, &api::token(token), &intake, &stop).await,
+            let end = match (&workspace.mode, &workspace.app_token) {
+                (SlackMode::Socket, Some(token)) => socket::run(workspace, &api::token(token), &intake, &stop).await,
                 (SlackMode::Socket | SlackMode::Http, _) => {
-                    desk.connected.store(true, Ordering::Relaxed);
-                    desk.progress.fall_behind();
+                    workspace.connected.store(true, Ordering::Relaxed);
+                    workspace.progress.fall_behind();
                     stop.cancelled().await;
-                    desk.connected.store(false, Ordering::Relaxed);
+                    workspace.connected.store(false, Ordering::Relaxed);
                     Ok(())
                 }
             };
             halt.cancel();
             end
         };
-        let catch_up = catch_up::run(desk, &intake, opened, &halt);
-        let (end, (), ()) = tokio::join!(receive, catch_up, desk.progress.keep(&intake, &halt));
-        if let Err(error) = desk.progress.store(&intake).await {
+        let catch_up = catch_up::run(workspace, &intake, opened, &halt);
+        let (end, (), ()) = tokio::join!(receive, catch_up, workspace.progress.keep(&intake, &halt));
+        if let Err(error) = workspace.progress.store(&intake).await {
             tracing::debug!(%error, "positions could not be stored; more messages are read again at the next start");
         }
         warm_up.abort();
-        desk.acts.close();
-        if tokio::time::timeout(ACTS_END_WITHIN, desk.acts.wait()).await.is_err() {
+        workspace.acts.close();
+        if tokio::time::timeout(ACTS_END_WITHIN, workspace.acts.wait()).await.is_err() {
             tracing::warn!("stopped before all acts were handled; their people are not told the result");
         }
-        desk.acts.reopen();
+        workspace.acts.reopen();
         end
     }
 
     fn is_connected(&self) -> bool {
-        self.desk.connected.load(Ordering::Relaxed)
+        self.workspace.connected.load(Ordering::Relaxed)
     }
 
     fn is_behind(&self) -> bool {
-        self.desk.progress.is_behind()
+        self.workspace.progress.is_behind()
     }
 
     fn received(&self) -> u64 {
-        self.desk.received.load(Ordering::Acquire)
+        self.workspace.received.load(Ordering::Acquire)
     }
 
     async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
-        self.desk.deliver(delivery).await
+        self.workspace.deliver(delivery).await
     }
 
     async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
-        self.desk.find(delivery).await
+        self.workspace.find(delivery).await
     }
 
     async fn find_second(
@@ -246,10 +246,10 @@ impl Platform for SlackPlatform {
         delivery: &Delivery,
         known: &[MessageRef],
     ) -> Result<Option<MessageRef>, DeliveryError> {
-        self.desk.find_second(delivery, known).await
+        self.workspace.find_second(delivery, known).await
     }
 
-    fn fingerprint(&self, _: &EffectId, _: &Act) -> Option<Sent> {
+    fn fingerprint(&self, _: &EffectId, _: &Operation) -> Option<Sent> {
         None
     }
 
@@ -258,10 +258,10 @@ impl Platform for SlackPlatform {
     }
 
     async fn members(&self, group: &str) -> Result<Listed, DeliveryError> {
-        let members = outbound::group_members(&self.desk.api, group).await;
-        members.map(|members| Listed { guild: None, members, is_whole: true }).map_err(|error| {
+        let members = outbound::group_members(&self.workspace.api, group).await;
+        members.map(|members| Listed { guild: None, members, is_complete: true }).map_err(|error| {
             if error.passes_after().is_some() || error.is_about_the_token() {
-                return self.desk.failed(error, Repeat::Harmless);
+                return self.workspace.failed(error, Repeat::Harmless);
             }
             let is_gone = error.code().is_some_and(outbound::is_no_group);
             // Any other error code is final for this call (for example a plan without user groups).
@@ -276,7 +276,7 @@ impl Platform for SlackPlatform {
     }
 
     async fn check(&self, wanted: &Wanted) -> Vec<Finding> {
-        self.desk.check(wanted).await
+        self.workspace.check(wanted).await
     }
 }
 

@@ -14,14 +14,14 @@ use tokio::time::Instant;
 
 use super::Workspace;
 use super::api::{Api, CallError, Repeat};
-use super::inbound::{heard, is_direct, time};
+use super::inbound::{is_direct, read_message, time};
 use super::interact::Handle;
 use super::render::{RenderContext, Rendered, render};
 use crate::domain::effect::{Sign, SilentAct, Undeliverable};
 use crate::domain::event::ReplyHandle;
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName};
 use crate::domain::message::{Message, Tone};
-use crate::platform::{Act, Delivery, DeliveryError, Receipt};
+use crate::platform::{Delivery, DeliveryError, Operation, Receipt};
 
 /// The event type in the metadata of the bot's posts.
 const EVENT_TYPE: &str = "deskbell";
@@ -31,15 +31,15 @@ const READ_BACK: usize = 100;
 const PAGE: usize = 200;
 /// The largest number of history pages to read.
 const PAGES: usize = 15;
-/// How long the result of [`Workspace::is_read`] is kept.
+/// How long the result of [`Workspace::check_account_active`] is kept.
 const READER_KNOWN_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// How far Slack's clock and this machine's may differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 impl Workspace {
     pub(super) async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
-        let delivered = self.carry_out(&delivery.act, delivery).await;
-        match (&delivered, simplified(&delivery.act)) {
+        let delivered = self.carry_out(&delivery.operation, delivery).await;
+        match (&delivered, simplified(&delivery.operation)) {
             // Slack does not accept tables and similar blocks everywhere. So a message with such blocks that is refused
             // as invalid is sent once more without them.
             (Err(DeliveryError::Permanent { reason: Undeliverable::Invalid, detail }), Some(simple)) => {
@@ -50,12 +50,12 @@ impl Workspace {
         }
     }
 
-    async fn carry_out(&self, act: &Act, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+    async fn carry_out(&self, operation: &Operation, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
         let deadline = self.api.deadline();
-        match act {
-            Act::Post { to, message, .. } => {
+        match operation {
+            Operation::Post { to, message, .. } => {
                 if to.is_direct() {
-                    self.is_read(to.channel()).await?;
+                    self.check_account_active(to.channel()).await?;
                 }
                 let posted = self.post(to.channel(), to.root(), message, &delivery.effect, deadline).await;
                 let posted = posted.map_err(|error| {
@@ -64,17 +64,17 @@ impl Workspace {
                 })?;
                 self.receipt(to, posted).await
             }
-            Act::Update { message, to, .. } => {
+            Operation::Update { message, to, .. } => {
                 let Rendered { text, blocks } = render(to, &self.rendering());
                 let body = json!({"channel": message.channel, "ts": message.id, "text": text, "blocks": blocks});
                 let answer = self.api.post("chat.update", &body, deadline).await;
                 answer.map(|_| Receipt::Changed).map_err(|error| self.failed(error, Repeat::Harmless))
             }
-            Act::Silent(act) => self.act_silently(act, deadline).await,
-            Act::Whisper { to, near, via, message } => {
+            Operation::Silent(act) => self.act_silently(act, deadline).await,
+            Operation::Whisper { to, near, via, message } => {
                 self.whisper(to, near.as_ref(), via.as_ref(), message, &delivery.effect, deadline).await
             }
-            Act::Hint { to, place, message, .. } => {
+            Operation::Hint { to, place, message, .. } => {
                 self.whisper(to, Some(place), None, message, &delivery.effect, deadline).await
             }
         }
@@ -97,22 +97,22 @@ impl Workspace {
             SilentAct::OpenDirect { request } => {
                 let opened = self.directory.direct(&request.by.who.id, deadline).await;
                 let channel = opened.map_err(|error| closed_to_us(self.failed(error, Repeat::Harmless)))?;
-                self.is_read(&channel).await?;
+                self.check_account_active(&channel).await?;
                 Ok(Receipt::Opened(self.place(&channel, None, true)))
             }
         }
     }
 
     pub(super) async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
-        match &delivery.act {
-            Act::Post { to, .. } => {
+        match &delivery.operation {
+            Operation::Post { to, .. } => {
                 let found = match self.look_for(to, delivery, &[]).await {
                     Err(error) if is_thread_gone(&error) => Ok(None),
                     found => found,
                 };
                 let found = match found {
                     // Slack puts a reply to a deleted root into the channel, so the channel is searched, too.
-                    Ok(None) if to.root().is_some() => self.look_for(&to.open_channel(), delivery, &[]).await,
+                    Ok(None) if to.root().is_some() => self.look_for(&to.parent_channel(), delivery, &[]).await,
                     found => found,
                 };
                 match found.map_err(|error| self.failed(error, Repeat::Harmless))? {
@@ -120,14 +120,14 @@ impl Workspace {
                     None => Ok(None),
                 }
             }
-            Act::Whisper { .. } | Act::Hint { .. } => Ok(Some(Receipt::Whispered)),
-            Act::Update { .. } | Act::Silent(_) => Ok(None),
+            Operation::Whisper { .. } | Operation::Hint { .. } => Ok(Some(Receipt::Whispered)),
+            Operation::Update { .. } | Operation::Silent(_) => Ok(None),
         }
     }
 
     /// Fails if the account of a direct conversation is deactivated: Slack accepts messages to such an account, and
     /// nobody reads them. If Slack does not tell the account's state, the account counts as active.
-    async fn is_read(&self, direct: &str) -> Result<(), DeliveryError> {
+    async fn check_account_active(&self, direct: &str) -> Result<(), DeliveryError> {
         let now = self.clock.now();
         let known = {
             let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -180,7 +180,7 @@ impl Workspace {
         delivery: &Delivery,
         known: &[MessageRef],
     ) -> Result<Option<MessageRef>, DeliveryError> {
-        let Act::Post { to, .. } = &delivery.act else { return Ok(None) };
+        let Operation::Post { to, .. } = &delivery.operation else { return Ok(None) };
         let second = self.look_for(to, delivery, known).await;
         second.map(|second| second.map(|second| second.message)).map_err(|error| self.failed(error, Repeat::Harmless))
     }
@@ -348,7 +348,7 @@ impl Workspace {
                     return None::<()>;
                 }
                 if time(message["ts"].as_str().unwrap_or_default()).is_some_and(|at| at < until)
-                    && let Some(heard) = heard(message, place.channel(), false, &self.me)
+                    && let Some(heard) = read_message(message, place.channel(), false, &self.me)
                 {
                     last.push_back(heard);
                     if last.len() > READ_BACK {
@@ -496,13 +496,13 @@ pub(super) fn slack_time(at: Timestamp) -> String {
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
-/// Returns the act with only the blocks that Slack accepts everywhere; `None` if it has no other blocks.
-fn simplified(act: &Act) -> Option<Act> {
-    let mut simple = act.clone();
-    let (Act::Post { message, .. }
-    | Act::Update { to: message, .. }
-    | Act::Whisper { message, .. }
-    | Act::Hint { message, .. }) = &mut simple
+/// Returns the operation with only the blocks that Slack accepts everywhere; `None` if it has no other blocks.
+fn simplified(operation: &Operation) -> Option<Operation> {
+    let mut simple = operation.clone();
+    let (Operation::Post { message, .. }
+    | Operation::Update { to: message, .. }
+    | Operation::Whisper { message, .. }
+    | Operation::Hint { message, .. }) = &mut simple
     else {
         return None;
     };

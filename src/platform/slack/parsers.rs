@@ -81,7 +81,8 @@ pub fn interaction(body: &[u8]) -> Option<Interaction> {
             );
             let spec = form.as_ref().and_then(|form| intake::act(&form.act));
             let now = Now::named(Timestamp::UNIX_EPOCH, "UTC");
-            let faults = |spec: &'static Spec| spec.check(&form.as_ref()?.carried(spec, given.clone()), &now).err();
+            let faults =
+                |spec: &'static Spec| spec.check(&form.as_ref()?.with_carried(spec, given.clone()), &now).err();
             let faults: Vec<Fault> = spec.and_then(faults).unwrap_or_default();
             let faulty = forms::at_fields(&faults).into_iter().map(|(field, _)| field).collect();
             Some(Interaction::Form { form, given, faulty })
@@ -119,7 +120,7 @@ fn me() -> Me {
         team_url: "https://acme.slack.com/".to_owned(),
         user: "UBOT".to_owned(),
         bot: "BBOT".to_owned(),
-        heeded: HashSet::from(["B777".to_owned()]),
+        listened_bots: HashSet::from(["B777".to_owned()]),
     }
 }
 

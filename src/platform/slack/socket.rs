@@ -43,13 +43,13 @@ const REFUSALS: u32 = 5;
 /// # Errors
 /// If Slack does not accept the app-level token.
 pub(super) async fn run(
-    desk: &Arc<Workspace>,
+    workspace: &Arc<Workspace>,
     token: &SlackApiToken,
     intake: &Intake,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let (tell, mut told) = unbounded_channel();
-    let mut lines: Vec<Line> = Vec::new();
+    let (sender, mut reports) = unbounded_channel();
+    let mut connections: Vec<Connection> = Vec::new();
     let mut next_id = 0;
     let mut not_before = real::now();
     // Messages may have been posted before the start, so the first connection makes a catch-up due.
@@ -57,100 +57,107 @@ pub(super) async fn run(
     let mut silences = 0;
     let mut refusals = 0;
     loop {
-        let serving = lines.iter().any(|line| line.state != State::Leaving);
+        let serving = connections.iter().any(|it| it.state != State::Leaving);
         if !serving && real::now() >= not_before {
             let is_ours = tokio::select! {
-                is_ours = leads_home(desk, token) => is_ours?,
+                is_ours = address_is_trusted(workspace, token) => is_ours?,
                 () = stop.cancelled() => break,
             };
             if !is_ours {
-                not_before = real::now() + desk.reconnect_wait;
+                not_before = real::now() + workspace.reconnect_wait;
                 continue;
             }
             next_id += 1;
-            let ear =
-                Ear { id: next_id, desk: desk.clone(), intake: intake.clone(), tell: tell.clone(), stop: stop.clone() };
-            lines.push(Line::open(desk, token, ear).await?);
+            let listener = Listener {
+                id: next_id,
+                workspace: workspace.clone(),
+                intake: intake.clone(),
+                reports: sender.clone(),
+                stop: stop.clone(),
+            };
+            connections.push(Connection::open(workspace, token, listener).await?);
         }
-        desk.connected.store(lines.iter().any(|line| line.state != State::Opening), Ordering::Relaxed);
-        let opening = lines.iter().find(|line| line.state == State::Opening).map(|line| line.since + desk.opening());
-        let patience = desk.silence.saturating_mul(1 << silences.min(SILENCES));
-        let silent = lines.iter().filter(|line| line.state == State::Open).map(|line| line.heard + patience).min();
+        workspace.connected.store(connections.iter().any(|it| it.state != State::Opening), Ordering::Relaxed);
+        let opening = connections.iter().find(|it| it.state == State::Opening).map(|it| it.since + workspace.opening());
+        let patience = workspace.silence.saturating_mul(1 << silences.min(SILENCES));
+        let silent = connections.iter().filter(|it| it.state == State::Open).map(|it| it.heard + patience).min();
         let reconnect = (!serving).then_some(not_before);
         let wake = [opening, silent, reconnect].into_iter().flatten().min();
         tokio::select! {
             () = stop.cancelled() => break,
-            Some((id, news)) = told.recv() => {
-                let Some(at) = lines.iter().position(|line| line.id == id) else { continue };
-                match news {
-                    News::Hello => {
-                        lines[at].state = State::Open;
-                        lines[at].heard = real::now();
+            Some((id, report)) = reports.recv() => {
+                let Some(at) = connections.iter().position(|it| it.id == id) else { continue };
+                match report {
+                    Report::Hello => {
+                        connections[at].state = State::Open;
+                        connections[at].heard = real::now();
                         refusals = 0;
                         tracing::info!("connected to Slack");
                         if std::mem::take(&mut missed) {
-                            desk.progress.fall_behind();
+                            workspace.progress.fall_behind();
                         }
-                        for line in lines.extract_if(.., |line| line.state == State::Leaving) {
-                            line.manager.shutdown().await;
+                        for connection in connections.extract_if(.., |it| it.state == State::Leaving) {
+                            connection.manager.shutdown().await;
                         }
                     }
-                    News::Leaving(reason) if lines[at].state == State::Opening => {
-                        lines.remove(at).manager.shutdown().await;
-                        let wait = desk.reconnect_wait.saturating_mul(1 << refusals.min(REFUSALS));
+                    Report::Leaving(reason) if connections[at].state == State::Opening => {
+                        connections.remove(at).manager.shutdown().await;
+                        let wait = workspace.reconnect_wait.saturating_mul(1 << refusals.min(REFUSALS));
                         refusals += 1;
                         not_before = real::now() + wait;
                         tracing::warn!(reason, wait_ms = wait.as_millis(), "Slack refuses a connection; {}", hint(&reason));
                     }
-                    News::Leaving(reason) => {
+                    Report::Leaving(reason) => {
                         tracing::debug!(reason, "Slack will close the connection");
-                        lines[at].state = State::Leaving;
-                        not_before = not_before.max(lines[at].since + desk.reconnect_wait);
+                        connections[at].state = State::Leaving;
+                        not_before = not_before.max(connections[at].since + workspace.reconnect_wait);
                     }
-                    News::Envelope => {
-                        lines[at].heard = real::now();
+                    Report::Envelope => {
+                        connections[at].heard = real::now();
                         silences = 0;
                     }
-                    News::Closed => {
-                        let line = lines.remove(at);
-                        if !lines.iter().any(|line| line.state == State::Open) {
+                    Report::Closed => {
+                        let connection = connections.remove(at);
+                        if !connections.iter().any(|it| it.state == State::Open) {
                             // From now on events may be missed.
                             missed = true;
-                            desk.progress.stand_still();
+                            workspace.progress.stand_still();
                         }
-                        line.manager.shutdown().await;
+                        connection.manager.shutdown().await;
                         // The next connection follows at once if this one has been open for a while.
-                        let since = if line.state == State::Opening { real::now() } else { line.since };
-                        not_before = since + desk.reconnect_wait;
-                        if line.state != State::Leaving {
+                        let since = if connection.state == State::Opening { real::now() } else { connection.since };
+                        not_before = since + workspace.reconnect_wait;
+                        if connection.state != State::Leaving {
                             tracing::warn!("the connection to Slack is lost; connecting again");
                         }
                     }
                 }
             }
             () = sleep_until(wake), if wake.is_some() => {
-                let late = |line: &mut Line| line.state == State::Opening && line.since + desk.opening() <= real::now();
-                for line in lines.extract_if(.., late) {
-                    line.manager.shutdown().await;
-                    not_before = real::now() + desk.reconnect_wait;
-                    say_why(desk, token).await?;
+                let opened_by = |it: &Connection| it.since + workspace.opening();
+                let late = |it: &mut Connection| it.state == State::Opening && opened_by(it) <= real::now();
+                for connection in connections.extract_if(.., late) {
+                    connection.manager.shutdown().await;
+                    not_before = real::now() + workspace.reconnect_wait;
+                    diagnose(workspace, token).await?;
                 }
                 let now = real::now();
-                for line in lines.iter_mut().filter(|line| line.state == State::Open && line.heard + patience <= now) {
+                let is_silent = |it: &&mut Connection| it.state == State::Open && it.heard + patience <= now;
+                for connection in connections.iter_mut().filter(is_silent) {
                     // The connection may be dead although its pings are answered. Or there may just be no events, so
                     // the next connection may be silent for longer. The old one is closed once the new one is open.
                     tracing::warn!(silent_secs = patience.as_secs(), "no events arrive from Slack; the connection is replaced");
-                    line.state = State::Leaving;
+                    connection.state = State::Leaving;
                     silences += 1;
                     missed = true;
-                    desk.progress.stand_still();
+                    workspace.progress.stand_still();
                 }
             }
         }
     }
-    desk.connected.store(false, Ordering::Relaxed);
-    for line in lines {
-        line.manager.shutdown().await;
+    workspace.connected.store(false, Ordering::Relaxed);
+    for connection in connections {
+        connection.manager.shutdown().await;
     }
     Ok(())
 }
@@ -173,7 +180,7 @@ impl Workspace {
 }
 
 /// One connection.
-struct Line {
+struct Connection {
     id: u64,
     manager: Arc<dyn SlackSocketModeClientsManager + Send + Sync>,
     state: State,
@@ -192,7 +199,7 @@ enum State {
 }
 
 /// A listener's report about its connection.
-enum News {
+enum Report {
     Hello,
     /// Slack will close the connection, for this reason.
     Leaving(String),
@@ -201,19 +208,19 @@ enum News {
     Closed,
 }
 
-impl Line {
-    async fn open(desk: &Arc<Workspace>, token: &SlackApiToken, ear: Ear) -> anyhow::Result<Self> {
-        let client = desk.api.client();
+impl Connection {
+    async fn open(workspace: &Arc<Workspace>, token: &SlackApiToken, listener: Listener) -> anyhow::Result<Self> {
+        let client = workspace.api.client();
         let environment = Arc::new(SlackClientEventsListenerEnvironment::new(client.clone()));
         let manager = client.http_api.connector.new_clients_manager(environment);
         let config = SlackClientSocketModeConfig::new()
             .with_max_connections_count(1)
             .with_initial_backoff_in_seconds(0)
-            .with_reconnect_timeout_in_seconds(desk.reconnect_wait.as_secs().max(1))
+            .with_reconnect_timeout_in_seconds(workspace.reconnect_wait.as_secs().max(1))
             .with_ping_interval_in_seconds(PING_SECS)
             .with_ping_failure_threshold_times(PONGS_MISSED);
-        let id = ear.id;
-        manager.register_new_token(&config, token.clone(), Arc::new(ear)).await.map_err(|_| {
+        let id = listener.id;
+        manager.register_new_token(&config, token.clone(), Arc::new(listener)).await.map_err(|_| {
             // The SDK's error is not shown, since it may contain addresses. It has only one cause.
             anyhow::anyhow!("the Socket Mode client did not take the app-level token")
         })?;
@@ -224,16 +231,16 @@ impl Line {
 }
 
 /// Listens to one connection.
-struct Ear {
+struct Listener {
     id: u64,
-    desk: Arc<Workspace>,
+    workspace: Arc<Workspace>,
     intake: Intake,
-    tell: UnboundedSender<(u64, News)>,
+    reports: UnboundedSender<(u64, Report)>,
     stop: CancellationToken,
 }
 
 #[async_trait]
-impl SlackSocketModeClientListener for Ear {
+impl SlackSocketModeClientListener for Listener {
     async fn on_message(&self, _client: &SlackSocketModeWssClientId, body: String) -> Option<String> {
         // The frame's content is never logged, since it may hold people's words or secrets.
         let Some(frame) = lenient::json(body.as_bytes()).filter(Value::is_object) else {
@@ -243,7 +250,7 @@ impl SlackSocketModeClientListener for Ear {
         };
         match frame["type"].as_str().unwrap_or_default() {
             "hello" => {
-                self.tell(News::Hello);
+                self.report(Report::Hello);
                 None
             }
             "disconnect" => {
@@ -251,13 +258,13 @@ impl SlackSocketModeClientListener for Ear {
                 if reason == "link_disabled" {
                     tracing::error!("Socket Mode is switched off in the app's settings");
                 }
-                self.tell(News::Leaving(reason));
+                self.report(Report::Leaving(reason));
                 None
             }
             // Events that arrive during a stop are not acknowledged, so that Slack sends them to the next process.
             _ if self.stop.is_cancelled() => None,
             _ => {
-                self.tell(News::Envelope);
+                self.report(Report::Envelope);
                 self.take(frame).await
             }
         }
@@ -269,14 +276,14 @@ impl SlackSocketModeClientListener for Ear {
     }
 
     async fn on_disconnect(&self, _client: &SlackSocketModeWssClientId) {
-        self.tell(News::Closed);
+        self.report(Report::Closed);
     }
 }
 
-impl Ear {
-    fn tell(&self, news: News) {
+impl Listener {
+    fn report(&self, report: Report) {
         // The receiver is gone once the program is stopping.
-        let _ = self.tell.send((self.id, news));
+        let _ = self.reports.send((self.id, report));
     }
 
     /// Handles an envelope. Returns the acknowledgement; `None` if there is none, so that Slack sends the envelope
@@ -292,9 +299,9 @@ impl Ear {
         if !payload.is_object() {
             tracing::warn!("Slack sent an envelope with nothing in it; it is acknowledged and dropped");
         }
-        let (desk, intake) = (self.desk.clone(), self.intake.clone());
+        let (workspace, intake) = (self.workspace.clone(), self.intake.clone());
         // In a task of its own, so that a panic does not end the connection.
-        let handled = tokio::spawn(async move { handle(&desk, &intake, &kind, &payload).await }).await;
+        let handled = tokio::spawn(async move { handle(&workspace, &intake, &kind, &payload).await }).await;
         let answer = match handled {
             Ok(Ok(answer)) => answer.filter(|_| accepts_payload),
             Ok(Err(error)) => {
@@ -317,21 +324,21 @@ impl Ear {
 }
 
 async fn handle(
-    desk: &Arc<Workspace>,
+    workspace: &Arc<Workspace>,
     intake: &Intake,
     kind: &str,
     payload: &Value,
 ) -> Result<Option<Value>, StoreError> {
     let end = match kind {
-        "events_api" => desk.hear(payload, intake).await.map(|()| None),
-        "interactive" => desk.act(payload, intake).await,
-        "slash_commands" => desk.handle_command(payload, intake).await.map(|()| None),
+        "events_api" => workspace.handle_payload(payload, intake).await.map(|()| None),
+        "interactive" => workspace.act(payload, intake).await,
+        "slash_commands" => workspace.handle_command(payload, intake).await.map(|()| None),
         _ => {
             tracing::warn!("Slack sent an envelope of a kind that is not known; it is acknowledged and dropped");
             Ok(None)
         }
     };
-    desk.received.fetch_add(1, Ordering::Release);
+    workspace.received.fetch_add(1, Ordering::Release);
     end
 }
 
@@ -344,30 +351,30 @@ async fn sleep_until(wake: Option<Instant>) {
 /// Whether the address that Slack gives for Socket Mode is on the right host. The SDK connects to any address that it
 /// is given. So with another base address, the socket's address is requested and checked once before. The address from
 /// Slack itself is trusted, since Slack allows few such requests.
-async fn leads_home(desk: &Workspace, token: &SlackApiToken) -> anyhow::Result<bool> {
-    if desk.api.is_slack() {
+async fn address_is_trusted(workspace: &Workspace, token: &SlackApiToken) -> anyhow::Result<bool> {
+    if workspace.api.is_slack() {
         return Ok(true);
     }
-    match desk.api.post_as(token, "apps.connections.open", &json!({}), desk.api.deadline()).await {
-        Ok(answer) if desk.api.may_connect_to(answer["url"].as_str().unwrap_or_default()) => Ok(true),
+    match workspace.api.post_as(token, "apps.connections.open", &json!({}), workspace.api.deadline()).await {
+        Ok(answer) if workspace.api.may_connect_to(answer["url"].as_str().unwrap_or_default()) => Ok(true),
         Ok(_) => {
             tracing::error!("the address for Socket Mode is not on the host of slack.api_url: nothing is sent there");
             Ok(false)
         }
-        Err(error) => tell_why(error).map(|()| false),
+        Err(error) => report_refusal(error).map(|()| false),
     }
 }
 
 /// Requests an address for Socket Mode to find out why the connection failed, since the SDK does not tell.
-async fn say_why(desk: &Workspace, token: &SlackApiToken) -> anyhow::Result<()> {
-    match desk.api.post_as(token, "apps.connections.open", &json!({}), desk.api.deadline()).await {
+async fn diagnose(workspace: &Workspace, token: &SlackApiToken) -> anyhow::Result<()> {
+    match workspace.api.post_as(token, "apps.connections.open", &json!({}), workspace.api.deadline()).await {
         Ok(_) => tracing::warn!("Slack gives an address for Socket Mode, but connecting to it fails"),
-        Err(error) => tell_why(error)?,
+        Err(error) => report_refusal(error)?,
     }
     Ok(())
 }
 
-fn tell_why(error: CallError) -> anyhow::Result<()> {
+fn report_refusal(error: CallError) -> anyhow::Result<()> {
     if error.is_about_the_token() {
         anyhow::bail!(
             "Slack does not accept the app-level token ({error}): make a new one with the scope connections:write"

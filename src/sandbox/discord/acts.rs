@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::components::{chars, flat, input_bounds, inputs};
 use super::errors::ApiError;
 use super::gateway::{Happening, intents};
-use super::interactions::{Act, Stand};
+use super::interactions::{Act, MessagePlace};
 use super::mentions::Allowed;
 use super::state::{Message, State};
 use crate::domain::limits::discord as platform;
@@ -60,16 +60,16 @@ impl State {
     }
 
     /// Returns a message that this person can see, and its place.
-    fn visible_message(&self, person: u64, at: &MessageAt) -> Result<(&Message, Stand), WorldError> {
+    fn visible_message(&self, person: u64, at: &MessageAt) -> Result<(&Message, MessagePlace), WorldError> {
         let (channel, id) = (number(&at.channel, "channel")?, number(&at.id, "message")?);
         if let Some(message) = self.private.get(&person).and_then(|messages| messages.get(&id)) {
-            return Ok((message, Stand { channel: message.channel, id, private: true }));
+            return Ok((message, MessagePlace { channel: message.channel, id, private: true }));
         }
         if !self.sees(person, channel) {
             return Err(WorldError::Unknown(format!("channel {channel}")));
         }
         let message = self.message(channel, id).map_err(unknown)?;
-        Ok((message, Stand { channel, id, private: false }))
+        Ok((message, MessagePlace { channel, id, private: false }))
     }
 
     pub fn person_says(
@@ -152,31 +152,31 @@ impl State {
 
     pub fn person_reacts(&mut self, who: &str, at: &MessageAt, emoji: &str, add: bool) -> Result<(), WorldError> {
         let person = self.person(who)?;
-        let (message, stand) = self.visible_message(person, at)?;
+        let (message, place) = self.visible_message(person, at)?;
         let author = message.author;
-        if stand.private {
+        if place.private {
             return Err(WorldError::NotAllowed("nobody can react to what only one person sees".to_owned()));
         }
-        if self.thread(stand.channel).is_some_and(|thread| thread.archived) {
+        if self.thread(place.channel).is_some_and(|thread| thread.archived) {
             return Err(WorldError::NotAllowed("the thread is archived".to_owned()));
         }
-        let channel = self.channels.get_mut(&stand.channel);
-        let Some(message) = channel.and_then(|channel| channel.messages.get_mut(&stand.id)) else {
-            return Err(WorldError::Unknown(format!("message {}", stand.id)));
+        let channel = self.channels.get_mut(&place.channel);
+        let Some(message) = channel.and_then(|channel| channel.messages.get_mut(&place.id)) else {
+            return Err(WorldError::Unknown(format!("message {}", place.id)));
         };
         if !change_reaction(&mut message.reactions, emoji, person, add) {
             return Ok(());
         }
-        let mut fields = self.place_fields(stand.channel);
+        let mut fields = self.place_fields(place.channel);
         fields["who"] = json!(who);
-        fields["visible_to"] = json!(self.audience(stand.channel));
-        fields["message"] = json!(stand.id.to_string());
+        fields["visible_to"] = json!(self.audience(place.channel));
+        fields["message"] = json!(place.id.to_string());
         fields["text"] = json!(emoji);
         fields["added"] = json!(add);
         self.log("reacted", fields);
-        let (direct, guild) = (self.is_direct(stand.channel), self.guild_of(stand.channel));
+        let (direct, guild) = (self.is_direct(place.channel), self.guild_of(place.channel));
         let mut data = json!({
-            "user_id": person.to_string(), "channel_id": stand.channel.to_string(), "message_id": stand.id.to_string(),
+            "user_id": person.to_string(), "channel_id": place.channel.to_string(), "message_id": place.id.to_string(),
             "emoji": { "id": null, "name": emoji }, "burst": false, "type": 0,
         });
         if let Some(guild) = guild {
@@ -190,8 +190,8 @@ impl State {
         }
         let name = if add { "MESSAGE_REACTION_ADD" } else { "MESSAGE_REACTION_REMOVE" };
         let need = if direct { intents::DIRECT_REACTIONS } else { intents::GUILD_REACTIONS };
-        let note = json!({ "message": stand.id.to_string(), "who": who });
-        self.dispatch_in(stand.channel, Happening::new(name, need, data).note(note));
+        let note = json!({ "message": place.id.to_string(), "who": who });
+        self.dispatch_in(place.channel, Happening::new(name, need, data).note(note));
         self.touch();
         Ok(())
     }
@@ -199,19 +199,19 @@ impl State {
     /// Chooses a command of the app from the menu of a message, or from that of its author.
     pub fn person_chooses_menu(&mut self, who: &str, at: &MessageAt, name: &str) -> Result<Awaited, WorldError> {
         let person = self.person(who)?;
-        let (message, stand) = self.visible_message(person, at)?;
-        if stand.private {
+        let (message, place) = self.visible_message(person, at)?;
+        if place.private {
             return Err(WorldError::NotAllowed("what only one person sees has no such menu".to_owned()));
         }
         let (target, author) = (self.message_json(message, true), message.author);
-        let (channel, guild) = (stand.channel, self.guild_of(stand.channel));
+        let (channel, guild) = (place.channel, self.guild_of(place.channel));
         let offered = || [MENU_OF_MESSAGE, MENU_OF_PERSON].into_iter().flat_map(|kind| self.menus_in(guild, kind));
         let command = offered().find(|command| command["name"] == name).cloned();
         let command = command.ok_or_else(|| WorldError::Unknown(format!("menu {name}")))?;
         let mut resolved = self.resolved_json(&[author], guild);
         let target_id = if command["type"] == MENU_OF_MESSAGE {
-            resolved["messages"] = json!({ stand.id.to_string(): target });
-            stand.id
+            resolved["messages"] = json!({ place.id.to_string(): target });
+            place.id
         } else {
             author
         };
@@ -222,7 +222,7 @@ impl State {
         if let Some(guild) = guild {
             data["guild_id"] = json!(guild.to_string());
         }
-        let note = json!({ "message": stand.id.to_string(), "control": name, "value": null });
+        let note = json!({ "message": place.id.to_string(), "control": name, "value": null });
         Ok(self.act(Act::Command, person, channel, None, data, ("pressed", note)))
     }
 
@@ -241,7 +241,7 @@ impl State {
         value: Option<&str>,
     ) -> Result<Option<Awaited>, WorldError> {
         let person = self.person(who)?;
-        let (message, stand) = self.visible_message(person, at)?;
+        let (message, place) = self.visible_message(person, at)?;
         let component =
             flat(&message.components).find(|found| found["custom_id"] == control || found["url"] == control);
         let component = component.ok_or_else(|| WorldError::Unknown(format!("control {control}")))?.clone();
@@ -265,14 +265,14 @@ impl State {
             (5, Some(handle)) => {
                 let chosen = if handle == "desk" { self.bot } else { self.person(handle)? };
                 data["values"] = json!([chosen.to_string()]);
-                data["resolved"] = self.resolved_json(&[chosen], self.guild_of(stand.channel));
+                data["resolved"] = self.resolved_json(&[chosen], self.guild_of(place.channel));
             }
             (_, Some(_)) => return Err(WorldError::NotAllowed("this kind of menu is not modelled".to_owned())),
             (_, None) => return Err(WorldError::NotAllowed("nothing was chosen".to_owned())),
         }
-        let note = json!({ "message": stand.id.to_string(), "control": control, "value": value });
-        let channel = stand.channel;
-        Ok(Some(self.act(Act::Component, person, channel, Some(stand), data, ("pressed", note))))
+        let note = json!({ "message": place.id.to_string(), "control": control, "value": value });
+        let channel = place.channel;
+        Ok(Some(self.act(Act::Component, person, channel, Some(place), data, ("pressed", note))))
     }
 
     /// Submits the open form. If a field is wrong, the client refuses, and nothing is sent.
@@ -307,7 +307,7 @@ impl State {
             data["resolved"] = self.resolved_json(&chosen, self.guild_of(open.channel));
         }
         let note = json!({ "form": form, "control": open.modal["custom_id"], "values": values });
-        let source = open.source.filter(|source| self.still_stands(person, *source));
+        let source = open.source.filter(|source| self.still_exists(person, *source));
         Ok(self.act(Act::Modal, person, open.channel, source, data, ("submitted", note)))
     }
 
@@ -365,11 +365,11 @@ impl State {
         }
     }
 
-    fn still_stands(&self, person: u64, stand: Stand) -> bool {
-        if stand.private {
-            self.private.get(&person).is_some_and(|messages| messages.contains_key(&stand.id))
+    fn still_exists(&self, person: u64, place: MessagePlace) -> bool {
+        if place.private {
+            self.private.get(&person).is_some_and(|messages| messages.contains_key(&place.id))
         } else {
-            self.message(stand.channel, stand.id).is_ok()
+            self.message(place.channel, place.id).is_ok()
         }
     }
 

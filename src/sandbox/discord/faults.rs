@@ -7,7 +7,7 @@ use crate::sandbox::Absence;
 
 /// The fault of one call.
 #[derive(Clone, Debug)]
-pub enum Trouble {
+pub enum InjectedFault {
     /// The call is not carried out, and fails with this status.
     Fail(u16),
     /// The call is not carried out, and gets 429 with this time to wait.
@@ -20,7 +20,7 @@ pub enum Trouble {
 
 /// The injected faults that have not happened yet.
 #[derive(Debug, Default)]
-pub struct Troubles {
+pub struct InjectedFaults {
     ahead: Vec<Ahead>,
     /// The number of further events that are delivered twice.
     pub twice: u32,
@@ -45,15 +45,15 @@ pub struct Troubles {
 #[derive(Debug)]
 struct Ahead {
     method: String,
-    trouble: Trouble,
+    fault: InjectedFault,
     times: u32,
 }
 
-impl Troubles {
-    /// Arms a trouble for the next `times` calls of `method`.
-    pub fn add(&mut self, method: &str, trouble: Trouble, times: u32) {
+impl InjectedFaults {
+    /// Arms a fault for the next `times` calls of `method`.
+    pub fn add(&mut self, method: &str, fault: InjectedFault, times: u32) {
         if times > 0 {
-            self.ahead.push(Ahead { method: shape(method), trouble, times });
+            self.ahead.push(Ahead { method: shape(method), fault, times });
         }
     }
 
@@ -61,7 +61,7 @@ impl Troubles {
     pub fn absent(&self, template: &str) -> Option<&Absence> {
         self.absence.as_ref().filter(|absence| match absence {
             Absence::Down | Absence::TokenRefused => true,
-            Absence::Between { method, .. } => method == "*" || shape(method) == shape(template),
+            Absence::Intercepted { method, .. } => method == "*" || shape(method) == shape(template),
         })
     }
 
@@ -78,14 +78,14 @@ impl Troubles {
         self.left_out.remove(at).map(|(_, numbered)| numbered)
     }
 
-    /// Uses up one trouble of a call of this method, if there is one.
-    pub fn take(&mut self, template: &str) -> Option<Trouble> {
+    /// Uses up one fault of a call of this method, if there is one.
+    pub fn take(&mut self, template: &str) -> Option<InjectedFault> {
         let called = shape(template);
         let ahead = self.ahead.iter_mut().find(|ahead| ahead.method == "*" || ahead.method == called)?;
         ahead.times = ahead.times.saturating_sub(1);
-        let trouble = ahead.trouble.clone();
+        let fault = ahead.fault.clone();
         self.ahead.retain(|ahead| ahead.times > 0);
-        Some(trouble)
+        Some(fault)
     }
 }
 
@@ -101,10 +101,10 @@ mod tests {
 
     #[test]
     fn names_of_variable_parts_do_not_matter() {
-        let mut troubles = Troubles::default();
-        troubles.add("POST /channels/{channel}/messages", Trouble::Hang, 1);
-        assert!(troubles.take("POST /channels/{id}/messages/{mid}/threads").is_none());
-        assert!(troubles.take("POST /channels/{id}/messages").is_some());
-        assert!(troubles.take("POST /channels/{id}/messages").is_none());
+        let mut faults = InjectedFaults::default();
+        faults.add("POST /channels/{channel}/messages", InjectedFault::Hang, 1);
+        assert!(faults.take("POST /channels/{id}/messages/{mid}/threads").is_none());
+        assert!(faults.take("POST /channels/{id}/messages").is_some());
+        assert!(faults.take("POST /channels/{id}/messages").is_none());
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 pub use self::connection::upgrade;
 use self::connection::{frame_json, with_fields};
-use super::faults::Troubles;
+use super::faults::InjectedFaults;
 use super::ids::fixed;
 use super::journaling::join;
 use super::shards::{self, Shard};
@@ -194,12 +194,12 @@ impl Gateway {
 }
 
 impl Session {
-    fn push(&mut self, troubles: &mut Troubles, name: &str, data: &str, note: Option<Value>) {
-        let left_out = troubles.leaves_out(name);
+    fn push(&mut self, faults: &mut InjectedFaults, name: &str, data: &str, note: Option<Value>) {
+        let left_out = faults.leaves_out(name);
         if left_out == Some(false) {
             return;
         }
-        let odd = troubles.odd_fields(name).map(|fields| with_fields(data, &fields));
+        let odd = faults.odd_fields(name).map(|fields| with_fields(data, &fields));
         let data = odd.as_deref().unwrap_or(data);
         self.seq += 1;
         let seq = self.seq;
@@ -219,8 +219,8 @@ impl State {
     /// Sends an event to every session that subscribed to it and has its guild. Events waiting to be overtaken follow
     /// it.
     pub fn dispatch(&mut self, happening: Happening) {
-        if self.troubles.swaps > 0 {
-            self.troubles.swaps -= 1;
+        if self.faults.swaps > 0 {
+            self.faults.swaps -= 1;
             self.gateway.held.push(happening);
             return;
         }
@@ -245,8 +245,8 @@ impl State {
         }
         self.gateway.events += 1;
         let id = happening.id.clone().unwrap_or_else(|| format!("{}:{}", happening.name, self.gateway.events));
-        let times = if self.troubles.twice > 0 { 2 } else { 1 };
-        self.troubles.twice = self.troubles.twice.saturating_sub(1);
+        let times = if self.faults.twice > 0 { 2 } else { 1 };
+        self.faults.twice = self.faults.twice.saturating_sub(1);
         let full = happening.full.to_string();
         let bare = happening.bare.as_ref().map(Value::to_string);
         let mut note = json!({ "event": id, "type": happening.name });
@@ -256,7 +256,7 @@ impl State {
             let data = if with_content { &full } else { bare.as_ref().unwrap_or(&full) };
             let first = session.seq;
             for _ in 0..times {
-                session.push(&mut self.troubles, happening.name, data, Some(note.clone()));
+                session.push(&mut self.faults, happening.name, data, Some(note.clone()));
             }
             if times == 2
                 && let Some(second) = session.kept.iter().rev().find(|kept| kept.seq == first + 2)
@@ -306,14 +306,14 @@ impl State {
         } else {
             mine().map(|guild| self.whole_guild_json(guild, wanted & intents::GUILD_MEMBERS != 0)).collect()
         };
-        session.push(&mut self.troubles, "READY", &ready.to_string(), None);
+        session.push(&mut self.faults, "READY", &ready.to_string(), None);
         for guild in whole {
-            session.push(&mut self.troubles, "GUILD_CREATE", &guild.to_string(), None);
+            session.push(&mut self.faults, "GUILD_CREATE", &guild.to_string(), None);
         }
-        if self.troubles.unsteady > 0
+        if self.faults.unsteady > 0
             && let Some(link) = &session.link
         {
-            self.troubles.unsteady -= 1;
+            self.faults.unsteady -= 1;
             session.forgotten = true;
             let _ = link.outgoing.send(Out::Close(4000, "Unknown error."));
         }
@@ -338,7 +338,7 @@ impl State {
             let _ = outgoing.send(Out::Event(Arc::clone(kept)));
         }
         session.link = Some(Link { connection, outgoing, muted: false });
-        session.push(&mut self.troubles, "RESUMED", r#"{"_trace":[]}"#, None);
+        session.push(&mut self.faults, "RESUMED", r#"{"_trace":[]}"#, None);
         self.log("connected", json!({ "session": id, "resumed": true }));
         Some(connection)
     }
@@ -369,7 +369,7 @@ impl State {
     /// Whether the payload has the valid token, with or without "Bot ", and the token is not refused at present.
     fn takes_token(&self, data: &Value) -> bool {
         let given = data["token"].as_str().map(|given| given.strip_prefix("Bot ").unwrap_or(given));
-        given == Some(self.token.as_str()) && self.troubles.absence != Some(Absence::TokenRefused)
+        given == Some(self.token.as_str()) && self.faults.absence != Some(Absence::TokenRefused)
     }
 
     /// Returns the application's flags. Small apps such as this one have their intents in the "limited" form.

@@ -31,7 +31,7 @@ pub enum Act {
 
 /// The place of a message: in a channel, or (`private`) among the ephemeral messages of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stand {
+pub struct MessagePlace {
     pub channel: u64,
     pub id: u64,
     pub private: bool,
@@ -45,9 +45,9 @@ pub struct Interaction {
     pub channel: u64,
     created_ms: i64,
     /// The message whose control was pressed.
-    source: Option<Stand>,
+    source: Option<MessagePlace>,
     stage: Stage,
-    followups: Vec<Stand>,
+    followups: Vec<MessagePlace>,
     answered: Option<oneshot::Sender<()>>,
 }
 
@@ -57,9 +57,9 @@ enum Stage {
     /// The person has been told that it failed.
     Failed,
     /// Deferred: this message is the placeholder of the answer.
-    Thinking(Stand),
+    Thinking(MessagePlace),
     /// Answered; `@original` is this message, if there is one.
-    Answered(Option<Stand>),
+    Answered(Option<MessagePlace>),
 }
 
 /// A form that is open before a person.
@@ -68,7 +68,7 @@ pub struct Form {
     pub id: String,
     pub modal: Value,
     pub channel: u64,
-    pub source: Option<Stand>,
+    pub source: Option<MessagePlace>,
 }
 
 impl Form {
@@ -91,7 +91,7 @@ impl State {
         act: Act,
         person: u64,
         channel: u64,
-        source: Option<Stand>,
+        source: Option<MessagePlace>,
         data: Value,
         (kind, note): (&'static str, Value),
     ) -> (u64, oneshot::Receiver<()>) {
@@ -153,7 +153,7 @@ impl State {
         act: Act,
         person: u64,
         channel: u64,
-        source: Option<Stand>,
+        source: Option<MessagePlace>,
         data: Value,
     ) -> Value {
         let guild = self.guild_of(channel);
@@ -178,18 +178,18 @@ impl State {
         } else {
             json["user"] = self.user_json(person);
         }
-        if let Some(message) = source.and_then(|source| self.standing(person, source)) {
+        if let Some(message) = source.and_then(|source| self.message_at(person, source)) {
             json["message"] = self.message_json(message, true);
         }
         json
     }
 
     /// Returns the message at this place, if it still exists.
-    fn standing(&self, person: u64, stand: Stand) -> Option<&Message> {
-        if stand.private {
-            self.private.get(&person)?.get(&stand.id)
+    fn message_at(&self, person: u64, place: MessagePlace) -> Option<&Message> {
+        if place.private {
+            self.private.get(&person)?.get(&place.id)
         } else {
-            self.message(stand.channel, stand.id).ok()
+            self.message(place.channel, place.id).ok()
         }
     }
 
@@ -229,30 +229,30 @@ impl State {
                     return Err(ApiError::empty_message());
                 }
                 self.acknowledge(id, kind, method);
-                let stand = self.answer(id, &read, read.flags & EPHEMERAL != 0, true, method)?;
-                self.settle(id, Stage::Answered(Some(stand)));
-                Ok(self.stand_json(person, stand))
+                let place = self.answer(id, &read, read.flags & EPHEMERAL != 0, true, method)?;
+                self.settle(id, Stage::Answered(Some(place)));
+                Ok(self.placed_json(person, place))
             }
             (5, _) => {
                 self.acknowledge(id, kind, method);
                 let private = data["flags"].as_u64().unwrap_or(0) & EPHEMERAL != 0;
-                let stand = self.thinking(id, private)?;
-                self.settle(id, Stage::Thinking(stand));
-                Ok(self.stand_json(person, stand))
+                let place = self.thinking(id, private)?;
+                self.settle(id, Stage::Thinking(place));
+                Ok(self.placed_json(person, place))
             }
             (6, Some(source)) => {
                 self.acknowledge(id, kind, method);
                 self.settle(id, Stage::Answered(Some(source)));
-                Ok(self.stand_json(person, source))
+                Ok(self.placed_json(person, source))
             }
             (7, Some(source)) => {
                 let read = self.read_answer(data, method)?;
-                let message = self.standing(person, source).ok_or_else(ApiError::unknown_message)?;
+                let message = self.message_at(person, source).ok_or_else(ApiError::unknown_message)?;
                 let changed = self.changed(message.clone(), &read)?;
                 self.acknowledge(id, kind, method);
                 self.change(person, source, changed, "updated", method);
                 self.settle(id, Stage::Answered(Some(source)));
-                Ok(self.stand_json(person, source))
+                Ok(self.placed_json(person, source))
             }
             (9, _) if act != Act::Modal => {
                 let mut wrong = Wrong::default();
@@ -316,8 +316,8 @@ impl State {
         self.touch();
     }
 
-    fn stand_json(&self, person: u64, stand: Stand) -> Value {
-        self.standing(person, stand).map_or(Value::Null, |message| self.message_json(message, true))
+    fn placed_json(&self, person: u64, place: MessagePlace) -> Value {
+        self.message_at(person, place).map_or(Value::Null, |message| self.message_json(message, true))
     }
 
     /// Posts a message that answers an interaction, for all or (`private`) for its person only.
@@ -328,7 +328,7 @@ impl State {
         private: bool,
         first: bool,
         method: &str,
-    ) -> Result<Stand, ApiError> {
+    ) -> Result<MessagePlace, ApiError> {
         let interaction = self.interactions.get(&id).ok_or_else(ApiError::unknown_webhook)?;
         let (person, channel, act) = (interaction.person, interaction.channel, interaction.act);
         let reply_to = interaction.source.filter(|source| first && !source.private && source.channel == channel);
@@ -339,16 +339,16 @@ impl State {
             _ => 0,
         };
         let mut message = self.compose(channel, body, reply_to, Origin { kind, by_webhook: true });
-        let stand = Stand { channel, id: message.id, private };
+        let place = MessagePlace { channel, id: message.id, private };
         if private {
             message.flags |= EPHEMERAL;
             message.pings.clear();
             self.show_privately(person, message);
-            self.log_private(person, stand, "whispered", method);
+            self.log_private(person, place, "whispered", method);
         } else {
-            self.bot_message_stands(message, method)?;
+            self.publish(message, method)?;
         }
-        Ok(stand)
+        Ok(place)
     }
 
     fn show_privately(&mut self, person: u64, message: Message) {
@@ -360,44 +360,44 @@ impl State {
         self.touch();
     }
 
-    fn log_private(&self, person: u64, stand: Stand, kind: &'static str, method: &str) {
-        if let Some(message) = self.standing(person, stand) {
+    fn log_private(&self, person: u64, place: MessagePlace, kind: &'static str, method: &str) {
+        if let Some(message) = self.message_at(person, place) {
             self.log_message(kind, message, json!({ "visible_to": [self.handle(person)], "method": method }));
         }
     }
 
     /// Posts the placeholder of a deferred answer.
-    fn thinking(&mut self, id: u64, private: bool) -> Result<Stand, ApiError> {
+    fn thinking(&mut self, id: u64, private: bool) -> Result<MessagePlace, ApiError> {
         let interaction = self.interactions.get(&id).ok_or_else(ApiError::unknown_webhook)?;
         let (person, channel) = (interaction.person, interaction.channel);
         let kind = if interaction.act == Act::Command { 20 } else { 0 };
         let origin = Origin { kind, by_webhook: true };
         let mut message = self.compose(channel, &MessageBody::default(), None, origin);
         message.flags |= LOADING;
-        let stand = Stand { channel, id: message.id, private };
+        let place = MessagePlace { channel, id: message.id, private };
         if private {
             message.flags |= EPHEMERAL;
             self.show_privately(person, message);
         } else {
             self.put(message)?;
-            self.announce_new(channel, stand.id);
+            self.announce_new(channel, place.id);
         }
-        Ok(stand)
+        Ok(place)
     }
 
     /// Replaces a message by its changed form, and announces a public one.
-    fn change(&mut self, person: u64, stand: Stand, mut changed: Message, kind: &'static str, method: &str) {
-        if stand.private {
+    fn change(&mut self, person: u64, place: MessagePlace, mut changed: Message, kind: &'static str, method: &str) {
+        if place.private {
             changed.pings.clear();
         }
         self.replace(changed);
-        if stand.private {
-            self.log_private(person, stand, kind, method);
+        if place.private {
+            self.log_private(person, place, kind, method);
         } else {
-            if let Ok(message) = self.message(stand.channel, stand.id) {
+            if let Ok(message) = self.message(place.channel, place.id) {
                 self.log_message(kind, message, json!({ "method": method }));
             }
-            self.announce_update(stand.channel, stand.id);
+            self.announce_update(place.channel, place.id);
         }
     }
 
@@ -426,29 +426,36 @@ impl State {
         if body.is_empty() {
             return Err(ApiError::empty_message());
         }
-        let stand = if let Stage::Thinking(stand) = interaction.stage {
-            self.fill(id, person, stand, body, method)?;
-            stand
+        let place = if let Stage::Thinking(place) = interaction.stage {
+            self.fill(id, person, place, body, method)?;
+            place
         } else {
-            let stand = self.answer(id, body, body.flags & EPHEMERAL != 0, false, method)?;
+            let place = self.answer(id, body, body.flags & EPHEMERAL != 0, false, method)?;
             if let Some(interaction) = self.interactions.get_mut(&id) {
-                interaction.followups.push(stand);
+                interaction.followups.push(place);
             }
-            stand
+            place
         };
-        Ok(self.stand_json(person, stand))
+        Ok(self.placed_json(person, place))
     }
 
     /// Replaces the placeholder of a deferred answer by the answer.
-    fn fill(&mut self, id: u64, person: u64, stand: Stand, body: &MessageBody, method: &str) -> Result<(), ApiError> {
-        let message = self.standing(person, stand).ok_or_else(ApiError::unknown_message)?;
+    fn fill(
+        &mut self,
+        id: u64,
+        person: u64,
+        place: MessagePlace,
+        body: &MessageBody,
+        method: &str,
+    ) -> Result<(), ApiError> {
+        let message = self.message_at(person, place).ok_or_else(ApiError::unknown_message)?;
         let mut filled = self.changed(message.clone(), body)?;
         filled.flags &= !LOADING;
         filled.edited_ms = None;
         let allowed = body.allowed.clone().unwrap_or_else(super::mentions::Allowed::everything);
         self.set_mentions(&mut filled, &allowed, true);
-        self.change(person, stand, filled, if stand.private { "whispered" } else { "posted" }, method);
-        self.settle(id, Stage::Answered(Some(stand)));
+        self.change(person, place, filled, if place.private { "whispered" } else { "posted" }, method);
+        self.settle(id, Stage::Answered(Some(place)));
         Ok(())
     }
 
@@ -459,25 +466,25 @@ impl State {
         application: u64,
         token: &str,
         message: Option<u64>,
-    ) -> Result<(u64, u64, Stand, bool), ApiError> {
+    ) -> Result<(u64, u64, MessagePlace, bool), ApiError> {
         let (id, interaction) = self.by_token(application, token)?;
         let (original, thinking) = match interaction.stage {
-            Stage::Thinking(stand) => (Some(stand), true),
-            Stage::Answered(stand) => (stand, false),
+            Stage::Thinking(place) => (Some(place), true),
+            Stage::Answered(place) => (place, false),
             Stage::Waiting | Stage::Failed => (None, false),
         };
-        let is_meant = |stand: &Stand| message.is_none_or(|message| message == stand.id);
-        let followup = interaction.followups.iter().copied().find(|stand| message == Some(stand.id));
-        let stand = original.filter(is_meant).or(followup).ok_or_else(ApiError::unknown_message)?;
-        if self.standing(interaction.person, stand).is_none() {
+        let is_meant = |place: &MessagePlace| message.is_none_or(|message| message == place.id);
+        let followup = interaction.followups.iter().copied().find(|place| message == Some(place.id));
+        let place = original.filter(is_meant).or(followup).ok_or_else(ApiError::unknown_message)?;
+        if self.message_at(interaction.person, place).is_none() {
             return Err(ApiError::unknown_message());
         }
-        Ok((id, interaction.person, stand, thinking && Some(stand) == original))
+        Ok((id, interaction.person, place, thinking && Some(place) == original))
     }
 
     pub fn webhook_get(&self, application: u64, token: &str, message: Option<u64>) -> Result<Value, ApiError> {
-        let (_, person, stand, _) = self.webhook_message(application, token, message)?;
-        Ok(self.stand_json(person, stand))
+        let (_, person, place, _) = self.webhook_message(application, token, message)?;
+        Ok(self.placed_json(person, place))
     }
 
     pub fn webhook_edit(
@@ -488,15 +495,15 @@ impl State {
         body: &MessageBody,
         method: &str,
     ) -> Result<Value, ApiError> {
-        let (id, person, stand, thinking) = self.webhook_message(application, token, message)?;
+        let (id, person, place, thinking) = self.webhook_message(application, token, message)?;
         if thinking {
-            self.fill(id, person, stand, body, method)?;
+            self.fill(id, person, place, body, method)?;
         } else {
-            let known = self.standing(person, stand).ok_or_else(ApiError::unknown_message)?;
+            let known = self.message_at(person, place).ok_or_else(ApiError::unknown_message)?;
             let changed = self.changed(known.clone(), body)?;
-            self.change(person, stand, changed, "updated", method);
+            self.change(person, place, changed, "updated", method);
         }
-        Ok(self.stand_json(person, stand))
+        Ok(self.placed_json(person, place))
     }
 
     pub fn webhook_delete(
@@ -506,17 +513,17 @@ impl State {
         message: Option<u64>,
         method: &str,
     ) -> Result<(), ApiError> {
-        let (id, person, stand, thinking) = self.webhook_message(application, token, message)?;
-        if stand.private {
-            self.log_private(person, stand, "removed", method);
+        let (id, person, place, thinking) = self.webhook_message(application, token, message)?;
+        if place.private {
+            self.log_private(person, place, "removed", method);
             if let Some(shown) = self.private.get_mut(&person) {
-                shown.remove(&stand.id);
+                shown.remove(&place.id);
             }
         } else {
-            if let Ok(message) = self.message(stand.channel, stand.id) {
+            if let Ok(message) = self.message(place.channel, place.id) {
                 self.log_message("removed", message, json!({ "method": method }));
             }
-            self.remove(stand.channel, stand.id);
+            self.remove(place.channel, place.id);
         }
         if thinking {
             self.settle(id, Stage::Answered(None));

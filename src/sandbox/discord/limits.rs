@@ -62,7 +62,7 @@ pub struct Limits {
 
 /// The state of a bucket, as the headers of an answer give it.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct BucketState {
     limit: u32,
     remaining: u32,
     reset_ms: i64,
@@ -84,9 +84,9 @@ impl Limits {
         Self { enforced, windows: HashMap::new(), overall: Window { ends_ms: i64::MIN, used: 0 } }
     }
 
-    /// Counts a call, or refuses it without counting it. In both cases the standing is for the headers of the answer.
+    /// Counts a call, or refuses it without counting it. In both cases the state is for the headers of the answer.
     /// Nothing is counted while limits are not enforced.
-    pub fn count(&mut self, bucket: &Bucket, now_ms: i64) -> (Standing, Option<TooMany>) {
+    pub fn count(&mut self, bucket: &Bucket, now_ms: i64) -> (BucketState, Option<TooMany>) {
         if self.windows.len() > 10_000 {
             self.windows.retain(|_, window| window.ends_ms > now_ms);
         }
@@ -107,18 +107,18 @@ impl Limits {
             window.used += 1;
             overall.used += u32::from(counts_overall);
         }
-        let standing = Standing {
+        let bucket_state = BucketState {
             limit: rate.count,
             remaining: rate.count.saturating_sub(window.used),
             reset_ms: window.ends_ms,
             reset_after_ms: window.ends_ms - now_ms,
             bucket: bucket.name(),
         };
-        (standing, refusal)
+        (bucket_state, refusal)
     }
 }
 
-impl Standing {
+impl BucketState {
     /// Returns the headers that every answer has.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -177,9 +177,9 @@ mod tests {
         for _ in 0..5 {
             assert!(limits.count(&Bucket::Post(1), 1_000).1.is_none());
         }
-        let (standing, refusal) = limits.count(&Bucket::Post(1), 2_500);
+        let (bucket_state, refusal) = limits.count(&Bucket::Post(1), 2_500);
         assert_eq!(refusal.expect("refused").retry_after_ms, 3_500);
-        assert_eq!(standing.remaining, 0);
+        assert_eq!(bucket_state.remaining, 0);
         assert!(limits.count(&Bucket::Post(2), 2_500).1.is_none());
         assert!(limits.count(&Bucket::Post(1), 6_000).1.is_none());
     }

@@ -45,7 +45,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Journal;
 pub use super::setup::{ChannelSetup, Member};
-use super::traffic::Passage;
+use super::traffic::Record;
 use crate::clock::Clock;
 use crate::domain::limits::discord as platform;
 use state::State;
@@ -271,8 +271,8 @@ impl DiscordSandbox {
     }
 
     /// Cancels the injected faults that have not happened yet.
-    pub fn end_troubles(&self) {
-        self.shared.with(|state| state.troubles = faults::Troubles::default());
+    pub fn cancel_faults(&self) {
+        self.shared.with(|state| state.faults = faults::InjectedFaults::default());
     }
 
     /// Records the last 2,000 calls and frames of the Gateway from now on.
@@ -282,7 +282,7 @@ impl DiscordSandbox {
 
     /// Returns the recorded calls and frames, oldest first.
     #[must_use]
-    pub fn traffic(&self) -> Vec<Passage> {
+    pub fn traffic(&self) -> Vec<Record> {
         self.shared.with(|state| state.traffic.all())
     }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use tokio::sync::{oneshot, watch};
 
-use super::faults::{Trouble, Troubles};
+use super::faults::{InjectedFault, InjectedFaults};
 use super::gateway::{Happening, intents};
 use super::state::Place;
 use super::{DiscordSandbox, Member, Shared};
@@ -134,19 +134,19 @@ impl World for DiscordSandbox {
 
     fn inject(&self, fault: Fault) {
         self.shared.with(|state| match fault {
-            Fault::Fail { method, status, times } => state.troubles.add(&method, Trouble::Fail(status), times),
+            Fault::Fail { method, status, times } => state.faults.add(&method, InjectedFault::Fail(status), times),
             Fault::RateLimit { method, retry_after, times } => {
-                state.troubles.add(&method, Trouble::RateLimit(retry_after), times);
+                state.faults.add(&method, InjectedFault::RateLimit(retry_after), times);
             }
-            Fault::LoseAnswer { method, times } => state.troubles.add(&method, Trouble::LoseAnswer, times),
-            Fault::Hang { method, times } => state.troubles.add(&method, Trouble::Hang, times),
-            Fault::DeliverTwice { times } => state.troubles.twice += times,
-            Fault::Late { by, times } => state.troubles.late.extend((0..times).map(|_| by)),
+            Fault::LoseAnswer { method, times } => state.faults.add(&method, InjectedFault::LoseAnswer, times),
+            Fault::Hang { method, times } => state.faults.add(&method, InjectedFault::Hang, times),
+            Fault::DeliverTwice { times } => state.faults.twice += times,
+            Fault::Late { by, times } => state.faults.late.extend((0..times).map(|_| by)),
             Fault::OutOfOrder { times } => {
-                state.troubles.swaps += times;
+                state.faults.swaps += times;
                 drop(tokio::spawn(release_in_time(Arc::downgrade(&self.shared))));
             }
-            Fault::Calm => state.troubles = Troubles::default(),
+            Fault::Calm => state.faults = InjectedFaults::default(),
             Fault::DropSockets => state.gateway.cut_all(),
             Fault::AskReconnect => state.gateway.ask_reconnect(),
             Fault::CloseChannel { channel } => state.let_bot_in(&channel, false),
@@ -155,19 +155,19 @@ impl World for DiscordSandbox {
             Fault::PutOut => state.put_bot_out(),
             Fault::Leave(absence) => state.leave(Some(absence)),
             Fault::Return => state.leave(None),
-            Fault::Lag { by } => state.troubles.lag = by,
+            Fault::Lag { by } => state.faults.lag = by,
             Fault::Forget => state.gateway.forget_all(),
             Fault::Mute => state.gateway.mute_all(),
             Fault::Nonsense(nonsense) => state.gateway.bring(&nonsense),
-            Fault::Greeting { text, times } => state.troubles.greetings.extend((0..times).map(|_| text.clone())),
+            Fault::Greeting { text, times } => state.faults.greetings.extend((0..times).map(|_| text.clone())),
             Fault::Odd { event, fields, times } => {
-                state.troubles.odd.extend((0..times).map(|_| (event.clone(), fields.clone())));
+                state.faults.odd.extend((0..times).map(|_| (event.clone(), fields.clone())));
             }
             Fault::LeaveOut { event, numbered, times } => {
-                state.troubles.left_out.extend((0..times).map(|_| (event.clone(), numbered)));
+                state.faults.left_out.extend((0..times).map(|_| (event.clone(), numbered)));
             }
             Fault::Sessions { remaining, reset_after } => state.limit_sessions(remaining, reset_after),
-            Fault::Unsteady { times } => state.troubles.unsteady += times,
+            Fault::Unsteady { times } => state.faults.unsteady += times,
             Fault::HideHistory { channel } => state.show_history(&channel, false),
             Fault::ShowHistory { channel } => state.show_history(&channel, true),
             // Discord has intents and permissions instead of scopes.
@@ -224,7 +224,7 @@ async fn release_in_time(shared: Weak<Shared>) {
         let Some(shared) = shared.upgrade() else { return };
         let is_over = shared.with(|state| {
             state.release_overtaken();
-            state.troubles.swaps == 0
+            state.faults.swaps == 0
         });
         if is_over || shared.stop.is_cancelled() {
             return;

@@ -38,12 +38,12 @@ impl State {
             fields["message"] = json!(earlier.id.to_string());
             fields["nonce"] = json!(body.nonce);
             self.log("called", fields);
-            return Ok(self.fresh_json(&earlier));
+            return Ok(self.json_with_nonce(&earlier));
         }
         let reply_to = self.checked_reply(channel, body)?;
         let origin = Origin { kind: if reply_to.is_some() { 19 } else { 0 }, by_webhook: false };
         let message = self.compose(channel, body, reply_to, origin);
-        let answer = self.bot_message_stands(message, method)?;
+        let answer = self.publish(message, method)?;
         if let (Some(nonce), Some(id)) = (nonce, answer["id"].as_str().and_then(|id| id.parse().ok())) {
             let now_ms = self.now_ms();
             let window_ms = i64::try_from(platform::NONCE_WINDOW.as_millis()).unwrap_or(i64::MAX);
@@ -92,18 +92,18 @@ impl State {
     }
 
     /// Posts a composed message of the bot, notes it in the journal, and announces it. Returns its JSON.
-    pub fn bot_message_stands(&mut self, message: Message, method: &str) -> Result<Value, ApiError> {
+    pub fn publish(&mut self, message: Message, method: &str) -> Result<Value, ApiError> {
         let (channel, id) = (message.channel, message.id);
         self.put(message)?;
         let message = self.message(channel, id)?;
         self.log_message("posted", message, json!({ "method": method }));
-        let answer = self.fresh_json(message);
+        let answer = self.json_with_nonce(message);
         self.announce_new(channel, id);
         Ok(answer)
     }
 
     /// Returns a message with its nonce, as in the answer to its posting. Later answers and events leave the nonce out.
-    fn fresh_json(&self, message: &Message) -> Value {
+    fn json_with_nonce(&self, message: &Message) -> Value {
         let mut json = self.message_json(message, true);
         if let Some(nonce) = &message.nonce {
             json["nonce"] = nonce.clone();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub use self::sessions::SESSIONS_A_DAY;
 use self::sessions::Sessions;
 use super::errors::ApiError;
-use super::faults::Troubles;
+use super::faults::InjectedFaults;
 use super::gateway::{Gateway, Happening, intents};
 use super::guilds::Guild;
 use super::ids::{Snowflakes, fixed, token};
@@ -66,7 +66,7 @@ pub struct State {
     pub interaction_tokens: HashMap<String, u64>,
     pub gateway: Gateway,
     pub limits: Limits,
-    pub troubles: Troubles,
+    pub faults: InjectedFaults,
     pub faults_seen: Vec<String>,
     pub traffic: Traffic,
     pub ids: Snowflakes,
@@ -233,7 +233,7 @@ impl State {
             interaction_tokens: HashMap::new(),
             gateway: Gateway::default(),
             limits: Limits::new(setup.limits),
-            troubles: Troubles::default(),
+            faults: InjectedFaults::default(),
             faults_seen: Vec::new(),
             traffic: Traffic::default(),
             ids: Snowflakes::default(),
@@ -459,7 +459,7 @@ impl State {
         if matches!(absence, Some(Absence::Down | Absence::TokenRefused)) {
             self.gateway.cut_all();
         }
-        self.troubles.absence = absence;
+        self.faults.absence = absence;
     }
 
     /// Removes a person from the desk's guild, with a ban if `is_banned`.

@@ -5,7 +5,7 @@
 //! event that is sent again can come over another one. If a connection ends, the events that it did not acknowledge go
 //! to the next one, and use up no retry.
 
-mod flights;
+mod pending;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -111,7 +111,7 @@ struct Inner {
     tickets: HashSet<String>,
     /// All tickets that were ever issued.
     issued: Vec<String>,
-    flights: BTreeMap<u64, Flight>,
+    pending: BTreeMap<u64, PendingDelivery>,
     envelopes: HashMap<String, u64>,
     waiting: VecDeque<u64>,
     target: Option<String>,
@@ -120,7 +120,7 @@ struct Inner {
     late: VecDeque<Duration>,
     /// The number of further events that are held until another one overtakes them.
     swaps: u32,
-    /// The flights that wait to be overtaken.
+    /// The deliveries that wait to be overtaken.
     held: Vec<u64>,
     /// Whether events are sent again every hour after their usual retries.
     sends_late: bool,
@@ -136,7 +136,7 @@ struct Socket {
     muted: bool,
 }
 
-struct Flight {
+struct PendingDelivery {
     parcel: Arc<Parcel>,
     /// How often it was sent.
     sent: u32,
@@ -157,7 +157,7 @@ impl Hub {
             turn: 0,
             tickets: HashSet::new(),
             issued: Vec::new(),
-            flights: BTreeMap::new(),
+            pending: BTreeMap::new(),
             envelopes: HashMap::new(),
             waiting: VecDeque::new(),
             target: None,
@@ -264,7 +264,7 @@ impl Hub {
 
     /// Returns the number of events that were not acknowledged, including those that were not sent.
     pub(super) fn undelivered(&self) -> usize {
-        self.lock().flights.values().filter(|flight| flight.parcel.kind == ParcelKind::Event).count()
+        self.lock().pending.values().filter(|delivery| delivery.parcel.kind == ParcelKind::Event).count()
     }
 
     /// Returns a receiver of whether the bot can be reached.
@@ -295,17 +295,18 @@ impl Hub {
 }
 
 impl Inner {
-    fn board(&mut self, parcel: Parcel, doubled: bool, answer: Option<oneshot::Sender<Option<Value>>>) -> u64 {
+    fn add(&mut self, parcel: Parcel, doubled: bool, answer: Option<oneshot::Sender<Option<Value>>>) -> u64 {
         self.next_id += 1;
         let parcel = Arc::new(parcel);
-        let flight = Flight { parcel, sent: 0, late: 0, socket: None, envelopes: Vec::new(), doubled, answer };
-        self.flights.insert(self.next_id, flight);
+        let delivery =
+            PendingDelivery { parcel, sent: 0, late: 0, socket: None, envelopes: Vec::new(), doubled, answer };
+        self.pending.insert(self.next_id, delivery);
         self.next_id
     }
 
-    fn land(&mut self, id: u64) {
-        if let Some(flight) = self.flights.remove(&id) {
-            for envelope in &flight.envelopes {
+    fn remove(&mut self, id: u64) {
+        if let Some(delivery) = self.pending.remove(&id) {
+            for envelope in &delivery.envelopes {
                 self.envelopes.remove(envelope);
             }
         }

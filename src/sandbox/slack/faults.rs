@@ -9,7 +9,7 @@ use crate::sandbox::{Absence, Fault};
 
 /// The fault of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Mishap {
+pub(super) enum InjectedFault {
     /// The call is not carried out, and fails with this HTTP status.
     Fail(u16),
     /// The call is not carried out, and gets 429 with this time to wait.
@@ -20,26 +20,26 @@ pub(super) enum Mishap {
     Hang,
 }
 
-/// The armed mishaps, oldest first, each with its method (or `*`) and its number of calls; and how Slack is out of
+/// The armed faults, oldest first, each with its method (or `*`) and its number of calls; and how Slack is out of
 /// reach.
 #[derive(Default)]
 pub(super) struct Faults {
-    armed: Vec<(String, Mishap, u32)>,
+    armed: Vec<(String, InjectedFault, u32)>,
     absence: Option<Absence>,
 }
 
 impl Faults {
-    fn arm(&mut self, method: String, mishap: Mishap, times: u32) {
-        self.armed.push((method, mishap, times));
+    fn arm(&mut self, method: String, fault: InjectedFault, times: u32) {
+        self.armed.push((method, fault, times));
     }
 
-    /// Uses up one mishap of a call of `method`, if there is one.
-    pub(super) fn take(&mut self, method: &str) -> Option<Mishap> {
+    /// Uses up one fault of a call of `method`, if there is one.
+    pub(super) fn take(&mut self, method: &str) -> Option<InjectedFault> {
         let at = self.armed.iter().position(|(name, _, left)| *left > 0 && (name == "*" || name == method))?;
         self.armed[at].2 -= 1;
-        let mishap = self.armed[at].1.clone();
+        let fault = self.armed[at].1.clone();
         self.armed.retain(|(_, _, left)| *left > 0);
-        Some(mishap)
+        Some(fault)
     }
 }
 
@@ -49,7 +49,7 @@ impl Core {
         let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let concerns = |absence: &&Absence| match absence {
             Absence::Down | Absence::TokenRefused => true,
-            Absence::Between { method: wanted, .. } => wanted == "*" || wanted == method,
+            Absence::Intercepted { method: wanted, .. } => wanted == "*" || wanted == method,
         };
         faults.absence.as_ref().filter(concerns).cloned()
     }
@@ -62,21 +62,23 @@ impl Core {
         }
     }
 
-    /// Uses up one mishap of a call of `method`, if there is one.
-    pub(super) fn mishap(&self, method: &str) -> Option<Mishap> {
+    /// Uses up one fault of a call of `method`, if there is one.
+    pub(super) fn injected_fault(&self, method: &str) -> Option<InjectedFault> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).take(method)
     }
 
     /// Injects a fault.
     pub(super) fn inject(self: &Arc<Self>, fault: Fault) {
-        let arm = |method, mishap, times| {
-            self.faults.lock().unwrap_or_else(PoisonError::into_inner).arm(method, mishap, times);
+        let arm = |method, injected, times| {
+            self.faults.lock().unwrap_or_else(PoisonError::into_inner).arm(method, injected, times);
         };
         match fault {
-            Fault::Fail { method, status, times } => arm(method, Mishap::Fail(status), times),
-            Fault::RateLimit { method, retry_after, times } => arm(method, Mishap::RateLimit(retry_after), times),
-            Fault::LoseAnswer { method, times } => arm(method, Mishap::LoseAnswer, times),
-            Fault::Hang { method, times } => arm(method, Mishap::Hang, times),
+            Fault::Fail { method, status, times } => arm(method, InjectedFault::Fail(status), times),
+            Fault::RateLimit { method, retry_after, times } => {
+                arm(method, InjectedFault::RateLimit(retry_after), times)
+            }
+            Fault::LoseAnswer { method, times } => arm(method, InjectedFault::LoseAnswer, times),
+            Fault::Hang { method, times } => arm(method, InjectedFault::Hang, times),
             Fault::DeliverTwice { times } => self.hub.double(times),
             Fault::Late { by, times } => self.hub.delay(by, times),
             Fault::OutOfOrder { times } => self.hub.swap(times),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Core;
 use super::api::{Refusal, chat};
 use super::args::Args;
-use super::faults::Mishap;
+use super::faults::InjectedFault;
 use super::ids::Ts;
 use super::posting::Draft;
 use super::server;
@@ -79,15 +79,15 @@ pub(super) async fn respond(
     {
         return response;
     }
-    let mishap = core.mishap(METHOD);
-    if let Some(response) = server::befall(&core, METHOD, mishap.as_ref()).await {
+    let fault = core.injected_fault(METHOD);
+    if let Some(response) = server::injected_answer(&core, METHOD, fault.as_ref()).await {
         return response;
     }
     let outcome = Args::read(&Method::POST, "", &headers, &body).and_then(|args| {
         core.traffic.keep(Direction::FromBot, METHOD, || Value::Object(args.fields().clone()));
         carry_out(&core, &secret, &args)
     });
-    if mishap == Some(Mishap::LoseAnswer) {
+    if fault == Some(InjectedFault::LoseAnswer) {
         return server::cut_off();
     }
     match outcome {

@@ -130,14 +130,14 @@ impl Core {
         let (person, at, parcel) = {
             let mut state = self.lock();
             let person = people::person(&state, who)?;
-            let (at, thread) = people::stand(&mut state, person, spot)?;
+            let (at, thread) = people::resolve_spot(&mut state, person, spot)?;
             if thread.is_some() {
                 return Err(WorldError::NotAllowed("/desk is not supported in threads. Sorry!".to_owned()));
             }
             if !state.scopes.contains("commands") {
                 return Err(WorldError::NotAllowed("/desk is not a valid command".to_owned()));
             }
-            (person, at, self.order(&mut state, person, at, typed))
+            (person, at, self.command_parcel(&mut state, person, at, typed))
         };
         let Ok(answer) = self.ask(parcel).await else {
             self.fail(person, "/desk failed with the error \"operation_timeout\"");
@@ -326,7 +326,7 @@ impl Core {
         Ok(())
     }
 
-    fn order(&self, state: &mut State, person: usize, at: usize, typed: &str) -> Parcel {
+    fn command_parcel(&self, state: &mut State, person: usize, at: usize, typed: &str) -> Parcel {
         let user = state.people[person].id.clone();
         let trigger = state.trigger(&user);
         let response_url = self.response_url(state, "commands", &user, at, None);

@@ -44,7 +44,7 @@ use self::ids::Mint;
 use self::state::{Group, Ids, Kind, State};
 use super::Journal;
 pub use super::setup::{ChannelSetup, Member};
-use super::traffic::{Passage, Traffic};
+use super::traffic::{Record, Traffic};
 use crate::clock::Clock;
 use crate::domain::limits::slack;
 use crate::sandbox::world::{MessageAt, Spot, WorldError};
@@ -326,7 +326,7 @@ impl SlackSandbox {
 
     /// Returns the recorded calls, envelopes and acknowledgements, oldest first.
     #[must_use]
-    pub fn traffic(&self) -> Vec<Passage> {
+    pub fn traffic(&self) -> Vec<Record> {
         self.core.traffic.all()
     }
 

@@ -16,7 +16,7 @@ impl Core {
     pub(super) fn say(self: &Arc<Self>, who: &str, spot: &Spot, typed: &str) -> Result<MessageAt, WorldError> {
         let mut state = self.lock();
         let person = person(&state, who)?;
-        let (at, thread) = stand(&mut state, person, spot)?;
+        let (at, thread) = resolve_spot(&mut state, person, spot)?;
         let content = written(&state, typed)?;
         let author = Author::Person(state.people[person].id.clone());
         let ts = self.post(&mut state, at, Draft { thread, ..Draft::of(author, content) });
@@ -33,7 +33,7 @@ impl Core {
     ) -> Result<MessageAt, WorldError> {
         let mut state = self.lock();
         let person = person(&state, who)?;
-        let (at, thread) = stand(&mut state, person, spot)?;
+        let (at, thread) = resolve_spot(&mut state, person, spot)?;
         let id = format!("F{}", state.next_ts().0);
         let link = format!("https://files.example/{id}/{name}");
         let file = json!({"id": id, "name": name, "title": name, "mode": "hosted", "size": 1_024,
@@ -141,7 +141,7 @@ pub(super) fn person(state: &State, who: &str) -> Result<usize, WorldError> {
 }
 
 /// Returns the channel of a spot, and the root of its thread.
-pub(super) fn stand(state: &mut State, person: usize, spot: &Spot) -> Result<(usize, Option<Ts>), WorldError> {
+pub(super) fn resolve_spot(state: &mut State, person: usize, spot: &Spot) -> Result<(usize, Option<Ts>), WorldError> {
     let (at, root) = match spot {
         Spot::Channel { channel } => (channel_at(state, person, channel)?, None),
         Spot::Thread { channel, root } => (channel_at(state, person, channel)?, Some(root)),

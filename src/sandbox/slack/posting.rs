@@ -58,7 +58,7 @@ impl Core {
         }
         channel.messages.insert(ts, message);
         self.note_message(state, at, ts, "said", "posted");
-        if state.heard(at, "message") {
+        if state.bot_gets(at, "message") {
             let channel = &state.channels[at];
             let mut event = message::json(state, channel, &channel.messages[&ts], false);
             event["channel"] = json!(channel.id);
@@ -114,7 +114,7 @@ impl Core {
                 channel.messages.remove(&root);
                 channel.tops.remove(&root);
             }
-            if state.heard(at, "message") {
+            if state.bot_gets(at, "message") {
                 let channel = &state.channels[at];
                 let event = json!({"type": "message", "subtype": "message_deleted", "previous_message": before,
                     "channel": channel.id, "hidden": true, "deleted_ts": ts.to_string(), "ts": now.to_string(),
@@ -173,7 +173,7 @@ impl Core {
     }
 
     pub(super) fn tell_changed(self: &Arc<Self>, state: &mut State, at: usize, ts: Ts, before: Value, now: Ts) {
-        if !state.heard(at, "message") {
+        if !state.bot_gets(at, "message") {
             return;
         }
         let channel = &state.channels[at];

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use super::api::{self, Refusal};
 use super::args::Args;
-use super::faults::Mishap;
+use super::faults::InjectedFault;
 use super::{Core, hooks, socket};
 use crate::sandbox::Absence;
 use crate::sandbox::traffic::Direction;
@@ -58,8 +58,8 @@ async fn call(
     if let Some(response) = absent(&core, &method) {
         return response;
     }
-    let mishap = core.mishap(&method);
-    if let Some(response) = befall(&core, &method, mishap.as_ref()).await {
+    let fault = core.injected_fault(&method);
+    if let Some(response) = injected_answer(&core, &method, fault.as_ref()).await {
         return response;
     }
     let outcome = if verb == Method::GET || verb == Method::POST {
@@ -78,7 +78,7 @@ async fn call(
             Err(refusal)
         }
     };
-    if mishap == Some(Mishap::LoseAnswer) { cut_off() } else { answer(&core, outcome) }
+    if fault == Some(InjectedFault::LoseAnswer) { cut_off() } else { answer(&core, outcome) }
 }
 
 /// Returns the answer to a call while Slack is out of reach.
@@ -88,7 +88,7 @@ pub(super) fn absent(core: &Core, method: &str) -> Option<Response> {
     Some(match absence {
         Absence::Down => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Absence::TokenRefused => answer(core, Err(Refusal::of("token_revoked"))),
-        Absence::Between { status, body, .. } => {
+        Absence::Intercepted { status, body, .. } => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
             (status, [(header::CONTENT_TYPE, "text/html")], body).into_response()
         }
@@ -96,15 +96,15 @@ pub(super) fn absent(core: &Core, method: &str) -> Option<Response> {
 }
 
 /// Returns the answer of an injected fault, if the call is not to be carried out.
-pub(super) async fn befall(core: &Core, method: &str, mishap: Option<&Mishap>) -> Option<Response> {
-    match mishap? {
-        Mishap::LoseAnswer => None,
-        Mishap::Fail(status) => {
+pub(super) async fn injected_answer(core: &Core, method: &str, fault: Option<&InjectedFault>) -> Option<Response> {
+    match fault? {
+        InjectedFault::LoseAnswer => None,
+        InjectedFault::Fail(status) => {
             core.note("refused", json!({"method": method, "error": "injected", "status": status}));
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             Some((status, axum::Json(json!({"ok": false, "error": "internal_error"}))).into_response())
         }
-        Mishap::RateLimit(wait) => {
+        InjectedFault::RateLimit(wait) => {
             let seconds = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).div_ceil(1000).max(1);
             core.note(
                 "refused",
@@ -112,7 +112,7 @@ pub(super) async fn befall(core: &Core, method: &str, mishap: Option<&Mishap>) -
             );
             Some(answer(core, Err(Refusal::limited(seconds))))
         }
-        Mishap::Hang => {
+        InjectedFault::Hang => {
             core.note("refused", json!({"method": method, "error": "injected", "hangs": true}));
             core.stop.cancelled().await;
             Some(cut_off())

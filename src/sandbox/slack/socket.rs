@@ -34,7 +34,7 @@ pub(super) async fn link(
     match core.absence("link") {
         Some(Absence::Down) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Some(Absence::TokenRefused) => return StatusCode::UNAUTHORIZED.into_response(),
-        Some(Absence::Between { .. }) | None => {}
+        Some(Absence::Intercepted { .. }) | None => {}
     }
     if !query.get("ticket").is_some_and(|ticket| core.hub.admit(ticket)) {
         return StatusCode::UNAUTHORIZED.into_response();

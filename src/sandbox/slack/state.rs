@@ -403,7 +403,7 @@ impl State {
     }
 
     /// Whether the bot gets this event of a channel: it is a member, subscribes to it, and has the scope.
-    pub(super) fn heard(&self, channel: usize, event: &str) -> bool {
+    pub(super) fn bot_gets(&self, channel: usize, event: &str) -> bool {
         let channel = &self.channels[channel];
         channel.bot
             && self.subscriptions.contains(&format!("{event}.{}", channel.family()))

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{Claim, Due, queued};
 use crate::domain::effect::{Gate, Lane, Outlet};
 use crate::domain::ids::EffectId;
-use crate::store::port::News;
+use crate::store::port::Wake;
 use crate::store::row::{Row, json, ms};
 use crate::store::statement::{Text, statement, texts};
 use crate::store::{Store, StoreError, WorkerId};
@@ -25,7 +25,7 @@ macro_rules! queued {
 }
 /// Selects effects that may be delivered now, from every gate except the listed ones: the first few of each gate,
 /// whatever waits in the others. The gates are found one after another, each by one step in the index.
-macro_rules! due_beside {
+macro_rules! due_unblocked {
     ($except:literal, $of_each:expr) => {
         concat!(
             "WITH RECURSIVE g (gate) AS (\
@@ -77,11 +77,11 @@ texts! {
     /// Reads the costs of the tries since a moment.
     SPENT = Text::both("SELECT costs_json, tried_at_ms FROM effects WHERE outlet = $1 AND tried_at_ms > $2");
     /// Selects effects that may be delivered now, from every gate except the listed ones.
-    DUE_BESIDE = Text::each(
-        due_beside!(
+    DUE_UNBLOCKED = Text::each(
+        due_unblocked!(
             "SELECT value FROM json_each($6)", concat!("JOIN effects AS e ON e.id IN ", due_of_gate!("d.id"))
         ),
-        due_beside!(
+        due_unblocked!(
             "SELECT value FROM json_array_elements_text($6::json)",
             concat!("CROSS JOIN LATERAL ", due_of_gate!("d.*"), " AS e")
         )
@@ -107,7 +107,7 @@ texts! {
 
 impl dyn Store + '_ {
     /// Returns effects of `outlet` that may be delivered now, most urgent first. Of each order key it returns at most
-    /// one effect, the oldest that is not settled, and none if that one is leased or due later. The gates `beside` are
+    /// one effect, the oldest that is not settled, and none if that one is leased or due later. The `blocked` gates are
     /// left out. With `after`, it returns only effects that come after that one.
     ///
     /// # Errors
@@ -117,15 +117,15 @@ impl dyn Store + '_ {
         outlet: impl Into<Outlet>,
         now: Timestamp,
         after: Option<(Lane, EffectId)>,
-        beside: &[Gate],
+        blocked: &[Gate],
         limit: u32,
     ) -> Result<Due, StoreError> {
         let (lane, id) = after.map_or((-1, String::new()), |(lane, id)| (lane as i64, id.0));
-        let text = if beside.is_empty() { DUE } else { DUE_BESIDE };
+        let text = if blocked.is_empty() { DUE } else { DUE_UNBLOCKED };
         let mut query =
             statement(text).bind(outlet.into().as_str()).bind(ms(now)).bind(i64::from(limit)).bind(lane).bind(id);
-        if !beside.is_empty() {
-            query = query.bind(json(&beside)?);
+        if !blocked.is_empty() {
+            query = query.bind(json(&blocked)?);
         }
         // One unreadable row must not stop the others.
         let read = |row: &Row| {
@@ -211,14 +211,14 @@ impl dyn Store + '_ {
                     tx.write(lease.bind(&by.0).bind(json(costs)?).bind(sent))?;
                     ours.push(effect.clone());
                 }
-                tx.tell(News::Here);
+                tx.wake(Wake::Here);
                 Ok(ours)
             })
         })
         .await
     }
 
-    /// Returns the tries within the last `since` (real time): for each try, the keys of the limits that it counted
+    /// Returns the tries within the last `window` (real time): for each try, the keys of the limits that it counted
     /// against, and how long ago its lease began.
     ///
     /// # Errors
@@ -226,11 +226,11 @@ impl dyn Store + '_ {
     pub async fn spent(
         &self,
         outlet: impl Into<Outlet>,
-        since: Duration,
+        window: Duration,
     ) -> Result<Vec<(Vec<String>, Duration)>, StoreError> {
         let mut reader = self.reader().await?;
         let now_ms = reader.real_ms().await?;
-        let query = statement(SPENT).bind(outlet.into().as_str()).bind(now_ms - super::span_ms(since));
+        let query = statement(SPENT).bind(outlet.into().as_str()).bind(now_ms - super::span_ms(window));
         let spent = |row: &Row| {
             let ago_ms = u64::try_from(now_ms - row.get::<i64>("tried_at_ms")?).unwrap_or_default();
             Ok((row.json("costs_json")?, Duration::from_millis(ago_ms)))

@@ -9,7 +9,7 @@ use crate::domain::effect::Outlet;
 use crate::domain::ids::{EffectId, MessageRef, Place};
 use crate::domain::machine::{END, START, Step, step};
 use crate::domain::subject::Subject;
-use crate::store::port::{Ask, News, Pace, Tx};
+use crate::store::port::{Ask, Pace, Tx, Wake};
 use crate::store::row::{Row, json, ms};
 use crate::store::standing::{stand, unstand};
 use crate::store::statement::{Statement, Text, statement, texts};
@@ -43,7 +43,7 @@ texts! {
          WHERE effects.id = v.id AND (effects.state = 'pending' OR (effects.state = 'leased' AND effects.leased_by = v.worker))"
     );
     /// Locks an effect if it still waits in the revision that was read.
-    STILL = Text::both("UPDATE effects SET revision = revision WHERE id = $1 AND revision = $2 AND state = 'pending'");
+    CHECK_REVISION = Text::both("UPDATE effects SET revision = revision WHERE id = $1 AND revision = $2 AND state = 'pending'");
     /// Makes an effect wait for another try. `$7` is the present moment.
     RETRY = Text::both(
         "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, due_at_ms = $2, \
@@ -52,7 +52,7 @@ texts! {
          WHERE id = $1 AND state = 'leased' AND leased_by = $6"
     );
     /// Holds an effect, with its words, until the cause is fixed.
-    HOLD_BACK = Text::both(
+    HOLD = Text::both(
         "UPDATE effects SET state = 'held', leased_at_ms = NULL, lease_until_ms = NULL, held_in = $2, \
          held_at_ms = coalesce(held_at_ms, $3), last_error = $4, unsure = CASE WHEN $6 = 1 THEN 1 ELSE unsure END, \
          unsure_at_ms = CASE WHEN $6 = 1 THEN $3 ELSE unsure_at_ms END \
@@ -161,7 +161,7 @@ impl dyn Store + '_ {
         end: Settlement,
         now: Timestamp,
     ) -> Result<Settled, StoreError> {
-        let mut all = vec![closing(effect, by, &end, now)?];
+        let mut all = vec![end_statement(effect, by, &end, now)?];
         match end {
             Settlement::Posted { stands, also, .. } => {
                 for one in &stands {
@@ -170,10 +170,10 @@ impl dyn Store + '_ {
                 all.extend(also);
             }
             Settlement::Removed(messages) => all.extend(messages.iter().map(unstand)),
-            Settlement::Anew(message) => all.push(unstand(&message)),
+            Settlement::Repost(message) => all.push(unstand(&message)),
             Settlement::Done | Settlement::Failed(_) | Settlement::Held { .. } | Settlement::Retry { .. } => {}
         }
-        match self.write(all, News::Here, pace).await {
+        match self.write(all, Wake::Here, pace).await {
             Err(StoreError::Conflict) => Ok(Settled::Taken(self.posted(effect).await?)),
             done => done.map(|()| Settled::Kept),
         }
@@ -193,8 +193,8 @@ impl dyn Store + '_ {
         end: &Settlement,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let still = statement(STILL).bind(&effect.0).bind(revision).or_conflict();
-        match self.write(vec![still, closing(effect, by, end, now)?], News::Here, Pace::AtOnce).await {
+        let check = statement(CHECK_REVISION).bind(&effect.0).bind(revision).or_conflict();
+        match self.write(vec![check, end_statement(effect, by, end, now)?], Wake::Here, Pace::AtOnce).await {
             Err(StoreError::Conflict) => Ok(false),
             done => done.map(|()| true),
         }
@@ -230,17 +230,17 @@ impl dyn Store + '_ {
                 statement(RELEASE).bind(outlet.as_str()).bind(held_in).bind(ms(now)).bind(i64::from(limit))
             }
         };
-        self.counted(release, News::Everywhere).await
+        self.counted(release, Wake::Everywhere).await
     }
 
     /// Runs a statement that returns the rows it changed, and counts them. Wakes dispatchers only if there were any.
-    async fn counted(&self, change: Statement, news: News) -> Result<u64, StoreError> {
+    async fn counted(&self, change: Statement, wake: Wake) -> Result<u64, StoreError> {
         self.within(move |tx| {
             let change = change.clone();
             Box::pin(async move {
                 let changed = tx.rows(change).await?.len();
                 if changed > 0 {
-                    tx.tell(news);
+                    tx.wake(wake);
                 }
                 Ok(u64::try_from(changed).unwrap_or(u64::MAX))
             })
@@ -274,8 +274,9 @@ impl dyn Store + '_ {
         .await
     }
 
-    /// Takes over the effects of other workers whose leases ended at least `margin` ago (real time). These effects wait
-    /// again, and are looked for before they are repeated. Returns how many there were. `now` is the clock's time.
+    /// Takes over the effects of other workers whose leases ended at least `call_timeout` and `pause` ago (real time):
+    /// none of their calls can be under way any more. These effects wait again, and are looked for before they are
+    /// repeated. Returns how many there were. `now` is the clock's time.
     ///
     /// # Errors
     /// If the database is away.
@@ -283,17 +284,18 @@ impl dyn Store + '_ {
         &self,
         by: &WorkerId,
         outlet: impl Into<Outlet>,
-        margin: Duration,
+        call_timeout: Duration,
+        pause: Duration,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let margin_ms = super::span_ms(margin);
-        // Every message was sent before its lease ended, so at least `margin` ago. (A lease that `RECOVER` ended is an
-        // exception: its message was sent at least `call_timeout` ago.) The time in which the platform's history may
-        // not show the message yet is counted from `margin` ago.
-        let (by, unsure_at_ms) = (by.0.clone(), ms(now) - margin_ms);
+        let margin_ms = super::span_ms(call_timeout + pause);
+        // Every call ended `call_timeout` ago or earlier: a lease ends after its call, and a lease that `RECOVER` ended
+        // counts as ended `pause` before its owner died. From that moment on counts the time in which the platform's
+        // history may not show a message yet.
+        let (by, unsure_at_ms) = (by.0.clone(), ms(now) - super::span_ms(call_timeout));
         let ended_ms = self.reader().await?.real_ms().await? - margin_ms;
         let take = statement(TAKE_OVER).bind(outlet.into().as_str()).bind(ended_ms).bind(by).bind(unsure_at_ms);
-        self.counted(take, News::Here).await
+        self.counted(take, Wake::Here).await
     }
 }
 
@@ -309,8 +311,8 @@ pub fn settle_in(
     end: &Settlement,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    tx.tell(News::Here);
-    tx.write(closing(effect, by, end, now)?)
+    tx.wake(Wake::Here);
+    tx.write(end_statement(effect, by, end, now)?)
 }
 
 /// Releases the held effects of a view of a subject.
@@ -318,7 +320,7 @@ pub fn settle_in(
 /// # Errors
 /// If the database is away.
 pub fn release_about(tx: &mut dyn Tx, about: &Subject, view: &str, now: Timestamp) -> Result<(), StoreError> {
-    tx.tell(News::Everywhere);
+    tx.wake(Wake::Everywhere);
     tx.write(statement(RELEASE_ABOUT).bind_subject(about).bind(view).bind(ms(now)))
 }
 
@@ -332,7 +334,7 @@ pub fn give_up_about(tx: &mut dyn Tx, about: &Subject, view: &str, now: Timestam
 
 /// Returns the statement that ends an effect, holds it, or makes it wait again. The statement conflicts if another
 /// worker holds the effect or has ended it. A retry also conflicts if nobody holds the effect.
-fn closing(effect: &EffectId, by: &WorkerId, end: &Settlement, now: Timestamp) -> Result<Statement, StoreError> {
+fn end_statement(effect: &EffectId, by: &WorkerId, end: &Settlement, now: Timestamp) -> Result<Statement, StoreError> {
     let close = |state: &'static str, error: Option<String>, messages: &[MessageRef]| {
         Ok(statement(SETTLE)
             .bind(&effect.0)
@@ -343,7 +345,7 @@ fn closing(effect: &EffectId, by: &WorkerId, end: &Settlement, now: Timestamp) -
             .bind(json(&messages)?)
             .or_conflict())
     };
-    let again = |at: Timestamp, unsure: bool, counts: bool, error: &str| {
+    let retry = |at: Timestamp, unsure: bool, counts: bool, error: &str| {
         Ok(statement(RETRY)
             .bind(&effect.0)
             .bind(ms(at))
@@ -358,9 +360,9 @@ fn closing(effect: &EffectId, by: &WorkerId, end: &Settlement, now: Timestamp) -
         Settlement::Done | Settlement::Removed(_) => close("done", None, &[]),
         Settlement::Posted { messages, .. } => close("done", None, messages),
         Settlement::Failed(why) => close("failed", Some(why.to_string()), &[]),
-        Settlement::Retry { at, unsure, counts, error } => again(*at, *unsure, *counts, error),
-        Settlement::Anew(_) => again(now, false, false, "the message to change is gone: it is posted anew"),
-        Settlement::Held { by: held_in, error, unsure } => Ok(statement(HOLD_BACK)
+        Settlement::Retry { at, unsure, counts, error } => retry(*at, *unsure, *counts, error),
+        Settlement::Repost(_) => retry(now, false, false, "the message to change is gone: it is posted anew"),
+        Settlement::Held { held_in, error, unsure } => Ok(statement(HOLD)
             .bind(&effect.0)
             .bind(held_in)
             .bind(ms(now))

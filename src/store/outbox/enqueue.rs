@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 
 use super::intent;
-use crate::domain::effect::{Effect, EffectKind, Known};
+use crate::domain::effect::{Effect, EffectKind, Prior};
 use crate::domain::ids::{EffectId, PersonRef};
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
 use crate::store::StoreError;
-use crate::store::port::{Ask, News, Tx};
+use crate::store::port::{Ask, Tx, Wake};
 use crate::store::row::{Row, json, ms};
 use crate::store::statement::{Statement, Text, statement, texts};
 
@@ -81,7 +81,7 @@ texts! {
     WAITING_FROM = Text::each(waiting_from!(""), waiting_from!(" FOR UPDATE"));
     /// Marks an older waiting effect of a view as changed. It is then shown no later than the new effect would be,
     /// unless a failed try delays it.
-    FRESHEN = Text::both(
+    MARK_CHANGED = Text::both(
         "UPDATE effects SET revision = revision + 1, \
          not_before_ms = CASE WHEN due_at_ms = not_before_ms AND due_at_ms > $6 THEN $6 ELSE not_before_ms END, \
          due_at_ms = CASE WHEN due_at_ms = not_before_ms AND due_at_ms > $6 THEN $6 ELSE due_at_ms END \
@@ -89,7 +89,7 @@ texts! {
          AND state IN ('pending', 'leased') AND state = 'pending' AND unsure = 0 AND id NOT LIKE '%' || $7"
     );
     /// Postpones the first post of a view, unless a try was made.
-    HOLD_BACK = Text::both(
+    POSTPONE = Text::both(
         "UPDATE effects SET revision = revision + 1, not_before_ms = $4, due_at_ms = $4 WHERE subject_kind = $1 AND subject_id = $2 \
          AND view = $3 AND kind = 'show' AND order_key > '' AND state IN ('pending', 'leased') AND state = 'pending' AND attempts = 0 \
          AND tried_at_ms IS NULL AND unsure = 0 AND due_at_ms < $4"
@@ -102,7 +102,7 @@ texts! {
          settled_at_ms = $3, posted_json = '[]' WHERE id = $1 AND state IN ('pending', 'held') AND what_json = $2"
     );
     /// Selects the unsettled effects about a subject.
-    WAITING_ABOUT = Text::both(
+    UNSETTLED_ABOUT = Text::both(
         "SELECT id, what_json, state, unsure FROM effects \
          WHERE state IN ('pending', 'leased') AND order_key > '' AND subject_kind = $1 AND subject_id = $2 \
          UNION ALL SELECT id, what_json, state, unsure FROM effects \
@@ -120,17 +120,22 @@ texts! {
 ///
 /// # Errors
 /// If the database is away.
-pub async fn enqueue(tx: &mut dyn Tx, effect: &Effect, known: Known, now: Timestamp) -> Result<(), StoreError> {
-    tx.tell(News::Everywhere);
+pub async fn enqueue(tx: &mut dyn Tx, effect: &Effect, prior: Prior, now: Timestamp) -> Result<(), StoreError> {
+    tx.wake(Wake::Everywhere);
     if let Some(joined) = join(tx, effect).await? {
         return tx.write(joined);
     }
     let (order_key, kind, view) = (effect.order_key(), effect.what.name(), effect.what.view().map(View::name));
     let due = effect.not_before.map_or(now, |moment| moment.max(now));
-    let may_wait = effect.what.is_replaceable() && known != Known::IsNew;
+    let may_wait = effect.what.is_replaceable() && prior != Prior::NewSubject;
     let id = tx.effect_id();
-    let freshen =
-        statement(FRESHEN).bind(&order_key).bind(view).bind_subject(&effect.about).bind(kind).bind(ms(due)).bind(&id.0);
+    let mark_changed = statement(MARK_CHANGED)
+        .bind(&order_key)
+        .bind(view)
+        .bind_subject(&effect.about)
+        .bind(kind)
+        .bind(ms(due))
+        .bind(&id.0);
     let insert = statement(if may_wait { ENQUEUE_VIEW } else { ENQUEUE })
         .bind(id.0)
         .bind_subject(&effect.about)
@@ -141,14 +146,14 @@ pub async fn enqueue(tx: &mut dyn Tx, effect: &Effect, known: Known, now: Timest
         .bind(view)
         .bind(json(&effect.what)?)
         .bind(effect.not_before.map(ms))
-        .bind(i64::from(effect.put_behind))
+        .bind(i64::from(effect.was_requeued))
         .bind(ms(due))
         .bind(ms(now))
-        .bind(effect.gate(known).0);
+        .bind(effect.gate(prior).0);
     tx.write(insert)?;
     // This statement must come after the insert. On PostgreSQL the insert locks the waiting effect that it finds, so no
     // process leases or postpones that effect before it is marked as changed.
-    if may_wait { tx.write(freshen) } else { Ok(()) }
+    if may_wait { tx.write(mark_changed) } else { Ok(()) }
 }
 
 /// Postpones the first post of a view of a subject until `until`, unless a try was made.
@@ -156,13 +161,13 @@ pub async fn enqueue(tx: &mut dyn Tx, effect: &Effect, known: Known, now: Timest
 /// # Errors
 /// If the database is away.
 pub fn hold_back(tx: &mut dyn Tx, about: &Subject, view: &View, until: Timestamp) -> Result<(), StoreError> {
-    tx.write(statement(HOLD_BACK).bind_subject(about).bind(view.name()).bind(ms(until)))
+    tx.write(statement(POSTPONE).bind_subject(about).bind(view.name()).bind(ms(until)))
 }
 
 /// Returns the statement that joins this effect to the last one waiting under its order key, if that one is untried.
 /// The waiting effect is then locked, so that no process sends it without this one.
 async fn join(tx: &mut dyn Tx, effect: &Effect) -> Result<Option<Statement>, StoreError> {
-    if !effect.what.is_joinable() || effect.put_behind {
+    if !effect.what.is_joinable() || effect.was_requeued {
         return Ok(None);
     }
     let waiting = tx.rows(statement(LAST_IN_ORDER).bind(effect.order_key())).await?;
@@ -195,7 +200,7 @@ pub async fn take_back(tx: &mut dyn Tx, effect: &EffectId, now: Timestamp) -> Re
         tx.write(withdraw(&EffectId(row.get("id")?), row.get("what_json")?, now))?;
         taken.push(effect);
     }
-    tx.tell(News::Everywhere);
+    tx.wake(Wake::Everywhere);
     Ok(taken)
 }
 
@@ -211,7 +216,7 @@ pub async fn withdraw_about(
     goes: impl Fn(&EffectKind) -> bool,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let waiting = tx.rows(statement(WAITING_ABOUT).bind_subject(about)).await?;
+    let waiting = tx.rows(statement(UNSETTLED_ABOUT).bind_subject(about)).await?;
     withdraw_these(tx, waiting, goes, now)
 }
 
@@ -230,7 +235,7 @@ pub async fn withdraw_for(tx: &mut dyn Tx, account: &PersonRef, now: Timestamp) 
 /// # Errors
 /// If the database is away.
 pub async fn waiting_about(ask: &mut dyn Ask, about: &Subject) -> Result<Vec<EffectKind>, StoreError> {
-    let waiting = ask.rows(statement(WAITING_ABOUT).bind_subject(about)).await?;
+    let waiting = ask.rows(statement(UNSETTLED_ABOUT).bind_subject(about)).await?;
     // Unreadable effects are left to a version that can read them.
     let what = |row: &Row| Ok(serde_json::from_str(row.get("what_json")?).ok());
     waiting.iter().filter_map(|row| what(row).transpose()).collect()
@@ -242,7 +247,7 @@ fn withdraw_these(
     goes: impl Fn(&EffectKind) -> bool,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    tx.tell(News::Everywhere);
+    tx.wake(Wake::Everywhere);
     let mut withdrawn = 0;
     for row in waiting {
         // A held effect is withdrawn even if the outcome of a try is unknown. It may be held for weeks, and nobody can

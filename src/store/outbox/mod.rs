@@ -136,7 +136,7 @@ pub enum Settlement {
     /// Held until an operator has fixed the cause.
     Held {
         /// The place that refuses it.
-        by: String,
+        held_in: String,
         /// Why, for operators; no texts, no secrets.
         error: String,
         /// Whether the last try may have been carried out.
@@ -155,7 +155,7 @@ pub enum Settlement {
     },
     /// The message that the effect was to change is gone. Its standing message is deleted, and the effect is posted
     /// anew, by a separate try.
-    Anew(MessageRef),
+    Repost(MessageRef),
     /// Delivered. These messages of the bot are gone, or do not change any more. Their standing messages are deleted.
     Removed(Vec<MessageRef>),
 }
@@ -179,7 +179,7 @@ fn intent(row: &Row) -> Result<Effect, StoreError> {
     Ok(Effect {
         about: row.subject()?,
         not_before: row.moment_if("not_before_ms")?,
-        put_behind: row.flag("put_behind")?,
+        was_requeued: row.flag("put_behind")?,
         what: row.json("what_json")?,
     })
 }

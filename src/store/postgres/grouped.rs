@@ -9,35 +9,35 @@ use super::link;
 use crate::store::StoreError;
 use crate::store::statement::Statement;
 
-/// The largest number of queued writes ([`Alone`]) that share a transaction.
-const TOGETHER: usize = 64;
+/// The largest number of queued writes ([`QueuedWrite`]) that share a transaction.
+const WRITES_PER_COMMIT: usize = 64;
 
 /// Statements, and where to report that they are committed.
 #[derive(Debug)]
-pub struct Alone {
+pub struct QueuedWrite {
     pub statements: Vec<Statement>,
     pub answer: oneshot::Sender<Result<(), StoreError>>,
 }
 
 /// Commits statements until the channel is closed.
-pub async fn run(pool: PgPool, mut brought: mpsc::Receiver<Alone>) {
-    let mut some = Vec::with_capacity(TOGETHER);
-    while brought.recv_many(&mut some, TOGETHER).await > 0 {
-        let all = some.iter().map(|alone| alone.statements.clone()).collect();
+pub async fn run(pool: PgPool, mut queued: mpsc::Receiver<QueuedWrite>) {
+    let mut some = Vec::with_capacity(WRITES_PER_COMMIT);
+    while queued.recv_many(&mut some, WRITES_PER_COMMIT).await > 0 {
+        let all = some.iter().map(|write| write.statements.clone()).collect();
         match store(&pool, all).await {
             // One of the writes cannot be made, for example because its worker has lost a lease. Running the writes one
             // by one shows which of them fail.
             Err(StoreError::Conflict | StoreError::Work(_) | StoreError::Corrupt(_)) => {
-                for alone in some.drain(..) {
-                    let stored = store(&pool, vec![alone.statements.clone()]).await;
-                    answer(alone, stored);
+                for write in some.drain(..) {
+                    let stored = store(&pool, vec![write.statements.clone()]).await;
+                    answer(write, stored);
                 }
             }
             Err(error) => {
                 let why = error.to_string();
-                some.drain(..).for_each(|alone| answer(alone, Err(StoreError::Away(why.clone()))));
+                some.drain(..).for_each(|write| answer(write, Err(StoreError::Away(why.clone()))));
             }
-            Ok(()) => some.drain(..).for_each(|alone| answer(alone, Ok(()))),
+            Ok(()) => some.drain(..).for_each(|write| answer(write, Ok(()))),
         }
     }
 }
@@ -49,6 +49,6 @@ async fn store(pool: &PgPool, all: Vec<Vec<Statement>>) -> Result<(), StoreError
 }
 
 /// The caller may be gone; the stored data stays stored.
-fn answer(alone: Alone, stored: Result<(), StoreError>) {
-    let _ = alone.answer.send(stored);
+fn answer(write: QueuedWrite, stored: Result<(), StoreError>) {
+    let _ = write.answer.send(stored);
 }

@@ -15,8 +15,8 @@ use crate::domain::ids::EffectId;
 use crate::store::StoreError;
 use crate::store::port::Sequence;
 use crate::store::row::Row;
-use crate::store::statement::{self, Merged, Rows, Spoken, Statement, Value};
-use crate::store::tx::Link;
+use crate::store::statement::{self, DialectStatement, Merged, Rows, Statement, Value};
+use crate::store::tx::TxConnection;
 
 /// Only powers of two: each connection prepares its own texts, and the server keeps a plan for each.
 const ROWS: Rows = Rows::Powers;
@@ -35,24 +35,24 @@ pub const ROLLBACK: &str = "ROLLBACK";
 /// Reads the time of the database server, which all processes share.
 const REAL_MS: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms";
 /// Notifies other processes that there is something to do.
-pub const TELL: &str = "SELECT pg_notify('deskbell', $1)";
+pub const NOTIFY: &str = "SELECT pg_notify('deskbell', $1)";
 /// Draws the next number from the sequence of tickets.
 const NEXT_TICKET: &str = "SELECT nextval('ticket_ids') AS id";
 /// Skips numbers of that sequence.
 const SKIP_TICKETS: &str = "SELECT setval('ticket_ids', (SELECT last_value FROM ticket_ids) + $1)";
 /// Identifies the database by object ids. A database that was restored from a dump has other ids.
-pub const LIES_IN: &str = "SELECT (SELECT oid::text FROM pg_database WHERE datname = current_database()) || '/' \
+pub const DATABASE_IDENTITY: &str = "SELECT (SELECT oid::text FROM pg_database WHERE datname = current_database()) || '/' \
      || 'tickets'::regclass::oid::text AS value";
 /// Identifies the server and its timeline, which changes when the server is restored from a copy. Not every account may
 /// ask this.
-pub const LIES_ON: &str = "SELECT (SELECT system_identifier::text FROM pg_control_system()) || '/' \
+pub const SERVER_IDENTITY: &str = "SELECT (SELECT system_identifier::text FROM pg_control_system()) || '/' \
      || (SELECT timeline_id::text FROM pg_control_checkpoint()) AS value";
 
 /// A connection as a transaction uses it.
-pub struct PgLink<'c>(pub &'c mut PgConnection);
+pub struct PgTx<'c>(pub &'c mut PgConnection);
 
 #[async_trait]
-impl Link for PgLink<'_> {
+impl TxConnection for PgTx<'_> {
     async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
         rows(self.0, query).await
     }
@@ -91,7 +91,7 @@ impl Link for PgLink<'_> {
 
 /// Returns the rows of a query.
 pub async fn rows(conn: &mut PgConnection, query: Statement) -> Result<Vec<Row>, StoreError> {
-    let Spoken { text, values, .. } = query.for_postgres();
+    let DialectStatement { text, values, .. } = query.for_postgres();
     let found = values.into_iter().fold(sqlx::query(text), bind).fetch_all(conn).await.map_err(fault_or_conflict)?;
     Ok(found.into_iter().map(Row::from).collect())
 }

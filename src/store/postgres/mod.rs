@@ -7,10 +7,10 @@
 mod grouped;
 mod lent;
 mod link;
-mod news;
 mod open;
 #[cfg(test)]
 mod tests;
+mod wake;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -24,13 +24,13 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument as _;
 
-use self::grouped::Alone;
+use self::grouped::QueuedWrite;
 use self::lent::{Fate, Lent, in_time};
-use self::link::PgLink;
+use self::link::PgTx;
 pub(super) use self::link::fault;
-use self::news::{News as Tidings, bump};
 pub use self::open::OpenError;
-use super::port::{Ask, News, Pace, Scope, Work};
+use self::wake::{Notifier, bump};
+use super::port::{Ask, Pace, Scope, Wake, Work};
 use super::row::Row;
 use super::statement::Statement;
 use super::tx::{StoreTx, Unsent};
@@ -39,7 +39,7 @@ use crate::domain::outcome::Outcome;
 use crate::metrics;
 
 /// How many writes outside of works may wait in the queue before callers have to wait to queue theirs.
-const ALONE: usize = 256;
+const QUEUED_WRITES: usize = 256;
 
 /// The settings of the database connection.
 #[derive(Clone, Debug)]
@@ -68,8 +68,8 @@ pub struct PostgresStore {
     pool: PgPool,
     changed: watch::Sender<u64>,
     // `None` if the store is read-only.
-    tidings: Option<Tidings>,
-    alone: Option<mpsc::Sender<Alone>>,
+    notifier: Option<Notifier>,
+    writes: Option<mpsc::Sender<QueuedWrite>>,
 }
 
 impl PostgresStore {
@@ -86,11 +86,11 @@ impl PostgresStore {
         let _ = conn.close().await;
         let pool = open::pool(options.clone(), settings.connections, false);
         let changed = watch::Sender::new(0);
-        let tidings =
-            Tidings::begin(&pool, options, &changed, settings.look_every).await.map_err(OpenError::database)?;
-        let (alone, brought) = mpsc::channel(ALONE);
-        tokio::spawn(grouped::run(pool.clone(), brought).in_current_span());
-        Ok(Arc::new(Self { pool, changed, tidings: Some(tidings), alone: Some(alone) }))
+        let notifier =
+            Notifier::begin(&pool, options, &changed, settings.look_every).await.map_err(OpenError::database)?;
+        let (writes, queued) = mpsc::channel(QUEUED_WRITES);
+        tokio::spawn(grouped::run(pool.clone(), queued).in_current_span());
+        Ok(Arc::new(Self { pool, changed, notifier: Some(notifier), writes: Some(writes) }))
     }
 
     /// Opens the database read-only. Every write fails with [`StoreError::Away`].
@@ -107,13 +107,13 @@ impl PostgresStore {
             return Err(OpenError::Older);
         }
         let pool = open::pool(options, settings.connections, true);
-        Ok(Arc::new(Self { pool, changed: watch::Sender::new(0), tidings: None, alone: None }))
+        Ok(Arc::new(Self { pool, changed: watch::Sender::new(0), notifier: None, writes: None }))
     }
 
-    fn tell(&self, whom: News) {
+    fn wake(&self, wake: Wake) {
         bump(&self.changed);
-        if let (News::Everywhere, Some(tidings)) = (whom, &self.tidings) {
-            tidings.tell();
+        if let (Wake::Everywhere, Some(notifier)) = (wake, &self.notifier) {
+            notifier.notify();
         }
     }
 }
@@ -139,27 +139,27 @@ impl Ask for Reader {
 #[async_trait]
 impl Store for PostgresStore {
     async fn decide(&self, about: Scope, work: Work) -> Result<Outcome, StoreError> {
-        if self.tidings.is_none() {
+        if self.notifier.is_none() {
             return Err(StoreError::Away("it was opened read-only".to_owned()));
         }
         // The caller may be dropped while it waits; the work is still finished.
         let begun = tokio::spawn(decide(self.pool.clone(), about, work).in_current_span());
-        let (answer, news) = begun.await.map_err(|error| StoreError::Away(error.to_string()))?;
-        if let Some(whom) = news {
-            self.tell(whom);
+        let (answer, wake) = begun.await.map_err(|error| StoreError::Away(error.to_string()))?;
+        if let Some(wake) = wake {
+            self.wake(wake);
         }
         answer
     }
 
     /// Writes are grouped whatever their pace: they wait for the connection that writes them.
-    async fn write(&self, statements: Vec<Statement>, news: News, _: Pace) -> Result<(), StoreError> {
+    async fn write(&self, statements: Vec<Statement>, wake: Wake, _: Pace) -> Result<(), StoreError> {
         let closed = || StoreError::Away("it was closed, or opened read-only".to_owned());
         let (answer, stored) = oneshot::channel();
-        let alone = Alone { statements, answer };
-        self.alone.as_ref().ok_or_else(closed)?.send(alone).await.map_err(|_| closed())?;
+        let write = QueuedWrite { statements, answer };
+        self.writes.as_ref().ok_or_else(closed)?.send(write).await.map_err(|_| closed())?;
         let stored = stored.await.map_err(|_| closed())?;
         if stored.is_ok() {
-            self.tell(news);
+            self.wake(wake);
         }
         stored
     }
@@ -168,16 +168,17 @@ impl Store for PostgresStore {
         Ok(Box::new(Reader(Lent::of(&self.pool).await?)))
     }
 
-    async fn lies_in(&self) -> Result<Option<String>, StoreError> {
-        let place: String = sqlx::query_scalar(link::LIES_IN).fetch_one(&self.pool).await.map_err(link::fault)?;
-        let server: Result<String, sqlx::Error> = sqlx::query_scalar(link::LIES_ON).fetch_one(&self.pool).await;
+    async fn identity(&self) -> Result<Option<String>, StoreError> {
+        let database: String =
+            sqlx::query_scalar(link::DATABASE_IDENTITY).fetch_one(&self.pool).await.map_err(link::fault)?;
+        let server: Result<String, sqlx::Error> = sqlx::query_scalar(link::SERVER_IDENTITY).fetch_one(&self.pool).await;
         let server = match server {
             Ok(server) => server,
             // Not every account may ask this, and not every server knows it.
             Err(sqlx::Error::Database(_)) => String::new(),
             Err(error) => return Err(link::fault(error)),
         };
-        Ok(Some(format!("{server}/{place}")))
+        Ok(Some(format!("{server}/{database}")))
     }
 
     fn measure(&self) {
@@ -198,8 +199,8 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
-        if let Some(tidings) = &self.tidings {
-            tidings.end().await;
+        if let Some(notifier) = &self.notifier {
+            notifier.end().await;
         }
         self.pool.close().await;
     }
@@ -207,28 +208,28 @@ impl Store for PostgresStore {
 
 /// Runs one work in one transaction. Also returns which dispatchers to wake, if anything was (or may have been)
 /// committed.
-async fn decide(pool: PgPool, about: Scope, work: Work) -> (Result<Outcome, StoreError>, Option<News>) {
+async fn decide(pool: PgPool, about: Scope, work: Work) -> (Result<Outcome, StoreError>, Option<Wake>) {
     let mut lent = match Lent::in_transaction(&pool, &about.names).await {
         Ok(lent) => lent,
         Err(error) => return (Err(error), None),
     };
-    let (answer, news) = {
-        let mut link = PgLink(lent.conn());
+    let (answer, wake) = {
+        let mut conn = PgTx(lent.conn());
         let mut unsent = Unsent::new();
-        let mut tx = StoreTx::new(&mut link, &mut unsent, Vec::new());
+        let mut tx = StoreTx::new(&mut conn, &mut unsent, Vec::new());
         let done = AssertUnwindSafe(in_time(work(&mut tx))).catch_unwind().await;
         let answer = match done {
             Ok(Ok(outcome)) => in_time(tx.flush()).await.map(|()| outcome),
             Ok(Err(error)) => Err(error),
-            Err(panic) => Err(StoreError::Work(words_of(panic.as_ref()))),
+            Err(panic) => Err(StoreError::Work(panic_text(panic.as_ref()))),
         };
-        (answer, tx.news())
+        (answer, tx.to_wake())
     };
     let (answer, fate) = lent.end(answer).await;
-    (answer, news.filter(|_| fate != Fate::RolledBack))
+    (answer, wake.filter(|_| fate != Fate::RolledBack))
 }
 
-fn words_of(panic: &(dyn Any + Send)) -> String {
+fn panic_text(panic: &(dyn Any + Send)) -> String {
     let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("it panicked: {}", words.unwrap_or("no message"))
 }

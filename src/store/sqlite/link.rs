@@ -18,8 +18,8 @@ use crate::domain::ids::EffectId;
 use crate::store::StoreError;
 use crate::store::port::Sequence;
 use crate::store::row::{OwnRow, Row};
-use crate::store::statement::{self, Merged, Spoken, Statement, Text, Value, statement, texts};
-use crate::store::tx::{Known, Link};
+use crate::store::statement::{self, DialectStatement, Merged, Statement, Text, Value, statement, texts};
+use crate::store::tx::{ReadAhead, TxConnection};
 
 texts! {
     /// Selects the next free value of a counter.
@@ -55,7 +55,7 @@ impl WriteConnection {
 
     /// Runs a query and returns its rows.
     pub fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
-        let Spoken { text, values, .. } = query.for_sqlite();
+        let DialectStatement { text, values, .. } = query.for_sqlite();
         let mut statement = self.conn.prepare_cached(text).map_err(write_fault)?;
         bind_all(&mut statement, &values).map_err(write_fault)?;
         let columns = self
@@ -67,7 +67,7 @@ impl WriteConnection {
 
     /// Runs the pending statements of several works, in order.
     pub fn run_all(&mut self, works: Vec<Vec<Statement>>) -> Result<(), StoreError> {
-        for Spoken { text, values, or_conflict } in works.into_iter().flatten().map(Statement::for_sqlite) {
+        for DialectStatement { text, values, or_conflict } in works.into_iter().flatten().map(Statement::for_sqlite) {
             let mut statement = self.conn.prepare_cached(text).map_err(write_fault)?;
             bind_all(&mut statement, &values).map_err(write_fault)?;
             let touched = statement.raw_execute().map_err(write_fault_or_conflict)?;
@@ -79,7 +79,7 @@ impl WriteConnection {
     }
 
     /// Runs several queries and returns the rows of each.
-    pub fn ask_all(&mut self, queries: Vec<Statement>) -> Result<Known, StoreError> {
+    pub fn ask_all(&mut self, queries: Vec<Statement>) -> Result<ReadAhead, StoreError> {
         queries.into_iter().map(|query| Ok((query.clone(), self.rows(query)?))).collect()
     }
 
@@ -143,13 +143,13 @@ fn read(mut rows: Rows<'_>, columns: &Arc<[String]>) -> rusqlite::Result<Vec<Row
 }
 
 /// The writer's connection as a transaction uses it.
-pub struct SqliteLink<'w> {
+pub struct SqliteTx<'w> {
     pub conn: &'w mut WriteConnection,
     pub ids: &'w mut Ids,
 }
 
 #[async_trait]
-impl Link for SqliteLink<'_> {
+impl TxConnection for SqliteTx<'_> {
     async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
         self.conn.rows(query)
     }
@@ -182,7 +182,7 @@ impl Link for SqliteLink<'_> {
 
 /// Runs a query on a connection of the pool and returns its rows.
 pub async fn rows(conn: &mut SqliteConnection, query: Statement) -> Result<Vec<Row>, StoreError> {
-    let found = spoken(query.for_sqlite()).fetch_all(conn).await.map_err(fault)?;
+    let found = to_query(query.for_sqlite()).fetch_all(conn).await.map_err(fault)?;
     Ok(found.into_iter().map(Row::from).collect())
 }
 
@@ -251,7 +251,7 @@ pub fn fault(error: sqlx::Error) -> StoreError {
 const ROWS: statement::Rows = statement::Rows::UpTo(12);
 
 /// Converts a statement for the pool's library.
-fn spoken(statement: Spoken) -> Query<'static, Sqlite, SqliteArguments> {
+fn to_query(statement: DialectStatement) -> Query<'static, Sqlite, SqliteArguments> {
     statement.values.into_iter().fold(sqlx::query(statement.text), bind)
 }
 

@@ -30,7 +30,7 @@ pub use self::open::OpenError;
 use self::open::{Owner, Writing};
 use self::writer::{Done, Job, Task, Writer};
 use super::outbox::RECOVER;
-use super::port::{Ask, News, Pace, Scope, Work};
+use super::port::{Ask, Pace, Scope, Wake, Work};
 use super::row::Row;
 use super::statement::{Statement, statement};
 use super::{Store, StoreError, TAKE_OVER_PAUSE};
@@ -189,7 +189,7 @@ impl Store for SqliteStore {
         }
     }
 
-    async fn write(&self, statements: Vec<Statement>, _: News, pace: Pace) -> Result<(), StoreError> {
+    async fn write(&self, statements: Vec<Statement>, _: Wake, pace: Pace) -> Result<(), StoreError> {
         self.ask(Task::Write(statements, pace)).await.map(drop)
     }
 
@@ -198,7 +198,7 @@ impl Store for SqliteStore {
     }
 
     /// A file has no identity of its own; a copy made by `backup` is marked instead.
-    async fn lies_in(&self) -> Result<Option<String>, StoreError> {
+    async fn identity(&self) -> Result<Option<String>, StoreError> {
         Ok(None)
     }
 

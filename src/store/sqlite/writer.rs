@@ -15,14 +15,14 @@ use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument as _;
 
-use super::link::{Ids, SqliteLink, WriteConnection};
+use super::link::{Ids, SqliteTx, WriteConnection};
 use super::open::{Owner, Writing};
 use crate::clock::real;
 use crate::domain::outcome::Outcome;
 use crate::store::StoreError;
 use crate::store::port::{Pace, Scope, Work};
 use crate::store::statement::Statement;
-use crate::store::tx::{Known, StoreTx, Unsent};
+use crate::store::tx::{ReadAhead, StoreTx, Unsent};
 
 /// The largest number of works per commit.
 pub const WORKS_PER_COMMIT: usize = 64;
@@ -78,18 +78,18 @@ impl Job {
 
 /// Whether the works of a transaction have savepoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Care {
+enum Savepoints {
     /// There are no savepoints, so a failure rolls back all works. This saves two statements per work, and failures are
     /// rare.
-    All,
+    None,
     /// Each work has a savepoint, so it can be rolled back alone.
-    Each,
+    PerWork,
 }
 
 /// Why nothing of a transaction was kept.
 enum Failure {
     /// Something failed in a transaction without savepoints: all works must run again, with savepoints.
-    Careless,
+    NeedsSavepoints,
     /// The transaction could not be begun or committed.
     Whole(StoreError),
     /// At this work (its index in the batch), SQLite gave up the whole transaction.
@@ -104,7 +104,7 @@ pub struct Writer {
     changed: watch::Sender<u64>,
     /// The data version at the last check. It changes with the commits of other connections: those of a guest (a
     /// process that writes without the file's lock), or those of the lock's owner if this store is the guest.
-    others: Option<i64>,
+    data_version: Option<i64>,
     // Dropped last: while it is held, no other process becomes the owner of the file. A guest has none.
     owner: Option<Owner>,
 }
@@ -118,7 +118,7 @@ impl Writer {
         changed: watch::Sender<u64>,
         owner: Option<Owner>,
     ) -> Self {
-        Self { conn, options, ids, changed, others: None, owner }
+        Self { conn, options, ids, changed, data_version: None, owner }
     }
 
     /// Starts a thread that writes until the channel is closed. SQLite runs in this thread, so no statement wakes
@@ -156,7 +156,7 @@ impl Writer {
                     self.group(&mut batch).await;
                 }
                 // An error is ignored here, since it shows again at the next write.
-                Err(_) => drop(self.look_for_others()),
+                Err(_) => drop(self.check_other_writers()),
             }
         }
         let Self { conn, owner, .. } = self;
@@ -169,9 +169,9 @@ impl Writer {
     /// Runs all jobs of a batch and answers them. A failed commit keeps nothing, so every work is run again. A work
     /// that brings the whole transaction down is left out of it.
     async fn group(&mut self, batch: &mut Vec<Job>) {
-        let (mut tries, mut care) = (0, Care::All);
+        let (mut tries, mut savepoints) = (0, Savepoints::None);
         while !batch.is_empty() {
-            match self.attempt(batch, care).await {
+            match self.attempt(batch, savepoints).await {
                 Ok((answers, touched)) => {
                     if touched {
                         self.changed.send_modify(|count| *count += 1);
@@ -180,18 +180,18 @@ impl Writer {
                         job.end(answer);
                     }
                 }
-                Err(Failure::Careless) => {
-                    self.give_up();
-                    care = Care::Each;
+                Err(Failure::NeedsSavepoints) => {
+                    self.roll_back();
+                    savepoints = Savepoints::PerWork;
                 }
                 Err(Failure::Of(index, error)) => {
                     tracing::warn!(%error, "a write failed and is left out of its transaction");
-                    self.give_up();
+                    self.roll_back();
                     batch.remove(index).end(Err(StoreError::Away(error.to_string())));
                 }
                 Err(Failure::Whole(error)) => {
                     tracing::warn!(%error, works = batch.len(), "a transaction failed and was rolled back");
-                    self.give_up();
+                    self.roll_back();
                     tries += 1;
                     if tries == COMMIT_TRIES {
                         for job in batch.drain(..) {
@@ -205,30 +205,30 @@ impl Writer {
 
     /// Runs a batch in one transaction. Returns the answer to each job, and whether to wake the dispatchers. If it
     /// fails, nothing of the transaction is kept.
-    async fn attempt(&mut self, batch: &[Job], care: Care) -> Result<(Vec<Answer>, bool), Failure> {
+    async fn attempt(&mut self, batch: &[Job], savepoints: Savepoints) -> Result<(Vec<Answer>, bool), Failure> {
         self.conn.execute("BEGIN IMMEDIATE").map_err(Failure::Whole)?;
         // From here on no other connection can write.
-        self.look_for_others().map_err(Failure::Whole)?;
+        self.check_other_writers().map_err(Failure::Whole)?;
         let mut answers = Vec::with_capacity(batch.len());
         let mut any_touched = false;
         // The statements of `Task::Write` concern no work of this transaction, so they are written together at its end.
         let mut alone = Unsent::new();
         let mut unsent = Unsent::new();
-        let mut known = match care {
-            Care::All => self.read_ahead(batch).map_err(|_| Failure::Careless)?,
-            Care::Each => Vec::new(),
+        let mut read_ahead = match savepoints {
+            Savepoints::None => self.read_ahead(batch).map_err(|_| Failure::NeedsSavepoints)?,
+            Savepoints::PerWork => Vec::new(),
         };
         for (index, job) in batch.iter().enumerate() {
-            if care == Care::All {
+            if savepoints == Savepoints::None {
                 if let Task::Write(statements, _) = &job.task {
                     alone.push(statements.clone());
                     answers.push(Ok(Done::Nothing));
                     continue;
                 }
-                let known = known.get_mut(index).map(std::mem::take).unwrap_or_default();
-                let (answer, touched) = self.perform(&job.task, known, &mut unsent).await;
+                let read_ahead = read_ahead.get_mut(index).map(std::mem::take).unwrap_or_default();
+                let (answer, touched) = self.perform(&job.task, read_ahead, &mut unsent).await;
                 if answer.is_err() {
-                    return Err(Failure::Careless);
+                    return Err(Failure::NeedsSavepoints);
                 }
                 any_touched |= touched;
                 answers.push(answer);
@@ -250,11 +250,11 @@ impl Writer {
             any_touched |= touched && answer.is_ok();
             answers.push(answer);
         }
-        if care == Care::All {
+        if savepoints == Savepoints::None {
             unsent.push(self.ids.write_down());
-            self.conn.run_all(unsent).map_err(|_| Failure::Careless)?;
+            self.conn.run_all(unsent).map_err(|_| Failure::NeedsSavepoints)?;
             any_touched |= !alone.is_empty();
-            self.conn.run_all(alone).map_err(|_| Failure::Careless)?;
+            self.conn.run_all(alone).map_err(|_| Failure::NeedsSavepoints)?;
         }
         self.conn.execute("COMMIT").map_err(Failure::Whole)?;
         Ok((answers, any_touched))
@@ -262,15 +262,15 @@ impl Writer {
 
     /// Checks whether another process has written since the last check. If so, wakes the dispatchers and continues with
     /// ids above those of the other process.
-    fn look_for_others(&mut self) -> Result<(), StoreError> {
+    fn check_other_writers(&mut self) -> Result<(), StoreError> {
         let version = Some(self.conn.data_version()?);
-        if version != self.others {
+        if version != self.data_version {
             self.ids.go_on_above(&mut self.conn)?;
             // The first check has no earlier version to compare with.
-            if self.others.is_some() {
+            if self.data_version.is_some() {
                 self.changed.send_modify(|count| *count += 1);
             }
-            self.others = version;
+            self.data_version = version;
         }
         Ok(())
     }
@@ -288,7 +288,7 @@ impl Writer {
     /// earlier work of the transaction is left out, since the earlier work may change the rows. Works that share no
     /// name do not change each other's rows. On PostgreSQL, where such works run at the same time, they rely on this,
     /// too.
-    fn read_ahead(&mut self, batch: &[Job]) -> Result<Vec<Known>, StoreError> {
+    fn read_ahead(&mut self, batch: &[Job]) -> Result<Vec<ReadAhead>, StoreError> {
         let (mut names, mut queries, mut whose) = (HashSet::new(), Vec::new(), HashMap::new());
         for (index, job) in batch.iter().enumerate() {
             let Task::Work(about, _) = &job.task else { continue };
@@ -304,18 +304,18 @@ impl Writer {
                 }
             }
         }
-        let mut known: Vec<Known> = batch.iter().map(|_| Known::new()).collect();
+        let mut read_ahead: Vec<ReadAhead> = batch.iter().map(|_| ReadAhead::new()).collect();
         for (query, rows) in self.conn.ask_all(queries)? {
             if let Some(index) = whose.get(&query) {
-                known[*index].push((query, rows));
+                read_ahead[*index].push((query, rows));
             }
         }
-        Ok(known)
+        Ok(read_ahead)
     }
 
     /// Runs a task. The writes that it has not sent yet are left in `unsent`. Returns the answer, and whether to wake
     /// the dispatchers.
-    async fn perform(&mut self, task: &Task, known: Known, unsent: &mut Unsent) -> (Answer, bool) {
+    async fn perform(&mut self, task: &Task, read_ahead: ReadAhead, unsent: &mut Unsent) -> (Answer, bool) {
         let work = match task {
             Task::Work(_, work) => work,
             Task::Write(statements, _) => {
@@ -324,17 +324,17 @@ impl Writer {
             }
             Task::Scrub | Task::Close => return (Ok(Done::Nothing), false),
         };
-        let mut link = SqliteLink { conn: &mut self.conn, ids: &mut self.ids };
-        let mut tx = StoreTx::new(&mut link, unsent, known);
+        let mut conn = SqliteTx { conn: &mut self.conn, ids: &mut self.ids };
+        let mut tx = StoreTx::new(&mut conn, unsent, read_ahead);
         let done = AssertUnwindSafe(work(&mut tx)).catch_unwind().await;
-        let done = done.unwrap_or_else(|panic| Err(StoreError::Work(words_of(panic.as_ref()))));
-        (done.and_then(|outcome| tx.is_sound().map(|()| Done::Work(outcome))), tx.news().is_some())
+        let done = done.unwrap_or_else(|panic| Err(StoreError::Work(panic_text(panic.as_ref()))));
+        (done.and_then(|outcome| tx.check_sound().map(|()| Done::Work(outcome))), tx.to_wake().is_some())
     }
 
     /// Runs a task and sends its writes.
     async fn perform_alone(&mut self, task: &Task) -> (Answer, bool) {
         let mut unsent = Unsent::new();
-        let (mut answer, touched) = self.perform(task, Known::new(), &mut unsent).await;
+        let (mut answer, touched) = self.perform(task, ReadAhead::new(), &mut unsent).await;
         if answer.is_ok() {
             unsent.push(self.ids.write_down());
             answer = self.conn.run_all(unsent).and(answer);
@@ -346,7 +346,7 @@ impl Writer {
     }
 
     /// Rolls back the open transaction, if any. A connection that cannot even do that is replaced.
-    fn give_up(&mut self) {
+    fn roll_back(&mut self) {
         self.ids.forget();
         // A failed `ROLLBACK` statement means that SQLite has already ended the transaction.
         if let Ok(()) | Err(StoreError::Work(_)) = self.conn.execute("ROLLBACK") {
@@ -355,7 +355,7 @@ impl Writer {
         match self.options.connect() {
             Ok(conn) => {
                 // The data version of a new connection cannot be compared with that of the former one.
-                self.others = None;
+                self.data_version = None;
                 self.conn = conn;
             }
             Err(error) => tracing::error!(%error, "the database cannot be opened again"),
@@ -375,7 +375,7 @@ async fn wait_for_company(jobs: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>) 
     }
 }
 
-fn words_of(panic: &(dyn Any + Send)) -> String {
+fn panic_text(panic: &(dyn Any + Send)) -> String {
     let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("it panicked: {}", words.unwrap_or("no message"))
 }

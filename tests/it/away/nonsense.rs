@@ -54,11 +54,11 @@ async fn answers_that_make_no_sense_lead_to_no_second_copy_and_to_no_lost_one() 
         settings = settings.replace(&format!("\"{url}\""), &format!("\"{}\"", stand_in.url));
         stand_ins.push(stand_in);
     }
-    site.settle(&settings);
+    site.write_settings(&settings);
     let child = site.serve();
     child.ready().await;
     let before_kib = child.peak_kib();
-    stand_ins.iter().for_each(|stand_in| stand_in.state.is_mad.store(true, Ordering::SeqCst));
+    stand_ins.iter().for_each(|stand_in| stand_in.state.answers_nonsense.store(true, Ordering::SeqCst));
     let worlds = site.stage.worlds();
     for world in &worlds {
         for (who, channel, text) in REQUESTS {
@@ -169,7 +169,7 @@ struct StandIn {
 struct Calls {
     target: String,
     client: reqwest::Client,
-    is_mad: AtomicBool,
+    answers_nonsense: AtomicBool,
     posts: AtomicUsize,
     looks_spoilt: AtomicUsize,
 }
@@ -185,7 +185,7 @@ impl StandIn {
         let state = Arc::new(Calls {
             target,
             client: reqwest::Client::builder().no_proxy().build().expect("a client"),
-            is_mad: AtomicBool::new(false),
+            answers_nonsense: AtomicBool::new(false),
             posts: AtomicUsize::new(0),
             looks_spoilt: AtomicUsize::new(0),
         });
@@ -207,7 +207,7 @@ async fn answer(
     let is_post = path.ends_with("/chat.postMessage") || (is_discord && method == Method::POST);
     let is_look = path.contains("/conversations.") && (path.ends_with("history") || path.ends_with("replies"))
         || (is_discord && method == Method::GET);
-    if calls.is_mad.load(Ordering::SeqCst) {
+    if calls.answers_nonsense.load(Ordering::SeqCst) {
         if is_post {
             let number = calls.posts.fetch_add(1, Ordering::SeqCst);
             // Every other post is answered well: if all answers were nonsense, the platform would count as away.

@@ -193,7 +193,7 @@ async fn a_postgres_that_is_away_is_waited_for_and_one_that_refuses_is_not() {
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.contains("does not let us in"), "{}", ended.err);
 
-    site.settle(&site.stage.settings(&site.path("desk.db"), "", Platforms::BOTH));
+    site.write_settings(&site.stage.settings(&site.path("desk.db"), "", Platforms::BOTH));
     on(&site, gate.url());
     let mut conn = sqlx::PgConnection::connect(&url).await.expect("a connection");
     sqlx::raw_sql("CREATE TABLE recipes (name TEXT)").execute(&mut conn).await.expect("another program's table");

@@ -9,14 +9,14 @@ use deskbell::domain::permission::Roster;
 use deskbell::domain::rules::{IntakeSettings, Rules};
 use deskbell::intake::{Intake, StoreError};
 use deskbell::platform::discord::{DiscordPlatform, DiscordSettings};
-use deskbell::platform::{Platform as _, Turn};
+use deskbell::platform::{Leases, Platform as _};
 use deskbell::sandbox::stage::Platforms;
 use deskbell::sandbox::{Fault, MessageAt, Spot};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Desk, Setup, patiently};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 const DISCORD: Platforms = Platforms { slack: false, discord: true, slack_http: false };
 /// Longer than the five minutes that catching up goes back before a position.
@@ -25,7 +25,7 @@ const EACH_A_TICKET: &str = "[intake]\nburst_window = \"0s\"\n";
 const LIST: &str = "GET /channels/{id}/messages";
 
 async fn on(more: &'static str) -> Desk {
-    Desk::open_with(Setup { platforms: DISCORD, more, ..Setup::default() }).await
+    Desk::open_with(Setup { platforms: DISCORD, extra_settings: more, ..Setup::default() }).await
 }
 
 /// Stops the bot and lets time pass.
@@ -267,7 +267,7 @@ async fn a_start_that_is_cut_short_forgets_nothing() {
     world.inject(Fault::Forget);
     desk.stage.clock.advance(LONG);
     // Cancel the failures that are still to come.
-    desk.stage.discord.end_troubles();
+    desk.stage.discord.cancel_faults();
     desk.start().await;
     assert_eq!(sorted(&desk).await, ["the door is stuck", "the lift hangs", "the printer is jammed"]);
     // Reading a thread that the bot had no time to open is refused, too.
@@ -336,21 +336,21 @@ async fn a_quiet_session_is_left_alone_after_a_restart_too() {
 /// Ends a desk that has had a second session: events are counted by session, so nobody can tell whether all is quiet.
 async fn close(desk: Desk) {
     assert_eq!(desk.discord().faults_seen(), Vec::<String>::new());
-    desk.leave().await;
+    desk.stop_unchecked().await;
 }
 
 /// The leases that several platforms share: the holder of each name.
 #[derive(Default)]
-struct Board {
+struct SharedLeases {
     holders: Mutex<HashMap<String, u8>>,
 }
 
-struct Player {
+struct LeaseHolder {
     number: u8,
-    board: Arc<Board>,
+    leases: Arc<SharedLeases>,
 }
 
-impl Board {
+impl SharedLeases {
     fn set(&self, holder: u8) {
         self.holders.lock().unwrap_or_else(PoisonError::into_inner).insert("discord:shard:0".to_owned(), holder);
     }
@@ -361,21 +361,21 @@ impl Board {
 }
 
 #[async_trait]
-impl Turn for Player {
+impl Leases for LeaseHolder {
     async fn take_lease(&self, name: &str) -> Result<bool, StoreError> {
-        let mut holders = self.board.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut holders = self.leases.holders.lock().unwrap_or_else(PoisonError::into_inner);
         let holder = *holders.entry(name.to_owned()).or_insert(self.number);
         Ok(holder == self.number)
     }
 
     async fn release_lease(&self, name: &str) {
-        let mut holders = self.board.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut holders = self.leases.holders.lock().unwrap_or_else(PoisonError::into_inner);
         if holders.get(name) == Some(&self.number) {
             holders.remove(name);
         }
     }
 
-    fn lasting(&self) -> Duration {
+    fn lease_duration(&self) -> Duration {
         Duration::from_millis(30)
     }
 }
@@ -394,7 +394,7 @@ async fn a_standby_takes_the_shard_over_and_reads_what_was_missed() {
         ..Rules::default()
     };
     let intake = Intake::new(Arc::clone(&store), desk.stage.clock.clone(), rules, Roster::default());
-    let board = Arc::new(Board::default());
+    let leases = Arc::new(SharedLeases::default());
     let stop = [CancellationToken::new(), CancellationToken::new()];
     let mut platforms = Vec::new();
     let mut tasks = Vec::new();
@@ -410,7 +410,7 @@ async fn a_standby_takes_the_shard_over_and_reads_what_was_missed() {
             silence: Duration::from_secs(600),
         };
         let platform = DiscordPlatform::connect(settings, desk.stage.clock.clone()).await.expect("connected");
-        platform.share(Arc::new(Player { number, board: Arc::clone(&board) }));
+        platform.share(Arc::new(LeaseHolder { number, leases: Arc::clone(&leases) }));
         let (here, door, halt) = (Arc::clone(&platform), intake.clone(), stop[usize::from(number)].clone());
         tasks.push(tokio::spawn(async move { here.run(door, halt).await }));
         if number == 0 {
@@ -427,21 +427,21 @@ async fn a_standby_takes_the_shard_over_and_reads_what_was_missed() {
 
     // The first loses its lease on the shard, as if it were frozen or cut off. The second reads what was said
     // meanwhile.
-    board.set(9);
+    leases.set(9);
     until(&desk, Duration::ZERO, "nobody listens", async || {
         platforms.iter().all(|platform| platform.stands_by()) && desk.stage.discord.links() == 0
     })
     .await;
     desk.stage.clock.advance(Duration::from_secs(10));
     say(&desk, "ana", &Spot::channel("sales"), "@desk the door is stuck").await;
-    board.set(1);
+    leases.set(1);
     until(&desk, Duration::ZERO, "the second has read it", async || count().await == 2).await;
     assert!(platforms[0].stands_by() && !platforms[1].stands_by());
     assert_eq!(sessions() - begun, 2);
 
     // A stop gives the lease back at once, after the events that were taken in are stored.
     stop[1].cancel();
-    until(&desk, Duration::ZERO, "it was given back", async || board.holder() != Some(1)).await;
+    until(&desk, Duration::ZERO, "it was given back", async || leases.holder() != Some(1)).await;
     until(&desk, Duration::ZERO, "the first takes it", async || {
         !platforms[0].stands_by() && platforms[0].is_connected()
     })
@@ -450,7 +450,7 @@ async fn a_standby_takes_the_shard_over_and_reads_what_was_missed() {
     for task in tasks {
         patiently("it stops", task).await.expect("no panic").expect("no fault");
     }
-    assert_eq!(board.holder(), None);
+    assert_eq!(leases.holder(), None);
     store.close().await;
-    desk.leave().await;
+    desk.stop_unchecked().await;
 }

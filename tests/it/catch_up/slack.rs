@@ -12,7 +12,7 @@ use sha2::Sha256;
 use sqlx::{Connection as _, Executor as _};
 
 use crate::harness::{Desk, Setup, patiently};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 const SOCKET: Platforms = Platforms { slack: true, discord: false, slack_http: false };
 const HTTP: Platforms = Platforms { slack_http: true, ..SOCKET };
@@ -21,7 +21,7 @@ const LONG: Duration = Duration::from_secs(600);
 const HASTY: &str = "[timing]\ncall_timeout = \"1s\"\n";
 
 async fn on(platforms: Platforms, more: &'static str) -> Desk {
-    Desk::open_with(Setup { platforms, more, ..Setup::default() }).await
+    Desk::open_with(Setup { platforms, extra_settings: more, ..Setup::default() }).await
 }
 
 /// Stops the bot and lets time pass.

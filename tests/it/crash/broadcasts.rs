@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::checker::Report;
 
 /// An intake on the database of the program that is killed.
-pub struct Beside {
+pub struct SecondIntake {
     store: Arc<dyn Store>,
     pub intake: Intake,
     /// The person who announces.
@@ -37,7 +37,7 @@ pub struct Beside {
     acts: AtomicU32,
 }
 
-impl Beside {
+impl SecondIntake {
     pub async fn open(config: &Config, mia: Person) -> Self {
         let store = app::open_beside(config, Clock::system()).await.expect("the record can be changed");
         let vpn = Service {
@@ -72,7 +72,7 @@ impl Beside {
         let title = format!("Outage {number}");
         let fields = [("title", title.as_str()), ("services", "vpn"), ("severity", "low"), ("known", "news 0")];
         self.act(ActRef::bare(ActName::new("outage announce")), &fields).await;
-        let send = ActRef { with: Some(format!("MI-{number}.1")), ..ActRef::bare(ActName::new("outage send")) };
+        let send = ActRef { carried: Some(format!("MI-{number}.1")), ..ActRef::bare(ActName::new("outage send")) };
         self.act(send, &[]).await;
     }
 
@@ -142,7 +142,7 @@ pub fn nobody(platforms: Platforms) -> Person {
 }
 
 /// Announces outages and tells their news until `stop`. Returns the number of the last news of each outage.
-pub async fn announce(desk: &Beside, seed: u64, stop: CancellationToken) -> Vec<u32> {
+pub async fn announce(desk: &SecondIntake, seed: u64, stop: CancellationToken) -> Vec<u32> {
     let mut random = StdRng::seed_from_u64(seed ^ 0x6f75_7461);
     let mut told: Vec<u32> = Vec::new();
     while !stop.is_cancelled() {

@@ -81,7 +81,7 @@ pub async fn freeze_at(point: &str, platforms: Platforms, first: &str, url: &str
     frozen.thaw();
     // The thawed replica may take a while until it works again.
     frozen.ready().await;
-    run::calm(&[&others[0]], &config, &worlds, &journal).await;
+    run::until_quiet(&[&others[0]], &config, &worlds, &journal).await;
     let entries = journal.since(0);
     let brief_copies = entries.iter().filter(|entry| entry.kind == "removed").count();
     let last_us =

@@ -15,8 +15,8 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tempfile::TempDir;
 
-use super::broadcasts::Beside;
-use super::run::{calm, settings, start};
+use super::broadcasts::SecondIntake;
+use super::run::{settings, start, until_quiet};
 use super::{DISCORD, sqlite};
 use crate::harness::patiently;
 
@@ -24,7 +24,7 @@ const NOTICE: &str = "payroll";
 
 /// What is told to all places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Broadcast {
     Notice,
     /// An outage, and news of it while it is being delivered.
     Outage,
@@ -44,7 +44,7 @@ pub struct Heard {
 
 /// Sends a notice or an outage to `places` places on Discord (which takes fifty posts a second), and kills the program
 /// `kills` times, spread over the delivery. The first kill comes while the first pages are queued.
-pub async fn killed(told: Told, places: usize, kills: u32, seed: u64) -> Heard {
+pub async fn killed(broadcast: Broadcast, places: usize, kills: u32, seed: u64) -> Heard {
     let folder = TempDir::new().expect("a folder");
     let journal = Journal::in_memory();
     let options = StageOptions {
@@ -62,13 +62,13 @@ pub async fn killed(told: Told, places: usize, kills: u32, seed: u64) -> Heard {
     let times = to.iter().map(|place| (place.channel().to_owned(), 0)).collect();
     let mut seen = Seen { journal: journal.clone(), next: journal.len(), times, news: HashMap::new() };
     let mia = PersonRef::new(PlatformName::Discord, stage.discord.person_id("mia").expect("she is there"));
-    let desk = Beside::open(&config, Person::new(mia, "Mia")).await;
-    match told {
-        Told::Notice => {
+    let desk = SecondIntake::open(&config, Person::new(mia, "Mia")).await;
+    match broadcast {
+        Broadcast::Notice => {
             let says = Message::said("Payroll is down for everybody.");
             desk.intake.notice(NOTICE, &says, &to).await.map(drop).expect("it is kept");
         }
-        Told::Outage => {
+        Broadcast::Outage => {
             desk.follow(&to).await;
             desk.announce(1).await;
         }
@@ -82,7 +82,7 @@ pub async fn killed(told: Told, places: usize, kills: u32, seed: u64) -> Heard {
         while seen.reached() < enough {
             patiently("the notice goes on", grown.changed()).await.expect("the journal lives");
         }
-        if told == Told::Outage && (kill == 1 || kill + 1 == kills as usize) {
+        if broadcast == Broadcast::Outage && (kill == 1 || kill + 1 == kills as usize) {
             desk.tell_news(1, u32::try_from(kill).expect("a few")).await;
         }
         tokio::time::sleep(Duration::from_millis(random.random_range(0..600))).await;
@@ -94,10 +94,10 @@ pub async fn killed(told: Told, places: usize, kills: u32, seed: u64) -> Heard {
     }
     desk.close().await;
     let worlds: [Arc<dyn World>; 1] = [Arc::clone(&stage.discord) as Arc<dyn World>];
-    let counts = calm(&[&child], &config, &worlds, &journal).await;
+    let counts = until_quiet(&[&child], &config, &worlds, &journal).await;
     assert_eq!((counts.waiting, counts.failed, counts.dead), (0, 0, 0), "{counts:?}");
     seen.reached();
-    let about = if told == Told::Notice { format!("notice:{NOTICE}") } else { "outage:1".to_owned() };
+    let about = if broadcast == Broadcast::Notice { format!("notice:{NOTICE}") } else { "outage:1".to_owned() };
     let ledger = start(folder.path(), &format!("effects --about {about}"), &[]).ended().await.succeeded().out;
     drop(child);
     stage.close().await;

@@ -19,7 +19,7 @@ use rand::{Rng as _, SeedableRng as _};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::broadcasts::{self, Beside};
+use super::broadcasts::{self, SecondIntake};
 use super::checker::{self, Report};
 use super::tag::{Kind, Tag};
 use super::traffic::{Habits, PACE, Traffic};
@@ -101,7 +101,7 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
     start(folder.path(), "serve", &environment).ready().await;
     know(&config).await;
     let stop = CancellationToken::new();
-    let desk = Beside::open(&config, broadcasts::nobody(plan.platforms)).await;
+    let desk = SecondIntake::open(&config, broadcasts::nobody(plan.platforms)).await;
     let followers = broadcasts::followers(&stage, plan.platforms);
     desk.follow(&followers).await;
     let (seed, until) = (plan.seed, stop.clone());
@@ -139,7 +139,7 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
     }
     let child = start(folder.path(), "serve", &environment);
     child.ready().await;
-    let counts = calm(&[&child], &config, &worlds, &journal).await;
+    let counts = until_quiet(&[&child], &config, &worlds, &journal).await;
     let ended = child.terminate().await;
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     let exported = start(folder.path(), "export", &[]).ended().await.succeeded().out;
@@ -210,7 +210,7 @@ pub fn settings(stage: &Stage, folder: &Path, url: &str, platforms: Platforms) -
 
 /// Waits until no effect waits or is held, no event is undelivered, the children have caught up, and the platforms have
 /// been silent for [`SILENCE`]. Returns the counts. Panics if nothing happens for [`AFTERMATH`] before that.
-pub async fn calm(children: &[&Child], config: &Config, worlds: &[Arc<dyn World>], journal: &Journal) -> Counts {
+pub async fn until_quiet(children: &[&Child], config: &Config, worlds: &[Arc<dyn World>], journal: &Journal) -> Counts {
     let store = app::open_to_read(config).await.expect("the record can be read");
     let mut deadline = Instant::now() + AFTERMATH;
     let mut grown = journal.grown();

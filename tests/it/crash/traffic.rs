@@ -33,7 +33,7 @@ const MORE: [&str; 5] =
 /// Mean time between two acts in the usual traffic.
 pub const PACE: Duration = Duration::from_millis(380);
 /// How many of the newest requests people still deal with.
-const LIVELY: usize = 30;
+const RECENT: usize = 30;
 
 /// Parameters of the traffic.
 #[derive(Clone, Copy)]
@@ -220,8 +220,8 @@ impl Traffic {
     }
 
     /// Returns one of the newest requests that fits, at random.
-    fn lively(&mut self, so: impl Fn(&Ask) -> bool) -> Option<usize> {
-        let from = self.asks.len().saturating_sub(LIVELY);
+    fn pick_recent(&mut self, so: impl Fn(&Ask) -> bool) -> Option<usize> {
+        let from = self.asks.len().saturating_sub(RECENT);
         let fitting: Vec<usize> = (from..self.asks.len()).filter(|at| so(&self.asks[*at])).collect();
         fitting.choose(&mut self.random).copied()
     }
@@ -283,14 +283,14 @@ impl Traffic {
     async fn add(&mut self) {
         let hasty = self.habits.hasty;
         let fits = move |ask: &Ask| !ask.is_deleted && (hasty || ask.is_confirmed);
-        let Some(at) = self.lively(fits) else { return };
+        let Some(at) = self.pick_recent(fits) else { return };
         let who = self.asks[at].who.clone();
         self.line(at, who).await;
     }
 
     async fn third_person(&mut self) {
         let fits = |ask: &Ask| !ask.is_deleted && ask.is_confirmed && matches!(ask.spot, Spot::Thread { .. });
-        let Some(at) = self.lively(fits) else { return };
+        let Some(at) = self.pick_recent(fits) else { return };
         let who = self.one_of(&[THIRD, AGENTS[0], AGENTS[1]]);
         self.line(at, who.to_owned()).await;
     }
@@ -305,7 +305,7 @@ impl Traffic {
     }
 
     async fn note(&mut self) {
-        let Some(at) = self.lively(|ask| !ask.cards.is_empty() && !ask.is_deleted) else { return };
+        let Some(at) = self.pick_recent(|ask| !ask.cards.is_empty() && !ask.is_deleted) else { return };
         let world = self.any_world();
         let Some(card) = self.asks[at].cards.get(self.worlds[world].platform()).cloned() else { return };
         let tag = self.tag(Kind::Note, Some(self.asks[at].number));
@@ -317,7 +317,7 @@ impl Traffic {
     }
 
     async fn edit(&mut self) {
-        let Some(at) = self.lively(|ask| !ask.words.is_empty() && !ask.is_deleted) else { return };
+        let Some(at) = self.pick_recent(|ask| !ask.words.is_empty() && !ask.is_deleted) else { return };
         let of = self.random.random_range(0..self.asks[at].words.len());
         let words = &mut self.asks[at].words[of];
         words.version += 1;
@@ -326,7 +326,7 @@ impl Traffic {
     }
 
     async fn delete(&mut self) {
-        let Some(at) = self.lively(|ask| !ask.is_deleted) else { return };
+        let Some(at) = self.pick_recent(|ask| !ask.is_deleted) else { return };
         let last = self.asks[at].words.len() - 1;
         let of = if last == 0 || self.random.random_bool(0.1) { 0 } else { self.random.random_range(1..=last) };
         if of == 0 && self.random.random_bool(0.7) {
@@ -340,7 +340,7 @@ impl Traffic {
     /// An agent takes a request: by words, by its button or by a command.
     async fn claim(&mut self) {
         let fits = |ask: &Ask| ask.is_confirmed && ask.stage == Stage::New && ask.key.is_some() && !ask.is_deleted;
-        let Some(at) = self.lively(fits) else { return };
+        let Some(at) = self.pick_recent(fits) else { return };
         let agent = self.one_of(&AGENTS);
         let by_words = matches!(self.asks[at].spot, Spot::Thread { .. }) && self.random.random_bool(0.5);
         if by_words {
@@ -363,7 +363,7 @@ impl Traffic {
 
     async fn resolve(&mut self) {
         let fits = |ask: &Ask| ask.stage == Stage::Taken && !ask.is_deleted && matches!(ask.spot, Spot::Thread { .. });
-        let Some(at) = self.lively(fits) else { return };
+        let Some(at) = self.pick_recent(fits) else { return };
         let tag = self.tag(Kind::Resolution, Some(self.asks[at].number));
         let text = format!("@desk resolve {tag} switched it off and on");
         let (world, spot, agent) = (self.asks[at].world, self.asks[at].spot.clone(), self.one_of(&AGENTS));
@@ -374,7 +374,7 @@ impl Traffic {
 
     /// The requester asks to be shown the request.
     fn show(&mut self) {
-        let Some(at) = self.lively(|ask| ask.key.is_some() && !ask.is_shown && !ask.is_deleted) else { return };
+        let Some(at) = self.pick_recent(|ask| ask.key.is_some() && !ask.is_shown && !ask.is_deleted) else { return };
         self.asks[at].is_shown = true;
         let (world, who, key) = (self.asks[at].world, self.asks[at].who.clone(), self.asks[at].key.clone());
         self.command(world, &who, format!("show {}", key.unwrap_or_default()));
@@ -382,7 +382,7 @@ impl Traffic {
 
     /// An agent answers by the form.
     fn answer(&mut self) {
-        let Some(at) = self.lively(|ask| ask.stage == Stage::Taken && !ask.is_deleted) else { return };
+        let Some(at) = self.pick_recent(|ask| ask.stage == Stage::Taken && !ask.is_deleted) else { return };
         let (world, agent) = (self.any_world(), self.one_of(&AGENTS));
         let Some(card) = self.asks[at].cards.get(self.worlds[world].platform()).cloned() else { return };
         let Some(key) = self.asks[at].key.clone() else { return };
@@ -417,18 +417,18 @@ impl Traffic {
     }
 
     fn command(&mut self, world: usize, who: &str, text: String) {
-        let Some(hands) = self.hands(world, who) else { return };
+        let Some(busy) = self.mark_busy(world, who) else { return };
         let (acting, who) = (Arc::clone(&self.worlds[world]), who.to_owned());
         self.acting.spawn(async move {
             // The journal shows whether the command was answered.
             let _ = acting.command(&who, &Spot::channel("random"), &text).await;
-            hands
+            busy
         });
     }
 
     /// Presses a button. With `reply`, also fills in the form that opens, and sends it.
     fn press(&mut self, world: usize, who: &str, on: MessageAt, label: &'static str, reply: Option<Reply>) {
-        let Some(hands) = self.hands(world, who) else { return };
+        let Some(busy) = self.mark_busy(world, who) else { return };
         let (acting, who) = (Arc::clone(&self.worlds[world]), who.to_owned());
         self.acting.spawn(async move {
             if let Some(control) = control(acting.as_ref(), &who, &on, label)
@@ -437,18 +437,18 @@ impl Traffic {
             {
                 submit(acting.as_ref(), &who, reply).await;
             }
-            hands
+            busy
         });
     }
 
     /// Marks a person as busy, since people do one thing after the other. Returns `None` if the person is busy already.
-    fn hands(&mut self, world: usize, who: &str) -> Option<(usize, String)> {
-        let hands = (world, who.to_owned());
-        if self.busy.contains(&hands) {
+    fn mark_busy(&mut self, world: usize, who: &str) -> Option<(usize, String)> {
+        let busy = (world, who.to_owned());
+        if self.busy.contains(&busy) {
             return None;
         }
-        self.busy.push(hands.clone());
-        Some(hands)
+        self.busy.push(busy.clone());
+        Some(busy)
     }
 
     fn misbehave(&mut self) {
@@ -494,7 +494,7 @@ impl Traffic {
             if is_long { self.random.random_range(8_000..20_000) } else { self.random.random_range(500..5_000) };
         self.away[at] = Some(Instant::now() + Duration::from_millis(away_ms));
         let between = |method: &str, status, body: &str| {
-            Fault::Leave(Absence::Between { method: method.to_owned(), status, body: body.to_owned() })
+            Fault::Leave(Absence::Intercepted { method: method.to_owned(), status, body: body.to_owned() })
         };
         let posts =
             if self.worlds[at].platform() == "slack" { "chat.postMessage" } else { "POST /channels/{id}/messages" };

@@ -14,13 +14,13 @@ use deskbell::domain::message::Span;
 use deskbell::domain::outcome::Outcome;
 use deskbell::domain::view::View;
 use deskbell::outbox::Timing;
-use deskbell::platform::{Act, Delivery, DeliveryError, Receipt};
+use deskbell::platform::{Delivery, DeliveryError, Operation, Receipt};
 use deskbell::store::{Store, StoreError, Work};
 use tokio_util::sync::CancellationToken;
 
 use crate::bare::{self, Delivers};
 use crate::harness::patiently;
-use crate::looks::{Looks as _, Works as _};
+use crate::looks::{ReadRecord as _, WriteRecord as _};
 use crate::store_contract::kit::*;
 
 /// The number of tickets, and of lines for each.
@@ -126,7 +126,7 @@ struct Recorder {
 #[async_trait]
 impl Delivers for Recorder {
     async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
-        let Act::Post { to, message, .. } = &delivery.act else { return Ok(Receipt::Changed) };
+        let Operation::Post { to, message, .. } = &delivery.operation else { return Ok(Receipt::Changed) };
         if to.root().is_some() {
             let words = message.lines.iter().filter_map(|line| match line.0.last() {
                 Some(Span::Quoted(words)) => Some(words.clone()),

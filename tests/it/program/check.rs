@@ -55,7 +55,7 @@ async fn a_triage_channel_must_be_there_and_private() {
     let on_slack = site.stage.slack.channel_id(TRIAGE).expect("it is there");
     let on_discord = site.stage.discord.channel_id(TRIAGE).expect("it is there");
 
-    site.settle(&settings.replace(&on_slack, "C0NOWHERE").replace(&on_discord, "42"));
+    site.write_settings(&settings.replace(&on_slack, "C0NOWHERE").replace(&on_discord, "42"));
     let ended = site.run("check").await;
     assert_eq!(ended.code, Some(1));
     assert!(ended.out.contains("the channel C0NOWHERE is not there"), "{}", ended.out);
@@ -64,14 +64,14 @@ async fn a_triage_channel_must_be_there_and_private() {
 
     let open_slack = site.stage.slack.channel_id("sales").expect("it is there");
     let open_discord = site.stage.discord.channel_id("sales").expect("it is there");
-    site.settle(&settings.replace(&on_slack, &open_slack).replace(&on_discord, &open_discord));
+    site.write_settings(&settings.replace(&on_slack, &open_slack).replace(&on_discord, &open_discord));
     let ended = site.run("check").await;
     assert_eq!(ended.code, Some(1));
     assert!(ended.out.contains("#sales is public"), "{}", ended.out);
     assert!(ended.out.contains("can be seen by everybody"), "{}", ended.out);
 
     let without = settings.lines().filter(|line| !line.starts_with("triage_channel")).collect::<Vec<_>>().join("\n");
-    site.settle(&without);
+    site.write_settings(&without);
     let ended = site.run("check").await;
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.contains("No triage channel"), "{}", ended.err);
@@ -82,7 +82,7 @@ async fn wrong_tokens_are_told_apart() {
     let site = Site::open(Platforms::BOTH, "").await;
     let settings = site.stage.settings(&site.path("desk.db"), "", Platforms::BOTH);
     let (app, discord) = (site.stage.slack.app_token(), site.stage.discord.token());
-    site.settle(&settings.replace(&app, "xapp-1-A0-1-wrong").replace(&discord, &"q".repeat(60)));
+    site.write_settings(&settings.replace(&app, "xapp-1-A0-1-wrong").replace(&discord, &"q".repeat(60)));
     let ended = site.run("check").await;
     assert_eq!(ended.code, Some(1));
     assert!(ended.out.contains("BAD   Socket Mode cannot be used"), "{}", ended.out);

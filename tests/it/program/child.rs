@@ -28,14 +28,14 @@ impl Ended {
 /// A running program. It is killed when this is dropped.
 pub struct Child {
     process: std::process::Child,
-    out: Page,
-    err: Page,
+    out: Output,
+    err: Output,
     readers: Vec<JoinHandle<()>>,
 }
 
 /// The text that the program has written to one of its outputs.
 #[derive(Clone)]
-struct Page {
+struct Output {
     text: Arc<Mutex<String>>,
     grown: watch::Sender<()>,
 }
@@ -109,7 +109,7 @@ impl Child {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut process = command.spawn().expect("the binary runs");
-        let (out, err) = (Page::new(), Page::new());
+        let (out, err) = (Output::new(), Output::new());
         let readers =
             vec![out.fill(process.stdout.take().expect("piped")), err.fill(process.stderr.take().expect("piped"))];
         Self { process, out, err, readers }
@@ -177,7 +177,7 @@ impl Drop for Child {
     }
 }
 
-impl Page {
+impl Output {
     fn new() -> Self {
         Self { text: Arc::default(), grown: watch::channel(()).0 }
     }
@@ -187,14 +187,14 @@ impl Page {
     }
 
     fn fill(&self, mut pipe: impl std::io::Read + Send + 'static) -> JoinHandle<()> {
-        let page = self.clone();
+        let output = self.clone();
         std::thread::spawn(move || {
             let mut bytes = [0; 8192];
             while let Ok(count @ 1..) = pipe.read(&mut bytes) {
-                let mut text = page.text.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut text = output.text.lock().unwrap_or_else(PoisonError::into_inner);
                 text.push_str(&String::from_utf8_lossy(&bytes[..count]));
                 drop(text);
-                page.grown.send_replace(());
+                output.grown.send_replace(());
             }
         })
     }
@@ -205,7 +205,7 @@ impl Page {
             if let Some(found) = look(&self.all()) {
                 return found;
             }
-            grown.changed().await.expect("the page is there");
+            grown.changed().await.expect("the output is there");
         }
     }
 }

@@ -27,10 +27,10 @@ async fn everyday_calls_stay_here() {
     let child = trap.spawn(site.folder.path(), "serve");
     child.ready().await;
     assert_eq!(child.terminate().await.code, Some(0));
-    trap.is_empty(site.folder.path());
+    trap.assert_nothing_left(site.folder.path());
     let checked = trap.spawn(site.folder.path(), "check").ended().await;
     checked.succeeded();
-    trap.is_empty(site.folder.path());
+    trap.assert_nothing_left(site.folder.path());
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn without_an_address_of_the_gateway_it_asks_again_at_the_same_place() {
     assert_eq!(child::get(&format!("http://{address}/healthz")).await, 200);
     assert!(!child::works(&address).await);
     assert_eq!(child.terminate().await.code, Some(0));
-    trap.is_empty(site.folder.path());
+    trap.assert_nothing_left(site.folder.path());
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn without_an_address_for_socket_mode_it_asks_again_at_the_same_place() {
     assert_eq!(child::get(&format!("http://{address}/healthz")).await, 200);
     assert!(!child::works(&address).await);
     assert_eq!(child.terminate().await.code, Some(0));
-    trap.is_empty(site.folder.path());
+    trap.assert_nothing_left(site.folder.path());
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_gateway_elsewhere_is_refused() {
     let ended = trap.spawn(folder.path(), "serve").ended().await;
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.contains("is not on the host of discord.api_url"), "{}", ended.err);
-    trap.is_empty(folder.path());
+    trap.assert_nothing_left(folder.path());
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn a_socket_elsewhere_is_refused() {
     let ended = child.terminate().await;
     assert_eq!(ended.code, Some(0));
     assert!(!ended.err.contains("very-secret"), "{}", ended.err);
-    trap.is_empty(folder.path());
+    trap.assert_nothing_left(folder.path());
 }
 
 fn slack(method: &str) -> Value {
@@ -184,7 +184,7 @@ impl Trap {
     }
 
     /// Asserts that no connection has left this machine.
-    fn is_empty(&self, folder: &Path) {
+    fn assert_nothing_left(&self, folder: &Path) {
         assert_eq!(*self.came.lock().unwrap_or_else(PoisonError::into_inner), 0, "the proxy was asked");
         if self.strace.is_none() {
             return;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use deskbell::sandbox::Fault;
 
-use crate::harness::{Desk, on, on_both};
+use crate::harness::{Desk, by_platform, on_both};
 
 #[tokio::test]
 async fn a_429_is_obeyed_and_the_answer_given_once() {
     on_both(async |desk, world| {
-        let method = on(world, "chat.postMessage", "POST /channels/{id}/messages");
+        let method = by_platform(world, "chat.postMessage", "POST /channels/{id}/messages");
         let retry_after = Duration::from_secs(7);
         // One for the answer, one for the card.
         world.inject(Fault::RateLimit { method: method.to_owned(), retry_after, times: 2 });

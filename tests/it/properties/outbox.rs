@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{at, channel};
-use crate::looks::Works as _;
+use crate::looks::WriteRecord as _;
 use crate::store_contract::kit::claim;
 
 // Without broadcasts, which have an order key of their own and so do not keep the order of the place.
@@ -136,7 +136,10 @@ impl Outbox {
         let store: Arc<dyn Store> = store;
         // Effects that the dead process had leased wait again.
         let worker = WorkerId::new();
-        store.take_over(&worker, PlatformName::Slack, TAKE_OVER_PAUSE, clock.now()).await.expect("an answer");
+        store
+            .take_over(&worker, PlatformName::Slack, TAKE_OVER_PAUSE, Duration::ZERO, clock.now())
+            .await
+            .expect("an answer");
         Self { store, clock, folder, worker }
     }
 }

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deskbell::sandbox::{Fault, Passage, Spot, World};
+use deskbell::sandbox::{Fault, Record, Spot, World};
 use tokio::sync::OnceCell;
 
 use crate::harness::{Desk, see};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 /// The recorded traffic of both platforms.
 pub struct Traffic {
-    pub slack: Vec<Passage>,
-    pub discord: Vec<Passage>,
+    pub slack: Vec<Record>,
+    pub discord: Vec<Record>,
 }
 
 /// Plays the scenes, once for all tests.

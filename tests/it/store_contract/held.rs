@@ -15,22 +15,22 @@ use deskbell::domain::outcome::Outcome;
 use deskbell::store::{Listed, Queued, Release, Settlement, Store, Work};
 
 use super::kit::*;
-use crate::looks::{Looks as _, Works as _};
+use crate::looks::{ReadRecord as _, WriteRecord as _};
 
-fn held(by: &str) -> Settlement {
-    Settlement::Held { by: by.to_owned(), error: "a permission is missing: no".to_owned(), unsure: false }
+fn held(held_in: &str) -> Settlement {
+    Settlement::Held { held_in: held_in.to_owned(), error: "a permission is missing: no".to_owned(), unsure: false }
 }
 
-async fn hold(store: &Arc<dyn Store>, effect: &EffectId, by: &str) {
-    store.settle(effect, &worker(), held(by), at(5)).await.expect("it is held");
+async fn hold(store: &Arc<dyn Store>, effect: &EffectId, held_in: &str) {
+    store.settle(effect, &worker(), held(held_in), at(5)).await.expect("it is held");
 }
 
 async fn release(store: &Arc<dyn Store>, by: Release, second: i64) -> u64 {
     store.release(by, at(second)).await.expect("an answer")
 }
 
-fn all_in(by: &str) -> Release {
-    Release::In { outlet: PlatformName::Slack.into(), held_in: by.to_owned(), limit: u32::MAX }
+fn all_in(held_in: &str) -> Release {
+    Release::In { outlet: PlatformName::Slack.into(), held_in: held_in.to_owned(), limit: u32::MAX }
 }
 
 pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Store>) {
@@ -66,7 +66,7 @@ pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Stor
     let back = due(&store, 7).await.remove(0);
     assert_eq!((&back.id, back.was_held(), back.released_at), (&first.id, true, Some(at(7))));
     assert_eq!(texts(&[back]), ["first"], "it has its words");
-    deliver(&store, Settlement::Done).await;
+    lease_and_settle(&store, Settlement::Done).await;
     assert_eq!(release(&store, Release::One(second.id.clone()), 8).await, 1);
     assert_eq!(release(&store, Release::One(second.id.clone()), 8).await, 0, "it is already released");
     assert_eq!(texts(&due(&store, 8).await), ["second"]);
@@ -79,7 +79,7 @@ pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Stor
     let one = || Release::In { outlet: PlatformName::Slack.into(), held_in: "post:C1".to_owned(), limit: 1 };
     assert_eq!(release(&store, one(), 9).await, 1);
     assert_eq!(texts(&due(&store, 9).await), ["third"]);
-    deliver(&store, Settlement::Done).await;
+    lease_and_settle(&store, Settlement::Done).await;
     assert_eq!(release(&store, one(), 10).await, 1);
     assert_eq!(texts(&due(&store, 10).await), ["second"]);
     // An effect that is held again counts as held since the first time.
@@ -182,7 +182,7 @@ pub async fn tickets_that_lack_a_card_in_a_channel_are_found(store: Arc<dyn Stor
     for (ticket, place) in [(&tickets[1], "C9"), (&tickets[2], "C8")] {
         write(&store, [], [about(ticket, show_card(place))]).await;
         let stands = card_of(ticket, &channel(place), &ticket.id.0.to_string());
-        deliver(&store, posted(vec![stands.message.clone()], vec![stands])).await;
+        lease_and_settle(&store, posted(vec![stands.message.clone()], vec![stands])).await;
     }
     let lacking = async |above: i64, limit| {
         let found = store.without_card(&channel("C9"), TicketId(above), limit).await.expect("an answer");
@@ -258,7 +258,7 @@ pub async fn what_failed_is_no_more_to_be_let_go(store: Arc<dyn Store>) {
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
     write(&store, [], [about(&ticket, said(channel("C1"), "words", Lane::Answer))]).await;
     let queued = due(&store, 0).await.remove(0);
-    deliver(&store, Settlement::Failed(Undeliverable::Gone)).await;
+    lease_and_settle(&store, Settlement::Failed(Undeliverable::Gone)).await;
     assert_eq!(release(&store, Release::One(queued.id), 1).await, 0);
     assert_eq!(store.counts().await.expect("counts").waiting, 0);
 }

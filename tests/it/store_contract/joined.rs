@@ -15,7 +15,7 @@ use deskbell::store::outbox::withdraw_about;
 use deskbell::store::{Settlement, Store, StoreError, Work};
 
 use super::kit::*;
-use crate::looks::{Looks as _, Works as _};
+use crate::looks::{ReadRecord as _, WriteRecord as _};
 
 pub async fn lines_that_wait_untried_share_one_effect(store: Arc<dyn Store>) {
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
@@ -39,7 +39,7 @@ pub async fn lines_that_wait_untried_share_one_effect(store: Arc<dyn Store>) {
     store.settle(&second, &worker(), retry, at(0)).await.expect("it waits again");
     write(&store, [], [line("1.6")]).await;
     assert_eq!(shown_by(&store, &second).await, ["1.4", "1.5"]);
-    deliver(&store, Settlement::Done).await;
+    lease_and_settle(&store, Settlement::Done).await;
     assert_eq!(shown_by(&store, &due(&store, 0).await[0].id).await, ["1.6"]);
 }
 
@@ -60,7 +60,7 @@ pub async fn lines_are_joined_only_to_what_they_follow(store: Arc<dyn Store>) {
         // A post of the bot's own words is not joined.
         (about(&ticket, post(Destination::UnderCard(channel("C9")), "the bot's own")), 8),
         (about(&ticket, line_under("C9", "1.5", 10)), 9),
-        (Effect { put_behind: true, ..about(&ticket, line_under("C9", "1.6", 10)) }, 10),
+        (Effect { was_requeued: true, ..about(&ticket, line_under("C9", "1.6", 10)) }, 10),
         (about(&ticket, line_under("C9", "1.7", 10)), 11),
     ];
     for (effect, now) in apart {
@@ -79,7 +79,7 @@ pub async fn lines_share_an_effect_as_long_as_they_fit_into_one_message(store: A
         let mut lines = Vec::new();
         while let Some(queued) = due(&store, 0).await.first() {
             lines.push(shown(&queued.effect.what).len());
-            deliver(&store, Settlement::Done).await;
+            lease_and_settle(&store, Settlement::Done).await;
         }
         lines
     };
@@ -99,7 +99,7 @@ pub async fn a_post_of_several_lines_is_found_by_each_of_them(store: Arc<dyn Sto
     let three = ["1.1", "1.2", "1.3"].map(|of| standing(of, "9.2"));
     let alone = standing("1.4", "9.3");
     let all: Vec<Standing> = three.iter().cloned().chain([alone.clone()]).collect();
-    deliver(&store, posted(vec![], all.clone())).await;
+    lease_and_settle(&store, posted(vec![], all.clone())).await;
     for one in &all {
         let of = one.shows().expect("it shows a message");
         assert_eq!(store.showing(&of).await.expect("an answer"), std::slice::from_ref(one), "{of:?}");
@@ -109,7 +109,7 @@ pub async fn a_post_of_several_lines_is_found_by_each_of_them(store: Arc<dyn Sto
     assert_eq!(found.map(|(ticket, side)| (ticket.id, side)), Some((ticket.id, Side::Card)));
 
     write(&store, [], [about(&ticket, SilentAct::Remove { message: message("C9", "9.2") }.into())]).await;
-    deliver(&store, Settlement::Removed(vec![message("C9", "9.2")])).await;
+    lease_and_settle(&store, Settlement::Removed(vec![message("C9", "9.2")])).await;
     for one in &three {
         assert_eq!(store.showing(&one.shows().expect("a message")).await.expect("an answer"), [], "{one:?}");
     }
@@ -127,7 +127,7 @@ pub async fn what_is_taken_back_is_not_joined_to(store: Arc<dyn Store>) {
     assert_eq!(taken_back(&store, &first.id).await, [], "it has ended");
     let left = due(&store, 0).await;
     assert_eq!(left.iter().map(|queued| &queued.effect).collect::<Vec<_>>(), [&elsewhere]);
-    deliver(&store, Settlement::Done).await;
+    lease_and_settle(&store, Settlement::Done).await;
 
     write(&store, [], [line("1.4")]).await;
     let second = due(&store, 0).await.remove(0).id;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deskbell::clock::Clock;
-use deskbell::desk::conversation::record::under;
+use deskbell::desk::conversation::record::card_thread_binding;
 use deskbell::desk::conversation::state::{Record, Voice};
 use deskbell::desk::decision::Change;
 use deskbell::desk::tickets::state::{Status, Ticket};
@@ -27,7 +27,7 @@ use deskbell::store::{Claim, Queued, Settlement, Store, StoreError, Tx, Work, Wo
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use crate::looks::Works as _;
+use crate::looks::WriteRecord as _;
 
 pub async fn open(path: &Path) -> Arc<dyn Store> {
     SqliteStore::open(path, clock()).await.expect("it opens")
@@ -48,7 +48,7 @@ pub fn clock() -> Clock {
 }
 
 /// An intake with default rules, one channel of the desk, and no automatic closing.
-pub fn door(store: Arc<dyn Store>) -> Intake {
+pub fn intake(store: Arc<dyn Store>) -> Intake {
     let desk = DeskSettings { auto_close_days: 0, ..DeskSettings::default() };
     let rules = Rules { desk, triage: vec![channel("C9")], ..Rules::default() };
     Intake::new(store, clock(), rules, Roster::default())
@@ -89,7 +89,7 @@ where
 }
 
 /// Leases the most urgent effect that is due within 1,000 seconds, and settles it.
-pub async fn deliver(store: &Arc<dyn Store>, end: Settlement) {
+pub async fn lease_and_settle(store: &Arc<dyn Store>, end: Settlement) {
     let queued = due(store, 1_000).await.remove(0);
     lease_as_it_is(store, &queued.id).await;
     store.settle(&queued.id, &worker(), end, at(0)).await.expect("it is settled");
@@ -97,7 +97,7 @@ pub async fn deliver(store: &Arc<dyn Store>, end: Settlement) {
 
 /// The end of a delivery as these messages, with the standing messages to record.
 pub fn posted(messages: Vec<MessageRef>, stands: Vec<Standing>) -> Settlement {
-    let also = stands.iter().filter_map(|one| under(one).expect("it is written")).collect();
+    let also = stands.iter().filter_map(|one| card_thread_binding(one).expect("it is written")).collect();
     Settlement::Posted { messages, stands, also }
 }
 

@@ -16,7 +16,7 @@ use deskbell::domain::view::View;
 use deskbell::store::{Claim, Listed, Position, Settled, Settlement, Store, WorkerId};
 
 use super::kit::{claim as kit_claim, *};
-use crate::looks::Looks as _;
+use crate::looks::ReadRecord as _;
 
 const NONE: Duration = Duration::ZERO;
 
@@ -28,17 +28,20 @@ pub async fn what_another_process_took_over_is_not_ours_to_settle(store: Arc<dyn
     assert_eq!(claim(&store, &frozen, &effect, NONE).await, std::slice::from_ref(&effect));
     assert_eq!(claim(&store, &other, &effect, LONG).await, [], "it is leased");
     assert_eq!(
-        store.take_over(&other, PlatformName::Slack, LONG, at(0)).await.expect("an answer"),
+        store.take_over(&other, PlatformName::Slack, LONG, Duration::ZERO, at(0)).await.expect("an answer"),
         0,
         "the lease has not ended for long enough"
     );
-    assert_eq!(store.take_over(&other, PlatformName::Discord, NONE, at(0)).await.expect("an answer"), 0);
     assert_eq!(
-        store.take_over(&frozen, PlatformName::Slack, NONE, at(0)).await.expect("an answer"),
+        store.take_over(&other, PlatformName::Discord, NONE, Duration::ZERO, at(0)).await.expect("an answer"),
+        0
+    );
+    assert_eq!(
+        store.take_over(&frozen, PlatformName::Slack, NONE, Duration::ZERO, at(0)).await.expect("an answer"),
         0,
         "a worker does not take over its own leases"
     );
-    assert_eq!(store.take_over(&other, PlatformName::Slack, NONE, at(0)).await.expect("an answer"), 1);
+    assert_eq!(store.take_over(&other, PlatformName::Slack, NONE, Duration::ZERO, at(0)).await.expect("an answer"), 1);
     let waiting = due(&store, 0).await;
     assert!(waiting[0].is_unsure(), "it is looked for before it is repeated");
     assert_eq!(claim(&store, &other, &effect, LONG).await, std::slice::from_ref(&effect));
@@ -95,9 +98,9 @@ pub async fn the_outbox_is_read_in_pages(store: Arc<dyn Store>) {
 pub async fn what_failed_is_listed_without_its_words(store: Arc<dyn Store>) {
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
     write(&store, [], [about(&ticket, said(channel("C1").thread("1"), "secret words", Lane::Answer))]).await;
-    deliver(&store, Settlement::Failed(Undeliverable::ChannelClosed)).await;
+    lease_and_settle(&store, Settlement::Failed(Undeliverable::ChannelClosed)).await;
     write(&store, [], [about(&ticket, show_card("C9"))]).await;
-    deliver(&store, Settlement::Failed(Undeliverable::NotPermitted)).await;
+    lease_and_settle(&store, Settlement::Failed(Undeliverable::NotPermitted)).await;
     let failed = store.listed(Listed::Failed, None, None, 10).await.expect("an answer");
     let seen: Vec<_> = failed.iter().map(|one| (one.kind.as_str(), one.error.as_str(), one.about.clone())).collect();
     let key = Subject::Ticket(ticket.id);
@@ -177,7 +180,7 @@ pub async fn conversations_that_matter_are_found_last_active_first(store: Arc<dy
         }
         write(&store, changes, []).await;
     }
-    let live: Vec<Place> = store.live(&tenant(), at(50)).await.expect("an answer");
+    let live: Vec<Place> = store.active_conversations(&tenant(), at(50)).await.expect("an answer");
     assert_eq!(live, [places[1].clone(), places[3].clone(), places[0].clone()]);
 }
 

@@ -14,7 +14,7 @@ use deskbell::domain::view::View;
 use deskbell::store::{Claim, Counts, Settlement, Store, StoreError, Work, WorkerId};
 
 use super::kit::*;
-use crate::looks::{Looks as _, Works as _};
+use crate::looks::{ReadRecord as _, WriteRecord as _};
 
 pub async fn effects_are_read_back_as_they_were_written(store: Arc<dyn Store>) {
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
@@ -45,7 +45,7 @@ pub async fn effects_are_read_back_as_they_were_written(store: Arc<dyn Store>) {
     ];
     let mut effects: Vec<Effect> = kinds.into_iter().map(|what| about(&ticket, what)).collect();
     effects[3].about = Subject::Person(account("U1"));
-    effects[4].put_behind = true;
+    effects[4].was_requeued = true;
     effects[5].not_before = Some(at(5));
     write(&store, [], effects.clone()).await;
     assert_eq!(due(&store, 4).await.len(), 5);
@@ -92,7 +92,7 @@ pub async fn a_try_that_failed_holds_its_order_key_back(store: Arc<dyn Store>) {
     write(&store, [], [to("first"), to("second")]).await;
     let retry = |second, unsure, counts| Settlement::Retry { at: at(second), unsure, counts, error: "503".to_owned() };
     let next = async |second| store.next_due(PlatformName::Slack, at(second)).await.expect("an answer");
-    deliver(&store, retry(10, false, false)).await;
+    lease_and_settle(&store, retry(10, false, false)).await;
     assert_eq!(due(&store, 9).await, []);
     assert_eq!(next(9).await, Some(at(10)));
     assert_eq!(next(10).await, None, "it is due");
@@ -101,9 +101,9 @@ pub async fn a_try_that_failed_holds_its_order_key_back(store: Arc<dyn Store>) {
         (queued.attempts, queued.is_unsure())
     };
     assert_eq!(tries(10).await, (0, false));
-    deliver(&store, retry(11, true, true)).await;
+    lease_and_settle(&store, retry(11, true, true)).await;
     assert_eq!(tries(11).await, (1, true));
-    deliver(&store, retry(12, false, true)).await;
+    lease_and_settle(&store, retry(12, false, true)).await;
     assert_eq!(tries(12).await, (2, true), "unsure once is unsure for good");
     let first = due(&store, 12).await.remove(0);
     lease(&store, std::slice::from_ref(&first.id)).await;
@@ -131,14 +131,15 @@ pub async fn a_card_that_waits_is_not_queued_twice(store: Arc<dyn Store>) {
     assert_eq!(store.counts().await.expect("counts").waiting, 3, "the state may have changed since the lease");
     store.settle(first, &worker(), Settlement::Done, at(0)).await.expect("it is settled");
     store.settle(other, &worker(), Settlement::Done, at(0)).await.expect("it is settled");
-    deliver(&store, Settlement::Done).await;
+    lease_and_settle(&store, Settlement::Done).await;
     // A card that was scheduled for later is due at once if it is queued again without a delay.
     write(&store, [], [Effect { not_before: Some(at(60)), ..card() }]).await;
     assert_eq!(due(&store, 0).await, []);
     write(&store, [], [card()]).await;
     assert_eq!(due(&store, 0).await.len(), 1);
     // But the pause after a failed try is kept.
-    deliver(&store, Settlement::Retry { at: at(30), unsure: false, counts: true, error: "429".to_owned() }).await;
+    lease_and_settle(&store, Settlement::Retry { at: at(30), unsure: false, counts: true, error: "429".to_owned() })
+        .await;
     write(&store, [], [card()]).await;
     assert_eq!(due(&store, 29).await, []);
     assert_eq!(due(&store, 30).await.len(), 1);
@@ -162,10 +163,10 @@ pub async fn what_ended_loses_its_words_and_stands(store: Arc<dyn Store>) {
         ..Standing::of(ticket.id, &View::Card, thread.clone(), message("C1", "1.2"))
     };
     write(&store, [], [about(&ticket, said(thread, "secret words", Lane::Answer))]).await;
-    deliver(&store, posted(Vec::new(), vec![stands.clone()])).await;
+    lease_and_settle(&store, posted(Vec::new(), vec![stands.clone()])).await;
     assert_eq!(store.standing(ticket.id).await.expect("it stands"), std::slice::from_ref(&stands));
     write(&store, [], [about(&ticket, SilentAct::Remove { message: stands.message.clone() }.into())]).await;
-    deliver(&store, Settlement::Removed(vec![stands.message])).await;
+    lease_and_settle(&store, Settlement::Removed(vec![stands.message])).await;
     assert_eq!(store.standing(ticket.id).await.expect("an answer"), []);
     assert_eq!(store.counts().await.expect("counts").waiting, 0);
 }
@@ -212,7 +213,7 @@ pub async fn who_delivers_is_woken(store: Arc<dyn Store>) {
     });
     assert!(store.transact(work).await.is_err());
     assert!(!changed.has_changed().expect("the store lives"), "a transaction that was rolled back wakes nobody");
-    deliver(&store, Settlement::Done).await;
+    lease_and_settle(&store, Settlement::Done).await;
     assert!(changed.has_changed().expect("the store lives"));
 }
 
@@ -223,7 +224,7 @@ pub async fn dead_events_counts_and_tidying(store: Arc<dyn Store>) {
     closed.version += 1;
     closed.status = Status::Closed { at: at(1), resolution: String::new() };
     write(&store, [Change::Put(Box::new(closed))], [about(&ticket, show_card("C9"))]).await;
-    deliver(&store, Settlement::Failed(Undeliverable::ChannelClosed)).await;
+    lease_and_settle(&store, Settlement::Failed(Undeliverable::ChannelClosed)).await;
     write(&store, [], [about(&ticket, show_card("C9"))]).await;
     let key = DedupeKey::message(&message("C1", "1.1"));
     for fault in ["a fault", "another"] {

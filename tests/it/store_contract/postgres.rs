@@ -18,13 +18,13 @@ use tokio::sync::Notify;
 
 use super::kit::*;
 use crate::harness::patiently;
-use crate::looks::{Looks as _, Works as _};
+use crate::looks::{ReadRecord as _, WriteRecord as _};
 
 #[tokio::test]
 async fn an_event_that_comes_to_every_replica_at_once_has_one_outcome() {
-    let Some((url, doors)) = doors(2).await else { return };
+    let Some((url, replicas)) = replicas(2).await else { return };
     let event = posted("U1", "1.5", "my printer is on fire");
-    let outcomes = join_all((0..16).map(|number| doors[number % 2].handle(event.clone()))).await;
+    let outcomes = join_all((0..16).map(|number| replicas[number % 2].handle(event.clone()))).await;
     let outcomes: Vec<&str> = outcomes.iter().map(|outcome| outcome.as_ref().expect("it is handled").name()).collect();
     assert_eq!(outcomes.iter().filter(|name| **name == "opened").count(), 1, "{outcomes:?}");
     assert_eq!(outcomes.iter().filter(|name| **name == "repeated").count(), 15, "{outcomes:?}");
@@ -33,9 +33,9 @@ async fn an_event_that_comes_to_every_replica_at_once_has_one_outcome() {
 
 #[tokio::test]
 async fn first_messages_of_one_person_at_once_open_one_ticket() {
-    let Some((url, doors)) = doors(2).await else { return };
+    let Some((url, replicas)) = replicas(2).await else { return };
     let burst = (0..8).map(|number| posted("U1", &format!("1.{number}"), &format!("words {number}")));
-    let handled = burst.enumerate().map(|(number, event)| doors[number % 2].handle(event));
+    let handled = burst.enumerate().map(|(number, event)| replicas[number % 2].handle(event));
     for outcome in join_all(handled).await {
         let name = outcome.expect("it is handled").name();
         assert!(name == "opened" || name == "merged", "{name}");
@@ -47,15 +47,15 @@ async fn first_messages_of_one_person_at_once_open_one_ticket() {
 
 #[tokio::test]
 async fn many_at_one_ticket_are_all_heard() {
-    let Some((url, doors)) = doors(2).await else { return };
-    doors[0].handle(posted("U0", "1.0", "the network is down")).await.expect("it is handled");
+    let Some((url, replicas)) = replicas(2).await else { return };
+    replicas[0].handle(posted("U0", "1.0", "the network is down")).await.expect("it is handled");
     let thread = channel("C1").thread("1.0");
     let replies = (1..=20).map(|number| {
         let mut event = posted(&format!("U{number}"), &format!("1.{number}"), "here, too");
         if let EventKind::MessagePosted(said) = &mut event.what {
             said.place = thread.clone();
         }
-        doors[number % 2].handle(event)
+        replicas[number % 2].handle(event)
     });
     for outcome in join_all(replies).await {
         assert_eq!(outcome.expect("it is handled").name(), "recorded");
@@ -261,13 +261,13 @@ async fn what_cannot_be_reached_is_said_without_the_password() {
 }
 
 /// Returns the URL of a new database, and the intakes of so many replicas on it.
-async fn doors(replicas: usize) -> Option<(String, Vec<Intake>)> {
+async fn replicas(count: usize) -> Option<(String, Vec<Intake>)> {
     let url = crate::postgres::database().await?;
-    let mut doors = Vec::new();
-    for _ in 0..replicas {
-        doors.push(door(open_postgres(&url).await));
+    let mut replicas = Vec::new();
+    for _ in 0..count {
+        replicas.push(intake(open_postgres(&url).await));
     }
-    Some((url, doors))
+    Some((url, replicas))
 }
 
 fn posted(author: &str, id: &str, words: &str) -> Event {

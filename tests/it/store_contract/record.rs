@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use super::kit::*;
-use crate::looks::{Looks as _, Works as _};
+use crate::looks::{ReadRecord as _, WriteRecord as _};
 
 pub async fn a_ticket_is_read_back_as_it_was_written(store: Arc<dyn Store>) {
     let agent = Person { groups: vec!["S1".to_owned()], ..person(PlatformName::Discord, "77", "Mía 🦊") };
@@ -130,7 +130,7 @@ pub async fn what_is_said_and_done_is_read_back_in_order(store: Arc<dyn Store>) 
         let noted = noted.clone();
         Box::pin(async move {
             for entry in &noted {
-                tx.note(entry)?;
+                tx.audit_entry(entry)?;
             }
             Ok(Outcome::Done(None))
         })
@@ -157,20 +157,20 @@ pub async fn edits_and_deletions_in_any_order(store: Arc<dyn Store>) {
 }
 
 pub async fn openings_are_kept_replaced_and_forgotten(store: Arc<dyn Store>) {
-    let read = || within(&store, |tx| Box::pin(async move { tx.opening(&message("C1", "1.1")).await }));
-    let mut opening = SkippedMention {
+    let read = || within(&store, |tx| Box::pin(async move { tx.skipped_mention(&message("C1", "1.1")).await }));
+    let mut skipped = SkippedMention {
         message: message("C1", "1.1"),
         place: channel("C1").thread("1.1"),
         author: person(PlatformName::Slack, "U1", "Jeff"),
         at: at(1),
         text: "hello".to_owned(),
     };
-    write(&store, [Change::Keep(opening.clone())], []).await;
-    assert_eq!(read().await.as_ref(), Some(&opening));
-    opening.text = "help".to_owned();
-    write(&store, [Change::Keep(opening.clone())], []).await;
-    assert_eq!(read().await, Some(opening));
-    write(&store, [Change::Forget { message: message("C1", "1.1") }], []).await;
+    write(&store, [Change::StoreSkipped(skipped.clone())], []).await;
+    assert_eq!(read().await.as_ref(), Some(&skipped));
+    skipped.text = "help".to_owned();
+    write(&store, [Change::StoreSkipped(skipped.clone())], []).await;
+    assert_eq!(read().await, Some(skipped));
+    write(&store, [Change::DeleteSkipped { message: message("C1", "1.1") }], []).await;
     assert_eq!(read().await, None);
 }
 
@@ -242,7 +242,7 @@ pub async fn a_place_and_a_message_lead_to_their_ticket(store: Arc<dyn Store>) {
     ];
     for (effect, standing) in [None].into_iter().chain(posts.map(Some)).zip([&card, &under_card, &answer]) {
         write(&store, [], effect).await;
-        deliver(&store, posted(Vec::new(), vec![standing.clone()])).await;
+        lease_and_settle(&store, posted(Vec::new(), vec![standing.clone()])).await;
     }
     assert_eq!(store.standing(first.id).await.expect("they stand"), [card, under_card, answer]);
 
@@ -273,7 +273,7 @@ pub async fn a_place_and_a_message_lead_to_their_ticket(store: Arc<dyn Store>) {
     // A card that was posted again replaces the old one. The thread of the old card still belongs to the ticket.
     let newer = card_of(&first, &channel("C9"), "9.7");
     write(&store, [], [about(&first, show_card("C9"))]).await;
-    deliver(&store, posted(Vec::new(), vec![newer.clone()])).await;
+    lease_and_settle(&store, posted(Vec::new(), vec![newer.clone()])).await;
     let cards = store.standing(first.id).await.expect("they stand");
     assert_eq!(cards.into_iter().filter(Standing::is_card).collect::<Vec<_>>(), [newer]);
     assert_eq!(at_place(channel("C9").thread("9.1")).await, Some((first.id, Side::Card)));
@@ -289,10 +289,10 @@ pub async fn a_move_takes_everything_but_cards_along(store: Arc<dyn Store>) {
     ];
     write(&store, changes, [about(&from, show_card("C9"))]).await;
     let card = card_of(&from, &channel("C9"), "9.1");
-    deliver(&store, posted(Vec::new(), vec![card.clone()])).await;
+    lease_and_settle(&store, posted(Vec::new(), vec![card.clone()])).await;
     write(&store, [], [about(&from, post(Destination::Place(place.clone()), "got it"))]).await;
     let mut answer = said_for(&from, &place, "1.2");
-    deliver(&store, posted(Vec::new(), vec![answer.clone()])).await;
+    lease_and_settle(&store, posted(Vec::new(), vec![answer.clone()])).await;
 
     write(&store, [Change::Move { from: from.id, to: to.id }], []).await;
     answer.about = to.id.into();
@@ -369,13 +369,16 @@ pub async fn the_latest_direct_ticket_and_open_ones(store: Arc<dyn Store>) {
         Status::Resolved { at: at(90), by: person(PlatformName::Slack, "U9", "Mia"), resolution: String::new() };
     write(&store, [Change::Put(Box::new(second))], []).await;
     assert_eq!(latest(49).await, Some(2), "resolved ones too");
-    let open = within(&store, |tx| {
-        Box::pin(async move {
-            let open = tx.open_of(&[account("U0"), account("U1")], 2).await?;
-            Ok(open.into_iter().map(|ticket| ticket.id.0).collect::<Vec<_>>())
+    let open = |which| {
+        within(&store, move |tx| {
+            Box::pin(async move {
+                let open = tx.open_of(&[account("U0"), account("U1")], which, 2).await?;
+                Ok(open.into_iter().map(|ticket| ticket.id.0).collect::<Vec<_>>())
+            })
         })
-    });
-    assert_eq!(open.await, [5, 4]);
+    };
+    assert_eq!(open(Which::All).await, [5, 4]);
+    assert_eq!(open(Which::Private).await, [4, 1], "the public one takes no place in the list");
 }
 
 pub async fn one_failing_work_among_ten_leaves_nothing_and_harms_nobody(store: Arc<dyn Store>) {

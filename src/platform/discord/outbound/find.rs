@@ -13,7 +13,7 @@ use crate::platform::discord::errors::code;
 use crate::platform::discord::inbound::snowflake_at;
 use crate::platform::discord::render::{self, Rendered};
 use crate::platform::discord::rest::RestError;
-use crate::platform::{Act, Delivery};
+use crate::platform::{Delivery, Operation};
 
 impl Shared {
     /// Searches the messages posted since the effect was decided. Returns the messages of the effect if all its parts
@@ -104,11 +104,13 @@ enum Looked {
     Empty,
 }
 
-/// Returns hashes of the parts that a try would send; `None` if the act posts no message that can be found.
-pub(in crate::platform::discord) fn fingerprint(effect: &EffectId, act: &Act) -> Option<Sent> {
-    match act {
-        Act::Post { message, .. } | Act::Hint { message, .. } => Some(sent_of(&render::message(message, effect))),
-        Act::Update { .. } | Act::Silent(_) | Act::Whisper { .. } => None,
+/// Returns hashes of the parts that a try would send; `None` if the operation posts no message that can be found.
+pub(in crate::platform::discord) fn fingerprint(effect: &EffectId, operation: &Operation) -> Option<Sent> {
+    match operation {
+        Operation::Post { message, .. } | Operation::Hint { message, .. } => {
+            Some(sent_of(&render::message(message, effect)))
+        }
+        Operation::Update { .. } | Operation::Silent(_) | Operation::Whisper { .. } => None,
     }
 }
 

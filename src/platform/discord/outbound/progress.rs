@@ -14,38 +14,38 @@ const REMEMBERED: usize = 4_096;
 
 /// The posted parts of unfinished deliveries, and the interactions that have their first answer.
 #[derive(Default)]
-pub(in crate::platform::discord) struct Progress {
+pub(in crate::platform::discord) struct Unfinished {
     parts: HashMap<EffectId, Vec<Value>>,
     answered: HashSet<InteractionId>,
 }
 
 impl Shared {
     pub(super) fn parts_done(&self, effect: &EffectId) -> usize {
-        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        progress.parts.get(effect).map_or(0, Vec::len)
+        let unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        unfinished.parts.get(effect).map_or(0, Vec::len)
     }
 
     pub(super) fn note_part(&self, effect: &EffectId, sent: Value) {
-        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        if progress.parts.len() >= REMEMBERED {
-            progress.parts.clear();
+        let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        if unfinished.parts.len() >= REMEMBERED {
+            unfinished.parts.clear();
         }
-        progress.parts.entry(effect.clone()).or_default().push(sent);
+        unfinished.parts.entry(effect.clone()).or_default().push(sent);
     }
 
     pub(super) fn forget_parts(&self, effect: &EffectId) -> Vec<Value> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).parts.remove(effect).unwrap_or_default()
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).parts.remove(effect).unwrap_or_default()
     }
 
     pub(super) fn is_answered(&self, interaction: InteractionId) -> bool {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).answered.contains(&interaction)
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).answered.contains(&interaction)
     }
 
     pub(super) fn note_answered(&self, interaction: InteractionId) {
-        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        if progress.answered.len() >= REMEMBERED {
-            progress.answered.clear();
+        let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        if unfinished.answered.len() >= REMEMBERED {
+            unfinished.answered.clear();
         }
-        progress.answered.insert(interaction);
+        unfinished.answered.insert(interaction);
     }
 }

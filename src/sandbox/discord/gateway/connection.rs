@@ -39,7 +39,7 @@ pub async fn upgrade(
     Query(parameters): Query<Parameters>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    if shared.with(|state| state.troubles.absence == Some(Absence::Down)) {
+    if shared.with(|state| state.faults.absence == Some(Absence::Down)) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     upgrade.on_upgrade(move |socket| async move {
@@ -93,7 +93,7 @@ impl Connection {
         let hello = json!({ "op": 10, "s": null, "t": null, "d": { "heartbeat_interval": HEARTBEAT_INTERVAL_MS } });
         let greeting = self.shared.with(|state| {
             state.traffic.keep(Direction::ToBot, GATEWAY, || hello.clone());
-            state.troubles.greetings.pop_front()
+            state.faults.greetings.pop_front()
         });
         if self.socket.send(Frame::text(greeting.unwrap_or_else(|| hello.to_string()))).await.is_err() {
             return End::Gone;
@@ -105,7 +105,7 @@ impl Connection {
                 out = outgoing.recv() => match out {
                     Some(Out::Event(kept)) => {
                         if kept.note.is_some()
-                            && let Some(by) = self.shared.with(|state| state.troubles.late.pop_front())
+                            && let Some(by) = self.shared.with(|state| state.faults.late.pop_front())
                         {
                             real::sleep(by).await;
                         }
@@ -186,7 +186,7 @@ impl Connection {
             if wanted & privileged & !(members | content) != 0 {
                 return Err((4014, "Disallowed intent(s)."));
             }
-            if !state.takes_session() {
+            if !state.count_session() {
                 state.fault("gateway: more sessions begun than are left: the token is reset".to_owned());
                 state.leave(Some(Absence::TokenRefused));
                 return Err((4004, "Authentication failed."));
@@ -238,7 +238,7 @@ impl Connection {
         if let (Some(reply), Some((id, _))) = (reply, &self.session) {
             self.shared.with(|state| {
                 if let Some(session) = state.gateway.sessions.iter_mut().find(|session| session.id == *id) {
-                    session.push(&mut state.troubles, "GUILD_MEMBERS_CHUNK", &reply.to_string(), None);
+                    session.push(&mut state.faults, "GUILD_MEMBERS_CHUNK", &reply.to_string(), None);
                 }
             });
         }

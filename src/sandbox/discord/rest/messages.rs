@@ -88,7 +88,7 @@ impl State {
         if self.blind.contains(&self.parent(channel)) {
             return Ok(Done::Json(json!([])));
         }
-        let lag_ms = i64::try_from(self.troubles.lag.as_millis()).unwrap_or(i64::MAX);
+        let lag_ms = i64::try_from(self.faults.lag.as_millis()).unwrap_or(i64::MAX);
         let shown_ms = if lag_ms == 0 { i64::MAX } else { self.now_ms().saturating_sub(lag_ms) };
         let there = |message: &&Message| !message.gone && message.at_ms <= shown_ms;
         let older = |than: u64, limit: usize| {

@@ -22,7 +22,7 @@ use url::form_urlencoded;
 use self::routes::{Matched, Route};
 use super::Shared;
 use super::errors::ApiError;
-use super::faults::Trouble;
+use super::faults::InjectedFault;
 use super::ids::fixed;
 use super::journaling::join;
 use super::limits::{Bucket, TooMany};
@@ -138,23 +138,23 @@ impl State {
             self.log("absent", json!({ "method": template }));
             return Outcome::Answer(answer);
         }
-        let trouble = self.troubles.take(template);
-        match trouble {
-            Some(Trouble::Hang) => {
+        let fault = self.faults.take(template);
+        match fault {
+            Some(InjectedFault::Hang) => {
                 self.log("refused", json!({ "method": template, "error": "no answer", "injected": true }));
                 return Outcome::Hang;
             }
-            Some(Trouble::Fail(status)) => {
+            Some(InjectedFault::Fail(status)) => {
                 let words = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
                 let error = ApiError::new(status, 0, &format!("{status}: {}", words.unwrap_or("Error")));
                 self.log_refusal(&matched, &error, true);
                 return Outcome::Answer(refusal(&error));
             }
-            Some(Trouble::LoseAnswer | Trouble::RateLimit(_)) | None => {}
+            Some(InjectedFault::LoseAnswer | InjectedFault::RateLimit(_)) | None => {}
         }
-        let (standing, too_many) = self.limits.count(&self.bucket(&matched), self.now_ms());
-        let injected = match &trouble {
-            Some(Trouble::RateLimit(wait)) => {
+        let (bucket_state, too_many) = self.limits.count(&self.bucket(&matched), self.now_ms());
+        let injected = match &fault {
+            Some(InjectedFault::RateLimit(wait)) => {
                 let retry_after_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
                 Some(TooMany { retry_after_ms, global: false })
             }
@@ -169,8 +169,8 @@ impl State {
             }
             None => self.answer_to(&matched, query, headers, bytes),
         };
-        answer.headers.extend(standing.headers());
-        if matches!(trouble, Some(Trouble::LoseAnswer)) { Outcome::Cut } else { Outcome::Answer(answer) }
+        answer.headers.extend(bucket_state.headers());
+        if matches!(fault, Some(InjectedFault::LoseAnswer)) { Outcome::Cut } else { Outcome::Answer(answer) }
     }
 
     /// Returns the answer to a call while Discord is out of reach. Answers to interactions carry no bot token.
@@ -179,11 +179,11 @@ impl State {
             matched.route,
             Route::Callback(..) | Route::FollowUp(..) | Route::WebhookMessage(..) | Route::Gateway
         );
-        Some(match self.troubles.absent(matched.template)? {
+        Some(match self.faults.absent(matched.template)? {
             Absence::TokenRefused if is_without_token => return None,
             Absence::TokenRefused => refusal(&ApiError::unauthorized()),
             Absence::Down => Answer { status: 503, body: None, headers: Vec::new(), foreign: None },
-            Absence::Between { status, body, .. } => {
+            Absence::Intercepted { status, body, .. } => {
                 Answer { status: *status, body: None, headers: Vec::new(), foreign: Some(body.clone()) }
             }
         })

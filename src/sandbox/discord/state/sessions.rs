@@ -46,7 +46,7 @@ impl State {
     }
 
     /// Counts a session that begins. Returns false if none was left.
-    pub fn takes_session(&mut self) -> bool {
+    pub fn count_session(&mut self) -> bool {
         let left = self.sessions_left();
         if self.sessions.reset_at_ms.is_none_or(|at| at <= self.now_ms()) {
             self.sessions.reset_at_ms = Some(self.now_ms() + DAY_MS);

@@ -11,7 +11,7 @@ pub type At = (String, String, String);
 
 /// The longest time from the delivery of an event to its commit. If the connection breaks sooner, the bot may not have
 /// committed the event.
-const GRASP_US: u64 = 5_000_000;
+const COMMIT_WITHIN_US: u64 = 5_000_000;
 
 /// The journal, read.
 #[derive(Default)]
@@ -111,14 +111,13 @@ impl Journal {
     }
 
     /// Whether the bot may have been unable to commit this message: it never acknowledged it, and each delivery (if
-    /// there was one) was followed by a broken connection within [`GRASP_US`].
+    /// there was one) was followed by a broken connection within [`COMMIT_WITHIN_US`].
     pub fn was_missed(&self, said: &Said) -> bool {
         let breaks = self.breaks.get(said.platform()).map_or(&[][..], Vec::as_slice);
         said.acked.is_none()
-            && said
-                .delivered
-                .iter()
-                .all(|(_, at_us, _)| breaks.iter().any(|broken_us| broken_us >= at_us && broken_us - at_us < GRASP_US))
+            && said.delivered.iter().all(|(_, at_us, _)| {
+                breaks.iter().any(|broken_us| broken_us >= at_us && broken_us - at_us < COMMIT_WITHIN_US)
+            })
     }
 
     /// Whether the bot had to handle `first` before `second`: it acknowledged `first` before `second` was delivered, or

@@ -13,7 +13,7 @@ struct Story {
 impl Story {
     /// Jeff asks on Slack, adds two lines and changes one. Mia notes something, takes the request, answers and resolves
     /// it. Ana chats, and Jeff asks to be shown the request.
-    fn told() -> Self {
+    fn faultless() -> Self {
         let mut story = Self { journal: Vec::new(), export: Vec::new() };
         story.said("1.0", None, "jeff", "@Desk [r-000001] no sound");
         story.posted("1.1", Some("1.0"), "sales", "Got it, Jeff: *IT-1001*. Someone from the desk will answer here.");
@@ -163,7 +163,7 @@ fn assert_found(findings: &[String], words: &str, report: &Report) {
 
 #[test]
 fn a_story_in_which_all_went_well_passes() {
-    let report = Story::told().checked();
+    let report = Story::faultless().checked();
     assert!(report.is_clean(), "{report}");
     assert_eq!((report.requests, report.tickets, report.messages, report.overtaken), (1, 1, 5, 0));
     assert_eq!(report.unrecoverable.len(), 0, "{report}");
@@ -179,24 +179,25 @@ fn what_is_lost_is_reported() {
         ("1.6", "the answer [y-000005/000001]"),
         ("2.4", "the answer [y-000005/000001] on IT-1001 is not under the card"),
     ] {
-        let report = Story::told().without_post(id).checked();
+        let report = Story::faultless().without_post(id).checked();
         assert_found(&report.lost, words, &report);
     }
     for (at, tag) in ["[r-000001]", "[l-000002/000001]", "[l-000003/000001]", "[n-000004/000001]", "[y-000005/000001]"]
         .into_iter()
         .enumerate()
     {
-        let report = Story::told()
+        let report = Story::faultless()
             .with_export(|ticket| drop(ticket["messages"].as_array_mut().expect("messages").remove(at)))
             .checked();
         assert_found(&report.lost, tag, &report);
     }
-    let mut story = Story::told();
+    let mut story = Story::faultless();
     story.export.clear();
     let report = story.checked();
     assert_found(&report.lost, "[r-000001]", &report);
-    let report =
-        Story::told().with_export(|ticket| drop(ticket["audit"].as_array_mut().expect("audit").remove(1))).checked();
+    let report = Story::faultless()
+        .with_export(|ticket| drop(ticket["audit"].as_array_mut().expect("audit").remove(1)))
+        .checked();
     assert_found(&report.lost, "IT-1001 was claimed 0 times", &report);
 }
 
@@ -209,10 +210,10 @@ fn what_is_doubled_is_reported() {
         ("1.5", "IT-1001 was claimed 1 times, and told so 2"),
         ("1.6", "the answer [y-000005/000001] on IT-1001 stands 2 times"),
     ] {
-        let report = Story::told().with_post_again(id).checked();
+        let report = Story::faultless().with_post_again(id).checked();
         assert_found(&report.doubled, words, &report);
     }
-    let mut story = Story::told();
+    let mut story = Story::faultless();
     let mut second = story.export[0].clone();
     second["ticket"]["key"] = json!("IT-1002");
     story.export.push(second.clone());
@@ -222,22 +223,22 @@ fn what_is_doubled_is_reported() {
     story.export[1]["messages"] = json!([]);
     let report = story.checked();
     assert_found(&report.doubled, "IT-1002 belongs to no request", &report);
-    let mut story = Story::told();
+    let mut story = Story::faultless();
     story.whispered("IT-1001  [r-000001] no sound\nIt is resolved; Mia has it. Asked by Jeff a moment ago.");
     let report = story.checked();
     assert_found(&report.doubled, "jeff asked for IT-1001 1 times", &report);
     let audit = |ticket: &mut Value| ticket["audit"].as_array_mut().expect("audit").push(json!({"act": "resolved"}));
-    let report = Story::told().with_export(audit).checked();
+    let report = Story::faultless().with_export(audit).checked();
     assert_found(&report.doubled, "IT-1001 was resolved 2 times", &report);
 }
 
 #[test]
 fn what_is_out_of_order_is_reported() {
-    let report = Story::told().with_posts_swapped("2.1", "2.2").checked();
+    let report = Story::faultless().with_posts_swapped("2.1", "2.2").checked();
     assert_found(&report.disordered, "[l-000003/000001] stands before [l-000002/000001]", &report);
-    let report = Story::told().with_posts_swapped("1.5", "1.8").checked();
+    let report = Story::faultless().with_posts_swapped("1.5", "1.8").checked();
     assert_found(&report.disordered, "IT-1001 is told as", &report);
-    let report = Story::told().with_posts_swapped("1.1", "1.5").checked();
+    let report = Story::faultless().with_posts_swapped("1.1", "1.5").checked();
     assert_found(&report.disordered, "IT-1001 is confirmed after", &report);
 }
 
@@ -245,7 +246,7 @@ fn what_is_out_of_order_is_reported() {
 fn lines_may_share_a_post_each_once_and_in_order() {
     let (one, other) = ("Jeff: [l-000002/000001] still the same v2 (edited)", "Jeff: [l-000003/000001] the blue one");
     let shared = |lines: &[&str]| {
-        let mut story = Story::told().without_post("2.2");
+        let mut story = Story::faultless().without_post("2.2");
         story.entry("updated", json!({"message": "2.1", "channel_id": "C2", "text": lines.join("\n")}));
         story.checked()
     };
@@ -257,7 +258,7 @@ fn lines_may_share_a_post_each_once_and_in_order() {
     assert_found(&report.doubled, "[l-000003/000001] stands 2 times", &report);
     let report = shared(&[one]);
     assert_found(&report.lost, "[l-000003/000001] under the card", &report);
-    let mut story = Story::told();
+    let mut story = Story::faultless();
     let both = [one, other].join("\n");
     story.entry("updated", json!({"message": "2.1", "channel_id": "C2", "text": both}));
     let report = story.checked();
@@ -266,7 +267,7 @@ fn lines_may_share_a_post_each_once_and_in_order() {
 
 #[test]
 fn what_overtook_on_its_way_to_the_bot_is_no_fault_of_the_bot() {
-    let mut story = Story::told().with_posts_swapped("2.1", "2.2");
+    let mut story = Story::faultless().with_posts_swapped("2.1", "2.2");
     // The first line was delivered only after the second one was dealt with.
     let late: Vec<usize> = (0..story.journal.len())
         .filter(|at| {
@@ -283,25 +284,25 @@ fn what_overtook_on_its_way_to_the_bot_is_no_fault_of_the_bot() {
 
 #[test]
 fn stale_misplaced_and_leaked_words_are_reported() {
-    let report = Story::told()
+    let report = Story::faultless()
         .with_export(|ticket| ticket["messages"][1]["text"] = json!("[l-000002/000001] still the same"))
         .checked();
     assert_found(&report.lost, "an edit: IT-1001 holds", &report);
-    let mut story = Story::told();
+    let mut story = Story::faultless();
     story.entry("deleted", json!({"message": "1.3", "channel_id": "C1"}));
     let report = story.checked();
     assert_found(&report.lost, "the deletion of [l-000003/000001]", &report);
     assert_found(&report.doubled, "under the card of IT-1001 on slack although it was deleted", &report);
-    let mut story = Story::told();
+    let mut story = Story::faultless();
     story.posted("3.1", None, "sales", "Mia noted: [n-000004/000001] a bad cable");
     let report = story.checked();
     assert_found(&report.wrong, "[n-000004/000001] stands in #sales", &report);
     let chatter = json!({"platform": "slack", "channel": "C1", "id": "3.0", "voice": "third", "text": "[c-000007] lunch?", "deleted_at": null});
-    let report = Story::told()
+    let report = Story::faultless()
         .with_export(|ticket| ticket["messages"].as_array_mut().expect("messages").push(chatter))
         .checked();
     assert_found(&report.wrong, "[c-000007]", &report);
-    let report = Story::told().with_export(|ticket| ticket["ticket"]["status"] = json!("new")).checked();
+    let report = Story::faultless().with_export(|ticket| ticket["ticket"]["status"] = json!("new")).checked();
     assert_found(&report.lost, "an update of the card of IT-1001", &report);
 }
 

@@ -1,7 +1,6 @@
-//! The flight of a parcel: it is sent, acknowledged, sent again, or given up.
+//! The delivery of a parcel: it is sent, acknowledged, sent again, or given up.
 
 use super::FAREWELL;
-use super::Flight;
 use super::Inner;
 use super::LATE_RETRIES;
 use super::Next;
@@ -9,6 +8,7 @@ use super::OVERTAKEN_WITHIN;
 use super::Out;
 use super::Parcel;
 use super::ParcelKind;
+use super::PendingDelivery;
 use super::RETRIES;
 use super::SOCKETS;
 use super::Socket;
@@ -29,23 +29,23 @@ impl Core {
         let mut inner = self.hub.lock();
         let doubled = inner.doubles > 0;
         inner.doubles = inner.doubles.saturating_sub(1);
-        let id = inner.board(parcel, doubled, None);
+        let id = inner.add(parcel, doubled, None);
         if let Some(by) = inner.late.pop_front() {
-            self.launch_later(id, by);
+            self.send_later(id, by);
         } else if inner.swaps > 0 {
             inner.swaps -= 1;
             inner.held.push(id);
-            self.launch_later(id, OVERTAKEN_WITHIN);
+            self.send_later(id, OVERTAKEN_WITHIN);
         } else {
-            self.launch(&mut inner, id, "");
+            self.send(&mut inner, id, "");
             for overtaken in std::mem::take(&mut inner.held) {
-                self.launch(&mut inner, overtaken, "");
+                self.send(&mut inner, overtaken, "");
             }
         }
     }
 
     /// Sends an event after a delay, unless it was sent meanwhile.
-    fn launch_later(self: &Arc<Self>, id: u64, after: Duration) {
+    fn send_later(self: &Arc<Self>, id: u64, after: Duration) {
         let core = Arc::clone(self);
         tokio::spawn(async move {
             tokio::select! {
@@ -54,9 +54,9 @@ impl Core {
             }
             let mut inner = core.hub.lock();
             inner.held.retain(|held| *held != id);
-            let is_new = |flight: &Flight| flight.sent == 0;
-            if inner.flights.get(&id).is_some_and(is_new) && !inner.waiting.contains(&id) {
-                core.launch(&mut inner, id, "");
+            let is_new = |delivery: &PendingDelivery| delivery.sent == 0;
+            if inner.pending.get(&id).is_some_and(is_new) && !inner.waiting.contains(&id) {
+                core.send(&mut inner, id, "");
             }
         });
     }
@@ -72,28 +72,29 @@ impl Core {
             if inner.target.is_none() && inner.sockets.is_empty() {
                 return Err(());
             }
-            let id = inner.board(parcel, false, Some(sender));
-            self.launch(&mut inner, id, "");
+            let id = inner.add(parcel, false, Some(sender));
+            self.send(&mut inner, id, "");
             id
         };
         let answer = tokio::time::timeout(self.ack_deadline, receiver).await;
-        self.hub.lock().land(id);
+        self.hub.lock().remove(id);
         answer.map_err(|_| ())?.map_err(|_| ())
     }
 
     /// Gives up every event that was not acknowledged.
     pub(in crate::sandbox::slack) fn forget(&self) {
         let mut inner = self.hub.lock();
-        let is_event = |flight: &Flight| flight.parcel.kind == ParcelKind::Event;
-        let lost: Vec<u64> = inner.flights.iter().filter(|(_, flight)| is_event(flight)).map(|(id, _)| *id).collect();
+        let is_event = |delivery: &PendingDelivery| delivery.parcel.kind == ParcelKind::Event;
+        let lost: Vec<u64> =
+            inner.pending.iter().filter(|(_, delivery)| is_event(delivery)).map(|(id, _)| *id).collect();
         for id in lost {
             self.give_up(&mut inner, id);
         }
-        let Inner { flights, waiting, .. } = &mut *inner;
-        waiting.retain(|id| flights.contains_key(id));
+        let Inner { pending, waiting, .. } = &mut *inner;
+        waiting.retain(|id| pending.contains_key(id));
     }
 
-    /// Adds an open socket, sends its hello, and launches the waiting parcels. Returns its id; `None` if the app has
+    /// Adds an open socket, sends its hello, and sends the waiting parcels. Returns its id; `None` if the app has
     /// ten sockets already.
     pub(in crate::sandbox::slack) fn socket_opened(self: &Arc<Self>, out: mpsc::UnboundedSender<Out>) -> Option<u64> {
         let mut inner = self.hub.lock();
@@ -114,8 +115,8 @@ impl Core {
             self.close_later(old, self.ack_deadline);
         }
         let waiting: Vec<u64> = inner.waiting.drain(..).collect();
-        for flight in waiting {
-            self.launch(&mut inner, flight, "");
+        for id in waiting {
+            self.send(&mut inner, id, "");
         }
         drop(inner);
         self.hub.set_connected(true);
@@ -130,11 +131,11 @@ impl Core {
         }
         self.note("disconnected", json!({"socket": id, "sockets": inner.sockets.len()}));
         self.hub.set_connected(!inner.sockets.is_empty() || inner.target.is_some());
-        let orphans: Vec<u64> = inner.flights.iter().filter(|(_, f)| f.socket == Some(id)).map(|(id, _)| *id).collect();
-        for flight in orphans {
-            match inner.flights.get(&flight).map(|flight| flight.parcel.kind) {
-                Some(ParcelKind::Event) => self.launch(&mut inner, flight, "connection_failed"),
-                _ => inner.land(flight),
+        let orphans: Vec<u64> = inner.pending.iter().filter(|(_, f)| f.socket == Some(id)).map(|(id, _)| *id).collect();
+        for orphan in orphans {
+            match inner.pending.get(&orphan).map(|delivery| delivery.parcel.kind) {
+                Some(ParcelKind::Event) => self.send(&mut inner, orphan, "connection_failed"),
+                _ => inner.remove(orphan),
             }
         }
     }
@@ -180,39 +181,39 @@ impl Core {
     pub(in crate::sandbox::slack) fn flush_waiting(self: &Arc<Self>) {
         let mut inner = self.hub.lock();
         let waiting: Vec<u64> = inner.waiting.drain(..).collect();
-        for flight in waiting {
-            self.launch(&mut inner, flight, "");
+        for id in waiting {
+            self.send(&mut inner, id, "");
         }
     }
 
     /// Gives a parcel to a connection, or lets it wait for one.
-    fn launch(self: &Arc<Self>, inner: &mut Inner, id: u64, reason: &str) {
+    fn send(self: &Arc<Self>, inner: &mut Inner, id: u64, reason: &str) {
         if inner.target.is_some() {
             tokio::spawn(Arc::clone(self).deliver_by_http(id));
             return;
         }
         let Some(socket) = inner.next_socket() else {
-            if let Some(flight) = inner.flights.get_mut(&id) {
-                flight.socket = None;
+            if let Some(delivery) = inner.pending.get_mut(&id) {
+                delivery.socket = None;
                 inner.waiting.push_back(id);
             }
             return;
         };
         let copies =
-            if inner.flights.get(&id).is_some_and(|flight| flight.doubled && flight.sent == 0) { 2 } else { 1 };
+            if inner.pending.get(&id).is_some_and(|delivery| delivery.doubled && delivery.sent == 0) { 2 } else { 1 };
         for _ in 0..copies {
             let envelope = inner.mint.uuid();
-            let Some(flight) = inner.flights.get_mut(&id) else { return };
-            let attempt = flight.sent;
+            let Some(delivery) = inner.pending.get_mut(&id) else { return };
+            let attempt = delivery.sent;
             let reason = match (attempt, reason) {
                 (0, _) => "",
                 (_, "") => "timeout",
                 (_, reason) => reason,
             };
-            flight.sent += 1;
-            flight.socket = Some(socket);
-            flight.envelopes.push(envelope.clone());
-            let parcel = Arc::clone(&flight.parcel);
+            delivery.sent += 1;
+            delivery.socket = Some(socket);
+            delivery.envelopes.push(envelope.clone());
+            let parcel = Arc::clone(&delivery.parcel);
             inner.envelopes.insert(envelope.clone(), id);
             let mut frame = json!({"envelope_id": envelope, "payload": parcel.payload, "type": parcel.kind.envelope_type(),
                 "accepts_response_payload": parcel.takes_answer});
@@ -226,7 +227,7 @@ impl Core {
                 let _ = socket.out.send(Out::Frame(as_written(&frame)));
             }
         }
-        let sent = inner.flights.get(&id).map_or(0, |flight| flight.sent);
+        let sent = inner.pending.get(&id).map_or(0, |delivery| delivery.sent);
         let core = Arc::clone(self);
         tokio::spawn(async move {
             tokio::select! {
@@ -239,31 +240,31 @@ impl Core {
     /// Sends an event again, or gives it up, if it was not acknowledged in time after its `sent`-th sending.
     fn overdue(self: &Arc<Self>, id: u64, sent: u32) {
         let mut inner = self.hub.lock();
-        let Some(flight) = inner.flights.get_mut(&id) else { return };
-        if flight.sent != sent || flight.socket.is_none() || flight.parcel.kind != ParcelKind::Event {
+        let Some(delivery) = inner.pending.get_mut(&id) else { return };
+        if delivery.sent != sent || delivery.socket.is_none() || delivery.parcel.kind != ParcelKind::Event {
             return;
         }
-        flight.late += 1;
-        if flight.late > RETRIES {
+        delivery.late += 1;
+        if delivery.late > RETRIES {
             self.give_up(&mut inner, id);
         } else {
-            self.launch(&mut inner, id, "timeout");
+            self.send(&mut inner, id, "timeout");
         }
     }
 
     fn give_up(&self, inner: &mut Inner, id: u64) {
-        if let Some(flight) = inner.flights.get(&id) {
-            self.note("dropped", json!({"event": flight.parcel.event, "attempt": flight.sent.saturating_sub(1)}));
+        if let Some(delivery) = inner.pending.get(&id) {
+            self.note("dropped", json!({"event": delivery.parcel.event, "attempt": delivery.sent.saturating_sub(1)}));
         }
-        inner.land(id);
+        inner.remove(id);
     }
 
     fn settle(&self, inner: &mut Inner, id: u64, answer: Option<Value>) {
-        let Some(flight) = inner.flights.get_mut(&id) else { return };
-        let parcel = Arc::clone(&flight.parcel);
+        let Some(delivery) = inner.pending.get_mut(&id) else { return };
+        let parcel = Arc::clone(&delivery.parcel);
         let mut entry = parcel.about.clone();
         entry.insert("event".into(), json!(parcel.event));
-        entry.insert("attempt".into(), json!(flight.sent.saturating_sub(1)));
+        entry.insert("attempt".into(), json!(delivery.sent.saturating_sub(1)));
         self.note("acked", Value::Object(entry));
         if let Some(answer) = answer.as_ref().filter(|answer| !answer.is_null()) {
             self.traffic.keep(Direction::FromBot, "acknowledgement", || answer.clone());
@@ -271,10 +272,10 @@ impl Core {
         if !parcel.takes_answer && answer.as_ref().is_some_and(|answer| !answer.is_null()) {
             self.fault(format!("an acknowledgement of {} carries an answer", parcel.event));
         }
-        if let Some(sender) = flight.answer.take() {
+        if let Some(sender) = delivery.answer.take() {
             let _ = sender.send(answer.filter(|answer| !answer.is_null()));
         }
-        inner.land(id);
+        inner.remove(id);
     }
 
     /// Notes in the journal that a parcel is sent.
@@ -303,18 +304,18 @@ impl Core {
     /// Begins a try over HTTP. Returns the parcel, the number of earlier sendings, and the number of copies to send.
     pub(in crate::sandbox::slack) fn http_try(&self, id: u64) -> Option<(Arc<Parcel>, u32, u32)> {
         let mut inner = self.hub.lock();
-        let flight = inner.flights.get_mut(&id)?;
-        let (parcel, attempt) = (Arc::clone(&flight.parcel), flight.sent);
-        let copies = if flight.doubled && attempt == 0 { 2 } else { 1 };
-        flight.sent += copies;
+        let delivery = inner.pending.get_mut(&id)?;
+        let (parcel, attempt) = (Arc::clone(&delivery.parcel), delivery.sent);
+        let copies = if delivery.doubled && attempt == 0 { 2 } else { 1 };
+        delivery.sent += copies;
         drop(inner);
         (0..copies).for_each(|copy| self.note_delivered(&parcel, attempt + copy));
         Some((parcel, attempt, copies))
     }
 
-    /// Returns the parcel of a flight that is still under way.
+    /// Returns the parcel of a delivery that is still under way.
     pub(in crate::sandbox::slack) fn http_parcel(&self, id: u64) -> Option<Arc<Parcel>> {
-        self.hub.lock().flights.get(&id).map(|flight| Arc::clone(&flight.parcel))
+        self.hub.lock().pending.get(&id).map(|delivery| Arc::clone(&delivery.parcel))
     }
 
     /// Settles a parcel that the bot has answered with 2xx.
@@ -326,10 +327,10 @@ impl Core {
     pub(in crate::sandbox::slack) fn http_refused(&self, id: u64, no_retry: bool) -> Next {
         let mut inner = self.hub.lock();
         let sends_late = inner.sends_late;
-        let Some(flight) = inner.flights.get_mut(&id) else { return Next::Never };
-        flight.late += 1;
-        let is_retried = flight.parcel.kind == ParcelKind::Event && !no_retry;
-        match flight.late {
+        let Some(delivery) = inner.pending.get_mut(&id) else { return Next::Never };
+        delivery.late += 1;
+        let is_retried = delivery.parcel.kind == ParcelKind::Event && !no_retry;
+        match delivery.late {
             ..=RETRIES if is_retried => Next::AtOnce,
             late if is_retried && sends_late && late <= RETRIES + LATE_RETRIES => Next::InAnHour,
             _ => {

@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{connect_discord, connect_slack};
-use super::roster::{Asking, learn_roster, watch_roster};
-use super::{Leases, Limits, rules, supervise};
+use super::roster::{PlatformProver, learn_roster, watch_roster};
+use super::{DatabaseLeases, Limits, rules, supervise};
 use crate::clock::real;
 use crate::config::Config;
 use crate::desk::tickets;
@@ -52,7 +52,7 @@ impl Platforms {
 }
 
 /// The parts of the program that the task of every platform needs.
-pub(super) struct House {
+pub(super) struct PlatformRunner {
     pub(super) config: Config,
     pub(super) store: Arc<dyn Store>,
     pub(super) intake: Intake,
@@ -81,17 +81,17 @@ pub(super) fn timing(config: &Config) -> outbox::Timing {
     }
 }
 
-impl House {
+impl PlatformRunner {
     /// Runs a platform until the program stops.
-    pub(super) async fn keep(self: Arc<Self>, name: PlatformName, firsts: &UnboundedSender<First>) {
+    pub(super) async fn run(self: Arc<Self>, name: PlatformName, firsts: &UnboundedSender<First>) {
         let served = async {
             let (platform, routes) = self.connect(name, firsts).await;
             // `App::start` drops the receiver once it returns.
             let _ = firsts.send(Ok(()));
-            self.intake.ask_for_proof(name, Arc::new(Asking(Arc::clone(&platform))));
+            self.intake.ask_for_proof(name, Arc::new(PlatformProver(Arc::clone(&platform))));
             let reading = learn_roster(platform.as_ref(), &self.intake, &self.health).await;
             if let Some(routes) = routes {
-                self.port.serve_by(routes);
+                self.port.set_routes(routes);
             }
             (platform, reading)
         };
@@ -109,16 +109,16 @@ impl House {
         let (stop, health) = (&self.stop, &self.health);
         let halt = stop.clone();
         supervise(&mut tasks, stop, health, part, move || dispatcher.clone().run(halt.clone()));
-        let (house, here) = (Arc::clone(&self), Arc::clone(&platform));
-        supervise(&mut tasks, stop, health, part, move || receive(Arc::clone(&house), Arc::clone(&here)));
+        let (runner, here) = (Arc::clone(&self), Arc::clone(&platform));
+        supervise(&mut tasks, stop, health, part, move || receive(Arc::clone(&runner), Arc::clone(&here)));
         let (here, door, every, halt) =
             (Arc::clone(&platform), self.intake.clone(), config.desk.roster_refresh, stop.clone());
         let board = self.health.clone();
         supervise(&mut tasks, stop, health, part, move || {
             watch_roster(Arc::clone(&here), door.clone(), board.clone(), every, reading, halt.clone())
         });
-        let house = Arc::clone(&self);
-        supervise(&mut tasks, stop, health, part, move || show_missing_cards(Arc::clone(&house), name));
+        let runner = Arc::clone(&self);
+        supervise(&mut tasks, stop, health, part, move || show_missing_cards(Arc::clone(&runner), name));
         while tasks.join_next().await.is_some() {}
     }
 
@@ -185,9 +185,9 @@ impl House {
                 // A SQLite file has only one owner, so there are no replicas to share shards with.
                 if self.store.is_shared() {
                     let (store, worker) = (Arc::clone(&self.store), self.worker.clone());
-                    discord.share(Arc::new(Leases { store, worker, lasting: self.config.timing.lease }));
+                    discord.share(Arc::new(DatabaseLeases { store, worker, duration: self.config.timing.lease }));
                 }
-                discord.tell(self.health.clone());
+                discord.set_health(self.health.clone());
                 Ok((discord, None))
             }
             (name, ..) => anyhow::bail!("{name} is not configured"),
@@ -216,8 +216,8 @@ const TOKEN_IS_REFUSED: &str = "refuses the bot's token: an operator must renew 
 const REFUSES: &str = "refuses the bot: the log says why";
 
 /// Receives events until stopped. If the adapter gives up, as after a revoked token, it is run again.
-async fn receive(house: Arc<House>, platform: Arc<dyn Platform>) {
-    let House { intake, health, stop, .. } = &*house;
+async fn receive(runner: Arc<PlatformRunner>, platform: Arc<dyn Platform>) {
+    let PlatformRunner { intake, health, stop, .. } = &*runner;
     let (name, clock) = (platform.name(), intake.clock());
     let show = async {
         let mut lost_at: Option<Timestamp> = None;
@@ -263,11 +263,11 @@ async fn receive(house: Arc<House>, platform: Arc<dyn Platform>) {
 
 /// Shows the cards of open tickets that are missing in the desk's channel. That happens if the channel was changed
 /// since the last start, or was not known when the tickets were opened.
-async fn show_missing_cards(house: Arc<House>, name: PlatformName) {
-    let rules = house.intake.rules();
+async fn show_missing_cards(runner: Arc<PlatformRunner>, name: PlatformName) {
+    let rules = runner.intake.rules();
     let Some(channel) = rules.triage.iter().find(|channel| channel.platform() == name) else { return };
     loop {
-        match offer_cards(&house, channel).await {
+        match offer_cards(&runner, channel).await {
             Ok(0) => return,
             Ok(cards) => {
                 tracing::info!(platform = %name, cards, "tickets without a card in the desk's channel get one");
@@ -278,27 +278,27 @@ async fn show_missing_cards(house: Arc<House>, name: PlatformName) {
             }
         }
         tokio::select! {
-            () = house.stop.cancelled() => return,
+            () = runner.stop.cancelled() => return,
             () = real::sleep(RESTART_AFTER) => {}
         }
     }
 }
 
-async fn offer_cards(house: &House, channel: &Place) -> Result<usize, StoreError> {
+async fn offer_cards(runner: &PlatformRunner, channel: &Place) -> Result<usize, StoreError> {
     let (name, here) =
         (format!("{}:triage", channel.platform()), format!("{}/{}", channel.tenant.id, channel.channel()));
-    if house.store.remembered(&name).await?.as_deref() == Some(here.as_str()) {
+    if runner.store.remembered(&name).await?.as_deref() == Some(here.as_str()) {
         return Ok(0);
     }
     let (mut above, mut cards) = (TicketId(0), 0);
     loop {
         let some =
-            tickets::record::without_card(&mut *house.store.reader().await?, channel, above, CARDS_AT_ONCE).await?;
+            tickets::record::without_card(&mut *runner.store.reader().await?, channel, above, CARDS_AT_ONCE).await?;
         let Some(last) = some.last() else { break };
         above = *last;
         cards += some.len();
-        house.intake.show_cards(channel, &some).await?;
+        runner.intake.show_cards(channel, &some).await?;
     }
-    house.store.keep_in_mind(&name, &here).await?;
+    runner.store.keep_in_mind(&name, &here).await?;
     Ok(cards)
 }

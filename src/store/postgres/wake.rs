@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinSet;
 
 use super::lent::Lent;
-use super::link::{TELL, fault};
+use super::link::{NOTIFY, fault};
 use crate::clock::real;
 use crate::store::StoreError;
 
@@ -24,12 +24,12 @@ const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// The tasks that notify and listen.
 #[derive(Debug)]
-pub struct News {
-    tell: Arc<Notify>,
+pub struct Notifier {
+    due: Arc<Notify>,
     tasks: Mutex<JoinSet<()>>,
 }
 
-impl News {
+impl Notifier {
     /// Starts to notify and to listen. `changed` moves with every notification of another process, and every
     /// `look_every` in any case.
     pub async fn begin(
@@ -43,17 +43,17 @@ impl News {
         let heard = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
         let heard = heard.connect_lazy_with(options);
         let listener = listening(&heard).await?;
-        let tell = Arc::new(Notify::new());
+        let due = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
         tasks.spawn(listen(heard, listener, own.clone(), changed.clone()));
-        tasks.spawn(tell_others(pool.clone(), own, Arc::clone(&tell)));
+        tasks.spawn(notify_others(pool.clone(), own, Arc::clone(&due)));
         tasks.spawn(look(changed.clone(), look_every));
-        Ok(Self { tell, tasks: Mutex::new(tasks) })
+        Ok(Self { due, tasks: Mutex::new(tasks) })
     }
 
     /// Notifies the other processes soon.
-    pub fn tell(&self) {
-        self.tell.notify_one();
+    pub fn notify(&self) {
+        self.due.notify_one();
     }
 
     /// Stops the tasks.
@@ -76,7 +76,7 @@ async fn listening(pool: &PgPool) -> Result<PgListener, StoreError> {
 async fn listen(pool: PgPool, mut listener: PgListener, own: String, changed: watch::Sender<u64>) {
     loop {
         match listener.try_recv().await {
-            Ok(Some(news)) if news.payload() == own => {}
+            Ok(Some(notification)) if notification.payload() == own => {}
             // Notifications were missed while the connection was lost.
             Ok(_) => bump(&changed),
             Err(error) => {
@@ -94,16 +94,16 @@ async fn listen(pool: PgPool, mut listener: PgListener, own: String, changed: wa
     }
 }
 
-async fn tell_others(pool: PgPool, own: String, asked: Arc<Notify>) {
+async fn notify_others(pool: PgPool, own: String, due: Arc<Notify>) {
     loop {
-        asked.notified().await;
-        let told = async {
-            let tell = async |conn: &mut PgConnection| {
-                sqlx::query(TELL).bind(&own).execute(conn).await.map(drop).map_err(fault)
+        due.notified().await;
+        let notified = async {
+            let notify = async |conn: &mut PgConnection| {
+                sqlx::query(NOTIFY).bind(&own).execute(conn).await.map(drop).map_err(fault)
             };
-            Lent::of(&pool).await?.run(tell).await
+            Lent::of(&pool).await?.run(notify).await
         };
-        if let Err(error) = told.await {
+        if let Err(error) = notified.await {
             tracing::debug!(%error, "other processes are not told; they look by themselves");
         }
         real::sleep(PAUSE).await;
