@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use deskbell::intake;
 use deskbell::sandbox::stage::Platforms;
 use deskbell::sandbox::{Fault, MessageView, Spot};
 use deskbell::store::{Listed, Release};
@@ -330,6 +331,47 @@ async fn what_is_not_signed_by_slack_now_opens_nothing() {
         assert_eq!(desk.tickets().await, u64::from(expected == 200), "{what}");
     }
     end_quietly(desk).await;
+}
+
+/// The app's signing secret is the same in every workspace that installs the app.
+#[tokio::test]
+async fn nothing_of_another_workspace_is_handled() {
+    let desk = Desk::on(Platforms { slack_http: true, ..SLACK }, "").await;
+    let world = desk.slack();
+    desk.ask(&world, "jeff", "@desk printer on 3 prints blank pages").await;
+    let slack = &desk.stage.slack;
+    let ticket = desk.store().tickets(None, 1).await.expect("tickets").remove(0);
+    let claim = intake::acts().find(|spec| spec.name == "claim").expect("an act").on(ticket.tag()).to_string();
+    let (channel, mia) = (slack.channel_id("desk-triage"), slack.person_id("mia"));
+    let click = |team: &str, number: u32| {
+        let click = serde_json::json!({
+            "type": "block_actions", "team": {"id": team, "domain": "x"}, "user": {"id": mia, "username": "mia"},
+            "container": {"type": "message", "message_ts": "5.000001", "channel_id": channel},
+            "trigger_id": "1.2.x", "channel": {"id": channel, "name": "desk-triage"},
+            "message": {"ts": "5.000001", "text": "…"},
+            "actions": [{"action_id": claim, "block_id": "b", "type": "button", "action_ts": format!("6.00000{number}")}],
+        });
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("payload", &click.to_string()).finish()
+    };
+    let now = desk.stage.clock.now().as_second();
+    for (number, team, status) in [(1, "TOTHER".to_owned(), "new"), (2, slack.team_id(), "in_progress")] {
+        let body = click(&team, number);
+        let request = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let answer = request
+            .post(format!("http://{}/slack/interactions", desk.app().address()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("x-slack-request-timestamp", now)
+            .header("x-slack-signature", sign(&slack.signing_secret(), now, &body))
+            .body(body)
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status().as_u16(), 200, "{team}");
+        desk.settle().await;
+        let ticket = desk.store().ticket(ticket.id).await.expect("an answer").expect("a ticket");
+        assert_eq!(ticket.status.name(), status, "{team}");
+    }
+    desk.end_with_errors().await;
 }
 
 /// With Slack's Delayed Events, refused events are sent again every hour for a day. Each opens one request, however
