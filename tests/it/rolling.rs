@@ -86,7 +86,7 @@ async fn rolls(url: &str, shards: u32, seed: u64) {
     stop.cancel();
     people.await.expect("the people do not panic");
     worlds.iter().for_each(|world| world.inject(Fault::Calm));
-    let counts = run::calm(&replicas.iter().collect::<Vec<_>>(), &config, &worlds, &journal).await;
+    let counts = run::until_quiet(&replicas.iter().collect::<Vec<_>>(), &config, &worlds, &journal).await;
     for replica in replicas {
         let ended = replica.terminate().await;
         assert_eq!(ended.code, Some(0), "{}", ended.err);

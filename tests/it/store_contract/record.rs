@@ -7,6 +7,7 @@ use deskbell::desk::decision::Change;
 use deskbell::desk::conversation::state::{Record, Side, SkippedMention, Voice};
 use deskbell::desk::drafts;
 use deskbell::desk::drafts::state::Draft;
+use deskbell::desk::tickets::record::Which;
 use deskbell::desk::tickets::state::{CancelReason, Status, Ticket};
 use deskbell::domain::act::{Given, Value};
 use deskbell::domain::audit::{AuditEntry, FieldChange};

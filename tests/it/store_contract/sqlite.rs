@@ -1,6 +1,7 @@
 //! The database file: a crash, a second owner, a newer schema, other files, damage, and deleted words.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deskbell::desk::conversation::state::Voice;
 use deskbell::desk::decision::Change;
