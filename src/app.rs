@@ -368,7 +368,7 @@ pub async fn open_beside(config: &Config, clock: Clock) -> anyhow::Result<Arc<dy
             None => PostgresStore::open(&postgres_settings(config)).await?,
         })
     };
-    opened.await.with_context(|| format!("the tickets in {} cannot be changed", config.database.url))
+    opened.await.map_err(|error| about_database(error, config, "changed"))
 }
 
 /// Creates an intake for a command, with the rules and the roster of the settings, as the bot has it. Asks the
@@ -431,7 +431,15 @@ pub async fn open_to_read(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
             None => PostgresStore::open_read_only(&postgres_settings(config)).await?,
         })
     };
-    opened.await.with_context(|| format!("the tickets in {} cannot be read", config.database.url))
+    opened.await.map_err(|error| about_database(error, config, "read"))
+}
+
+/// Names the database, unless the error does so itself.
+fn about_database(error: anyhow::Error, config: &Config, what: &str) -> anyhow::Error {
+    if matches!(error.downcast_ref(), Some(OpenError::Missing(_))) {
+        return error;
+    }
+    error.context(format!("the tickets in {} cannot be {what}", config.database.url))
 }
 
 fn postgres_settings(config: &Config) -> PostgresSettings {

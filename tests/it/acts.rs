@@ -94,7 +94,7 @@ async fn every_act_is_done_once() {
 
         desk.say(world, "sam", &Spot::direct(), "my disk is full").await;
         act("new_request", By::Form("sam", "desk", "New request", "and a lamp")).await;
-        act("belongs_to", By::Menu("sam", "desk", "Belongs to…", "IT-1004")).await;
+        act("belongs_to", By::Menu("sam", "desk", "Add to another request…", "IT-1004")).await;
         assert!(see(world, "sam").form.is_none());
 
         knowing(desk).await;
@@ -120,7 +120,7 @@ async fn every_act_is_done_once() {
         act("write_article", By::Form("mia", "random", "Write an article…", "A second screen stays black")).await;
         act("edit_article", By::Form("mia", "random", "Edit…", "The second screen stays black")).await;
         act("publish_article", By::Button("mia", "random", "Publish")).await;
-        act("review_article", By::Form("mia", "random", "Still right…", "")).await;
+        act("review_article", By::Form("mia", "random", "Mark as checked…", "")).await;
         act("retire_article", By::Button("mia", "random", "Retire")).await;
         act("article", By::Command("mia", "article KB-7")).await;
         act("services", By::Command("jeff", "services")).await;

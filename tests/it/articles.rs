@@ -74,7 +74,7 @@ async fn an_article_is_written_published_found_reviewed_and_retired() {
         desk.command(world, "mia", "articles").await;
         told.push(shown(desk, world, "mia"));
         desk.command(world, "mia", "article KB-1").await;
-        desk.press(world, "mia", "random", "Still right…").await;
+        desk.press(world, "mia", "random", "Mark as checked…").await;
         desk.fill_in(world, "mia", &[("again", "in 90 days")]).await;
         told.push(shown(desk, world, "mia"));
         desk.press(world, "mia", "random", "Retire").await;
@@ -90,10 +90,10 @@ async fn an_article_is_written_published_found_reviewed_and_retired() {
         ▸ mia in #random: Desk: Drafts: ⏎ KB-1 · The badge reader blinks red · draft since 2026-03-02 · Mia Wong · shown 0 · solved 0 · not helpful 0 [Write an article…] [KB-1]
         ▸ jeff in #random: Desk: I can't find an article KB-1 that you can read. /desk search looks for articles by words.
         ▸ mia in #random: Desk: KB-1 “The badge reader blinks red” ⏎ Makes the door open again ⏎ Draft, not found in searches yet · version 1 · kept by Mia Wong ⏎ Requests: shown on 0, read on 0, solved 0, helpful on 0, not helpful on 0. [Read] [Edit…] [Publish] [Retire]
-        ▸ mia in #random: Desk: Published. In a few seconds, everybody can find it. ⏎ KB-1 “The badge reader blinks red” ⏎ Makes the door open again ⏎ Published · version 1 · kept by Mia Wong · checked by Mia Wong (age) · next review (age) ⏎ Requests: shown on 0, read on 0, solved 0, helpful on 0, not helpful on 0. [Read] [Edit…] [Still right…] [Retire]
+        ▸ mia in #random: Desk: Published. In a few seconds, everybody can find it. ⏎ KB-1 “The badge reader blinks red” ⏎ Makes the door open again ⏎ Published · version 1 · kept by Mia Wong · checked by Mia Wong (age) · next review (age) ⏎ Requests: shown on 0, read on 0, solved 0, helpful on 0, not helpful on 0. [Read] [Edit…] [Mark as checked…] [Retire]
         ▸ jeff in #random: Desk: KB-1  The badge reader blinks red ⏎ Makes the door open again ⏎  ⏎ 1. Hold the badge for two seconds. ⏎ 2. <!channel> @everyone: ask reception.
         ▸ mia in #random: Desk: These articles need somebody: ⏎ KB-1 · The badge reader blinks red · due for a review since 2026-08-29 · Mia Wong · shown 0 · solved 0 · not helpful 0 [Write an article…] [KB-1]
-        ▸ mia in #random: Desk: Thank you. I've noted that you checked it. ⏎ KB-1 “The badge reader blinks red” ⏎ Makes the door open again ⏎ Published · version 1 · kept by Mia Wong · checked by Mia Wong (age) · next review (age) ⏎ Requests: shown on 0, read on 0, solved 0, helpful on 0, not helpful on 0. [Read] [Edit…] [Still right…] [Retire]
+        ▸ mia in #random: Desk: Thank you. I've noted that you checked it. ⏎ KB-1 “The badge reader blinks red” ⏎ Makes the door open again ⏎ Published · version 1 · kept by Mia Wong · checked by Mia Wong (age) · next review (age) ⏎ Requests: shown on 0, read on 0, solved 0, helpful on 0, not helpful on 0. [Read] [Edit…] [Mark as checked…] [Retire]
         ▸ mia in #random: Desk: Retired. In a few seconds, nobody will find it any more; publishing it brings it back. ⏎ KB-1 “The badge reader blinks red” ⏎ Makes the door open again ⏎ Retired, no longer found in searches · version 1 · kept by Mia Wong · checked by Mia Wong (age) ⏎ Requests: shown on 0, read on 0, solved 0, helpful on 0, not helpful on 0. [Read] [Edit…] [Publish]
         I found nothing for badge blinks red."#]].assert_eq(&told);
 }
@@ -192,7 +192,7 @@ async fn an_agent_sends_an_article_and_the_requester_says_whether_it_helps() {
          Desk: IT-1001  the coffee machine on 4 leaks, who takes care of that? ⏎ Jeff Park in #sales · open ⏎ resolved · P3 · (age) ⏎ Resolved: solved by KB-26 Printer prints nothing [More…]
          └ Desk: Mia Wong sent KB-26 “Printer prints nothing”.
         ▸ jeff in #sales: Desk: Thanks for telling me. The people who look after that article will see it. ⏎ IT-1001 is with the desk, and someone there will answer you.
-        ▸ mia in #random: Desk: KB-26 “Printer prints nothing” ⏎ Your job does not come out of the printer? Check the badge reader, clear the queue and get printing again. ⏎ Published · version 1 · kept by nobody · next review (age) ⏎ Requests: shown on 1, read on 0, solved 0, helpful on 0, not helpful on 1. ⏎ • did not help: IT-1001 the coffee machine on 4 leaks, who takes care of that? · (age) ⏎ Imported from printing/printer-prints-nothing.md. Once it has been edited here, importing leaves it alone. [Read] [Edit…] [Still right…] [Retire]
+        ▸ mia in #random: Desk: KB-26 “Printer prints nothing” ⏎ Your job does not come out of the printer? Check the badge reader, clear the queue and get printing again. ⏎ Published · version 1 · kept by nobody · next review (age) ⏎ Requests: shown on 1, read on 0, solved 0, helpful on 0, not helpful on 1. ⏎ • did not help: IT-1001 the coffee machine on 4 leaks, who takes care of that? · (age) ⏎ Imported from printing/printer-prints-nothing.md. Once it has been edited here, importing leaves it alone. [Read] [Edit…] [Mark as checked…] [Retire]
         ▸ mia in #random: Desk: KB-5 “Unlock an account in the directory” is only for the desk's agents, so I can't send it. Reply in your own words with what they may know.
         ▸ mia in #random: Desk: I can't find an article KB-999 that you can read. /desk search looks for articles by words.
         ▸ mia in #desk-triage: Desk: KB-26 is on its way to the requester of IT-1001. ⏎ IT-1001  the coffee machine on 4 leaks, who takes care of that? ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use deskbell::desk::knowledge::decide::SUGGEST;
 use deskbell::desk::notices;
 use deskbell::domain::effect::{Call, Effect, EffectKind, Outlet};
 use deskbell::domain::event::DedupeKey;
-use deskbell::domain::ids::{EffectId, PlatformName};
+use deskbell::domain::ids::{EffectId, PlatformName, TicketId};
 use deskbell::domain::message::Message;
 use deskbell::domain::outcome::Outcome;
 use deskbell::domain::standing::Standing;
@@ -23,7 +24,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::patiently;
-use crate::looks::WriteRecord as _;
+use crate::looks::{ReadRecord as _, WriteRecord as _};
 use crate::store_contract::kit::*;
 
 /// Real times. They are short, so that the lease of a dead process ends soon.
@@ -111,6 +112,33 @@ pub async fn a_call_ends_as_an_event_whatever_becomes_of_it(store: Arc<dyn Store
     let effect = waiting(&store).await;
     until_nothing_waits(&store, Arc::new(NoCalls)).await;
     assert!(is_handled(&store, &effect).await);
+}
+
+/// Notes for each call which ticket is on record when the call is made.
+struct OnRecord {
+    store: Arc<dyn Store>,
+    noted: Mutex<Vec<(String, String)>>,
+}
+
+#[async_trait]
+impl Calls for OnRecord {
+    async fn call(&self, call: &Call) -> Result<Option<Value>, String> {
+        let id = TicketId(call.input["ticket"].as_i64().unwrap_or_default());
+        let ticket = self.store.ticket(id).await.map_err(|error| error.to_string())?;
+        let key = ticket.map(|ticket| ticket.key.to_string()).unwrap_or_default();
+        self.noted.lock().expect("nobody panicked").push((call.name.clone(), key));
+        Ok(None)
+    }
+}
+
+pub async fn a_request_has_its_key_before_anything_is_searched_for_it(store: Arc<dyn Store>) {
+    let intake = intake(Arc::clone(&store));
+    intake.knows_articles(true);
+    intake.handle(mention("U1", "m1", "@desk the vpn drops every ten minutes")).await.expect("it is handled");
+    let calls = Arc::new(OnRecord { store: Arc::clone(&store), noted: Mutex::default() });
+    until_nothing_waits(&store, calls.clone()).await;
+    let noted = calls.noted.lock().expect("nobody panicked").clone();
+    assert_eq!(noted, [(SUGGEST.to_owned(), "IT-1001".to_owned())]);
 }
 
 pub async fn a_call_of_a_dead_process_is_made_by_another(store: Arc<dyn Store>) {

@@ -188,7 +188,7 @@ async fn direct_messages_belong_to_the_latest_open_ticket_for_twelve_hours() {
         assert_eq!(tickets(desk).await, 3);
         let others = desk.store().tickets(None, 10).await.expect("tickets");
         assert_eq!(others[0].title, "and a lamp");
-        desk.choose(world, "ana", "desk", "Belongs to…", Some("IT-1002")).await;
+        desk.choose(world, "ana", "desk", "Add to another request…", Some("IT-1002")).await;
         let lamp = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
         assert_eq!(lamp.merged_into.map(|key| key.to_string()), Some("IT-1002".to_owned()));
         let chair = desk.store().tickets(None, 10).await.expect("tickets").remove(1);

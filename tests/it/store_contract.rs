@@ -59,6 +59,7 @@ contracts! {
     ;
     local:
         a_call_ends_as_an_event_whatever_becomes_of_it,
+        a_request_has_its_key_before_anything_is_searched_for_it,
         a_call_of_a_dead_process_is_made_by_another,
         a_call_whose_end_was_handed_in_is_settled_and_no_more,
         a_spread_that_is_killed_again_and_again_reaches_each_place_once,

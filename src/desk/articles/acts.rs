@@ -151,7 +151,7 @@ acts! {
     REVIEW_ARTICLE = Act::alone(
         Spec {
             name: "review_article",
-            label: "Still right…",
+            label: "Mark as checked…",
             takes: &[ARTICLE, Param {
                 name: "again",
                 takes: Takes::Future,

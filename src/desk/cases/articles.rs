@@ -66,7 +66,7 @@ fn each_act_of_those_who_keep_articles_however_the_article_stands() {
         draft by Mia
           article: done · tell Mia: “KB-7 “VPN drops” ⏎ Draft, not found in searches yet · version 3 · kept…” [Read] [Edit…] [Publish] [Retire]
           edit_article: done · KB-7 «a new cable», version 4, is draft, by Mia · audit: article changed by Mia · tell Mia: “Saved. ⏎ KB-7 “a new cable” ⏎ a new cable ⏎ Draft, not found in searche…” [Read] [Edit…] [Publish] [Retire]
-          publish_article: done · no article_draft · KB-7 «VPN drops», version 3, is published, by Mia · audit: article published by Mia · tell Mia: “Published. In a few seconds, everybody can find it. ⏎ KB-7 “VPN drops”…” [Read] [Edit…] [Still right…] [Retire]
+          publish_article: done · no article_draft · KB-7 «VPN drops», version 3, is published, by Mia · audit: article published by Mia · tell Mia: “Published. In a few seconds, everybody can find it. ⏎ KB-7 “VPN drops”…” [Read] [Edit…] [Mark as checked…] [Retire]
           review_article: refused · tell Mia: “KB-7 “VPN drops” isn't published, so there's nothing to check.” [Open]
           retire_article: done · no article_draft · KB-7 «VPN drops», version 3, is retired, by Mia · audit: article retired by Mia · tell Mia: “Retired. In a few seconds, nobody will find it any more; publishing it…” [Read] [Edit…] [Publish]
         draft by Omar
@@ -76,10 +76,10 @@ fn each_act_of_those_who_keep_articles_however_the_article_stands() {
           review_article: refused · tell Omar: “You need the right article_publish for that. Whoever runs this bot can…”
           retire_article: refused · tell Omar: “You need the right article_publish for that. Whoever runs this bot can…”
         published by Mia
-          article: done · tell Mia: “KB-7 “VPN drops” ⏎ Published · version 3 · kept by Mia ⏎ Requests: show…” [Read] [Edit…] [Still right…] [Retire]
-          edit_article: done · KB-7 «a new cable», version 4, is published, by Mia · audit: article changed by Mia · tell Mia: “Saved. From now on, this is what people find. ⏎ KB-7 “a new cable” ⏎ a…” [Read] [Edit…] [Still right…] [Retire]
+          article: done · tell Mia: “KB-7 “VPN drops” ⏎ Published · version 3 · kept by Mia ⏎ Requests: show…” [Read] [Edit…] [Mark as checked…] [Retire]
+          edit_article: done · KB-7 «a new cable», version 4, is published, by Mia · audit: article changed by Mia · tell Mia: “Saved. From now on, this is what people find. ⏎ KB-7 “a new cable” ⏎ a…” [Read] [Edit…] [Mark as checked…] [Retire]
           publish_article: refused · tell Mia: “KB-7 “VPN drops” is already published.” [Open]
-          review_article: done · KB-7 «VPN drops», version 3, is published, by Mia · audit: article reviewed by Mia · tell Mia: “Thank you. I've noted that you checked it. ⏎ KB-7 “VPN drops” ⏎ Publish…” [Read] [Edit…] [Still right…] [Retire]
+          review_article: done · KB-7 «VPN drops», version 3, is published, by Mia · audit: article reviewed by Mia · tell Mia: “Thank you. I've noted that you checked it. ⏎ KB-7 “VPN drops” ⏎ Publish…” [Read] [Edit…] [Mark as checked…] [Retire]
           retire_article: done · no article_draft · KB-7 «VPN drops», version 3, is retired, by Mia · audit: article retired by Mia · tell Mia: “Retired. In a few seconds, nobody will find it any more; publishing it…” [Read] [Edit…] [Publish]
         published by Omar
           article: done · tell Omar: “KB-7 “VPN drops” ⏎ Published · version 3 · kept by Mia ⏎ Requests: show…” [Read]
@@ -90,7 +90,7 @@ fn each_act_of_those_who_keep_articles_however_the_article_stands() {
         retired by Mia
           article: done · tell Mia: “KB-7 “VPN drops” ⏎ Retired, no longer found in searches · version 3 · k…” [Read] [Edit…] [Publish]
           edit_article: done · KB-7 «a new cable», version 4, is retired, by Mia · audit: article changed by Mia · tell Mia: “Saved. ⏎ KB-7 “a new cable” ⏎ a new cable ⏎ Retired, no longer found in…” [Read] [Edit…] [Publish]
-          publish_article: done · no article_draft · KB-7 «VPN drops», version 3, is published, by Mia · audit: article published by Mia · tell Mia: “Published. In a few seconds, everybody can find it. ⏎ KB-7 “VPN drops”…” [Read] [Edit…] [Still right…] [Retire]
+          publish_article: done · no article_draft · KB-7 «VPN drops», version 3, is published, by Mia · audit: article published by Mia · tell Mia: “Published. In a few seconds, everybody can find it. ⏎ KB-7 “VPN drops”…” [Read] [Edit…] [Mark as checked…] [Retire]
           review_article: refused · tell Mia: “KB-7 “VPN drops” isn't published, so there's nothing to check.” [Open]
           retire_article: refused · tell Mia: “KB-7 “VPN drops” is already retired.” [Open]
         retired by Omar

@@ -292,7 +292,7 @@ pub(in crate::desk) fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticke
             let _ = after.reopen();
             let after = plan.update_with_audit(ticket, after, Did::ReopenedByWriting);
             plan.change(Change::ClearTimer { on: ticket.id.into(), kind: TimerKind::AutoClose, slot: 0 });
-            plan.tell_requester(&after, tickets::text::reopened(&after), None);
+            plan.tell_requester(&after, tickets::text::reopened(&after), NOTICE);
         }
         Voice::Requester if matches!(ticket.status, Status::Pending { .. }) && !is_reply_enough => {
             after.go_on();

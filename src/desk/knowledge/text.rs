@@ -2,6 +2,7 @@
 
 use super::acts::{HELPFUL, MORE_ARTICLES, PERSON, READ, READ_SUGGESTED, SOLVED, UNHELPFUL};
 use super::state::{Article, Offered, Suggestion};
+use crate::desk::tickets;
 use crate::desk::tickets::state::Ticket;
 use crate::domain::act::{ActRef, Spec};
 use crate::domain::ids::{ArticleKey, Person};
@@ -188,14 +189,8 @@ pub fn resolution(article: &Article) -> String {
 #[must_use]
 pub fn solved(ticket: &Ticket, by: &Offered) -> Line {
     let key = strong(&ticket.key);
-    Line(vec![
-        key,
-        said(" is solved by "),
-        strong(&by.key),
-        said(" "),
-        title(&by.title),
-        said(". Not right? Just write here."),
-    ])
+    let line = vec![key, said(" is solved by "), strong(&by.key), said(" "), title(&by.title), said(". ")];
+    Line([line, tickets::text::not_right(ticket)].concat())
 }
 
 /// Tells a requester, who asked for a person, that somebody at the desk will answer, or that the request is over.

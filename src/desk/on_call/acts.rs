@@ -42,7 +42,7 @@ acts! {
     END = Act::alone(
         Spec {
             name: "oncall end",
-            label: "Be on call no more",
+            label: "End on-call duty",
             command: Some(Command::new("You are not on call any more")),
             audit: "on call no more",
             // A person who is no longer an agent may still have an entry to end.

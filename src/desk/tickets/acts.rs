@@ -292,7 +292,7 @@ acts! {
     BELONGS_TO = Act::to_ticket(
         Spec {
             name: "belongs_to",
-            label: "Belongs to…",
+            label: "Add to another request…",
             takes: &[Param { name: "other", takes: Takes::Ticket, ..Param::BASE }],
             audit: "joined to another",
             ..REQUESTERS

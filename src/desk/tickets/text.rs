@@ -38,8 +38,8 @@ pub fn confirmation(ticket: &Ticket, others: &[TicketRef]) -> Message {
             None => vec![said("Someone from the desk will answer here.")],
         },
         Status::Pending { reason, until } => has_to_wait(it, reason, *until),
-        Status::Resolved { .. } => vec![said(format!("{it} is resolved. Not right? Just write here."))],
-        Status::Closed { .. } => vec![said(format!("{it} is closed. Need more help with it? Just write here."))],
+        Status::Resolved { .. } => [vec![said(format!("{it} is resolved. "))], not_right(ticket)].concat(),
+        Status::Closed { .. } => vec![said(format!("{it} is closed. Need more help? Just write here."))],
         Status::Cancelled { why: CancelReason::Merged, .. } => match &ticket.merged_into {
             Some(into) => vec![said(format!("{it} is part of {into} now."))],
             None => vec![said(format!("{it} is part of another request now."))],
@@ -158,11 +158,19 @@ pub fn wait_is_over(agent: Option<&Person>, ping: Option<&PersonRef>) -> Message
 /// Tells the requester that the request is resolved.
 #[must_use]
 pub fn resolved(ticket: &Ticket, resolution: &str) -> Message {
-    Message::new([Line(vec![
-        said(format!("{} is resolved: ", ticket.key)),
-        quoted(resolution),
-        said("\nNot right? Just write here."),
-    ])])
+    let line = vec![said(format!("{} is resolved: ", ticket.key)), quoted(resolution), said("\n")];
+    let message = Message::new([Line([line, not_right(ticket)].concat())]);
+    if ticket.is_private() { message.with([acts::DETAILS.spec.button(ticket.tag())]) } else { message }
+}
+
+/// Tells the requester of a resolved request how it is opened again. In a direct conversation, words may belong to a newer
+/// request, or begin one; a button cannot be misunderstood.
+#[must_use]
+pub fn not_right(ticket: &Ticket) -> Vec<Span> {
+    match ticket.is_private() {
+        true => vec![said("Not right? Press "), strong(acts::DETAILS.spec.label), said(".")],
+        false => vec![said("Not right? Just write here.")],
+    }
 }
 
 /// Tells the requester that the request is open again.

@@ -79,6 +79,7 @@ impl SqliteStore {
     /// # Errors
     /// If there is no such file, its schema is not this program's, or it cannot be read.
     pub async fn open_read_only(path: &Path) -> Result<Arc<Self>, OpenError> {
+        open::must_exist(path)?;
         if open::examine(path).await? != Some(open::known()) {
             return Err(OpenError::Older(path.to_owned()));
         }
@@ -92,6 +93,7 @@ impl SqliteStore {
     /// # Errors
     /// If there is no such file, its schema is not this program's, or it cannot be used.
     pub async fn open_beside(path: &Path, clock: Clock) -> Result<Arc<Self>, OpenError> {
+        open::must_exist(path)?;
         if open::examine(path).await? != Some(open::known()) {
             return Err(OpenError::Older(path.to_owned()));
         }

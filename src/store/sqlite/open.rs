@@ -55,6 +55,9 @@ pub enum OpenError {
     /// The file is no database, belongs to another program, or is damaged.
     #[error("{} is no database of this program, or damaged: {what}", path.display())]
     Corrupt { path: PathBuf, what: String },
+    /// There is no such file, and none may be created.
+    #[error("there is no database at {}: run this where the bot runs, or give --config", .0.display())]
+    Missing(PathBuf),
     /// The file cannot be reached: a missing folder, a missing permission, a full disk.
     #[error("{} cannot be opened: {what}", path.display())]
     Io { path: PathBuf, what: String },
@@ -72,6 +75,15 @@ impl OpenError {
             other => Self::Corrupt { path: path.to_owned(), what: other.to_string() },
         }
     }
+}
+
+/// Fails if there is no file at `path`.
+pub fn must_exist(path: &Path) -> Result<(), OpenError> {
+    // Whether a file can be read is found out by reading it.
+    if matches!(path.try_exists(), Ok(false)) {
+        return Err(OpenError::Missing(std::path::absolute(path).unwrap_or_else(|_| path.to_owned())));
+    }
+    Ok(())
 }
 
 /// Holds the lock of the file's owner. The system releases it when the process ends, in any way.

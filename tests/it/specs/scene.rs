@@ -110,7 +110,7 @@ async fn direct(desk: &Desk, world: &Arc<dyn World>) {
     desk.fill(world, "mia", "Please empty the bin.").await;
     desk.pass(Duration::from_secs(13 * 3600)).await;
     desk.say(world, "ana", &Spot::direct(), "it is full again").await;
-    desk.choose(world, "ana", "desk", "Belongs to…", Some(&first)).await;
+    desk.choose(world, "ana", "desk", "Add to another request…", Some(&first)).await;
     desk.say(world, "ana", &Spot::direct(), "done").await;
     desk.press(world, "ana", "desk", "New request").await;
     desk.fill(world, "ana", "and a lamp").await;

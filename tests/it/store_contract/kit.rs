@@ -10,6 +10,7 @@ use deskbell::desk::conversation::state::{Record, Voice};
 use deskbell::desk::decision::Change;
 use deskbell::desk::tickets::state::{Status, Ticket};
 use deskbell::domain::effect::{Destination, Effect, EffectKind, Lane, Post};
+use deskbell::domain::event::{DedupeKey, Event, EventKind, Said};
 use deskbell::domain::ids::{
     Conversation, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey, TicketUid,
 };
@@ -270,4 +271,23 @@ pub fn tenant() -> Tenant {
 
 pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).expect("a moment")
+}
+
+/// A new message in channel `C1` that mentions the bot.
+pub fn mention(author: &str, id: &str, words: &str) -> Event {
+    let message = message("C1", id);
+    let said = Said {
+        author: person(PlatformName::Slack, author, "Jeff"),
+        place: channel("C1"),
+        message: message.clone(),
+        at: at(0),
+        text: words.to_owned(),
+        mentions: Vec::new(),
+        groups: Vec::new(),
+        notifies: None,
+        mentions_bot: true,
+        reply_to: None,
+        files: Vec::new(),
+    };
+    Event { key: DedupeKey::message(&message), at: at(0), what: EventKind::MessagePosted(said) }
 }

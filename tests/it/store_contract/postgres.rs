@@ -6,7 +6,7 @@ use std::sync::Arc;
 use deskbell::desk::decision::Change;
 
 use deskbell::desk::conversation::state::Voice;
-use deskbell::domain::event::{DedupeKey, Event, EventKind, Said};
+use deskbell::domain::event::EventKind;
 use deskbell::domain::ids::TicketId;
 use deskbell::domain::outcome::Outcome;
 use deskbell::intake::Intake;
@@ -23,7 +23,7 @@ use crate::looks::{ReadRecord as _, WriteRecord as _};
 #[tokio::test]
 async fn an_event_that_comes_to_every_replica_at_once_has_one_outcome() {
     let Some((url, replicas)) = replicas(2).await else { return };
-    let event = posted("U1", "1.5", "my printer is on fire");
+    let event = mention("U1", "1.5", "my printer is on fire");
     let outcomes = join_all((0..16).map(|number| replicas[number % 2].handle(event.clone()))).await;
     let outcomes: Vec<&str> = outcomes.iter().map(|outcome| outcome.as_ref().expect("it is handled").name()).collect();
     assert_eq!(outcomes.iter().filter(|name| **name == "opened").count(), 1, "{outcomes:?}");
@@ -34,7 +34,7 @@ async fn an_event_that_comes_to_every_replica_at_once_has_one_outcome() {
 #[tokio::test]
 async fn first_messages_of_one_person_at_once_open_one_ticket() {
     let Some((url, replicas)) = replicas(2).await else { return };
-    let burst = (0..8).map(|number| posted("U1", &format!("1.{number}"), &format!("words {number}")));
+    let burst = (0..8).map(|number| mention("U1", &format!("1.{number}"), &format!("words {number}")));
     let handled = burst.enumerate().map(|(number, event)| replicas[number % 2].handle(event));
     for outcome in join_all(handled).await {
         let name = outcome.expect("it is handled").name();
@@ -48,10 +48,10 @@ async fn first_messages_of_one_person_at_once_open_one_ticket() {
 #[tokio::test]
 async fn many_at_one_ticket_are_all_heard() {
     let Some((url, replicas)) = replicas(2).await else { return };
-    replicas[0].handle(posted("U0", "1.0", "the network is down")).await.expect("it is handled");
+    replicas[0].handle(mention("U0", "1.0", "the network is down")).await.expect("it is handled");
     let thread = channel("C1").thread("1.0");
     let replies = (1..=20).map(|number| {
-        let mut event = posted(&format!("U{number}"), &format!("1.{number}"), "here, too");
+        let mut event = mention(&format!("U{number}"), &format!("1.{number}"), "here, too");
         if let EventKind::MessagePosted(said) = &mut event.what {
             said.place = thread.clone();
         }
@@ -268,22 +268,4 @@ async fn replicas(count: usize) -> Option<(String, Vec<Intake>)> {
         replicas.push(intake(open_postgres(&url).await));
     }
     Some((url, replicas))
-}
-
-fn posted(author: &str, id: &str, words: &str) -> Event {
-    let message = message("C1", id);
-    let said = Said {
-        author: person(deskbell::domain::ids::PlatformName::Slack, author, "Jeff"),
-        place: channel("C1"),
-        message: message.clone(),
-        at: at(0),
-        text: words.to_owned(),
-        mentions: Vec::new(),
-        groups: Vec::new(),
-        notifies: None,
-        mentions_bot: true,
-        reply_to: None,
-        files: Vec::new(),
-    };
-    Event { key: DedupeKey::message(&message), at: at(0), what: EventKind::MessagePosted(said) }
 }

@@ -68,7 +68,7 @@ async fn one_process_owns_the_file_and_others_may_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("desk.db");
     let missing = SqliteStore::open_read_only(&path).await;
-    assert!(matches!(missing, Err(OpenError::Io { .. })), "{missing:?}");
+    assert!(matches!(missing, Err(OpenError::Missing(_))), "{missing:?}");
     let owner = open(&path).await;
     let ticket = opened(&owner, 1, &channel("C1"), "U1", at(0)).await;
     let second = SqliteStore::open(&path, clock()).await;

@@ -138,7 +138,7 @@ fn quotations_side_by_side_wake_nothing_together() {
 fn a_blank_label_is_not_sent() {
     let does: ActRef = "claim:IT-7".parse().expect("an act");
     let options = vec![(" \n".to_owned(), "IT-8".to_owned())];
-    let menu = Control::Choice { label: "Belongs to…".to_owned(), does: does.clone(), options };
+    let menu = Control::Choice { label: "Add to another request…".to_owned(), does: does.clone(), options };
     let rendered = message(&Message::said("x").with([Control::button("", does), menu]), &effect());
     assert_eq!(rendered.components[0]["components"][0]["label"], "…");
     assert_eq!(rendered.components[1]["components"][0]["options"][0]["label"], "…");
