@@ -197,6 +197,7 @@ impl App {
         }
         if refused.len() == names.len() {
             stop.cancel();
+            drain(&mut tasks).await;
             store.close().await;
             let all = refused.iter().map(|error| format!("{error:#}")).collect::<Vec<_>>().join("; ");
             bail!("{all}");
@@ -258,11 +259,7 @@ impl App {
     pub async fn stop(mut self) {
         tracing::info!("stopping");
         self.stop.cancel();
-        let all = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(DRAIN, all).await.is_err() {
-            tracing::warn!("stopping: some work did not finish in time; it continues at the next start");
-            self.tasks.abort_all();
-        }
+        drain(&mut self.tasks).await;
         self.store.close().await;
         tracing::info!("stopped");
     }
@@ -418,6 +415,15 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Arc<dyn
         Some(path) => SqliteStore::open_with_pause(path, clock, config.timing.take_over_pause).await?,
         None => PostgresStore::open(&postgres_settings(config)).await?,
     })
+}
+
+/// Waits until the tasks have ended, which were told to stop, and aborts those that take too long.
+async fn drain(tasks: &mut JoinSet<()>) {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN, all).await.is_err() {
+        tracing::warn!("stopping: some work did not finish in time; it continues at the next start");
+        tasks.abort_all();
+    }
 }
 
 /// Opens the database read-only, beside a running bot if necessary.

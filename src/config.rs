@@ -231,6 +231,8 @@ sections! {
         /// `retry_limit`: how long one effect may be refused, while others of its kind are delivered, until it is held
         /// and the effects behind it go on.
         retry_limit: Duration = minutes(15),
+        /// `gather`: how long what is to be sent is gathered before it is looked at.
+        gather: Duration = Duration::from_millis(20),
         /// `silence`: how long a connection may bring nothing until it is replaced.
         silence: Duration = minutes(10),
     }

@@ -78,6 +78,7 @@ pub(super) fn timing(config: &Config) -> outbox::Timing {
         call_timeout: config.timing.call_timeout,
         take_over_pause: config.timing.take_over_pause,
         retry_limit: config.timing.retry_limit,
+        gather: config.timing.gather,
     }
 }
 

@@ -43,6 +43,10 @@ const fn rate(count: u32, secs: u64) -> Rate {
 /// The greatest number of mirrored lines in one message. More are hard to read at once.
 pub const JOINED_LINES: usize = 10;
 
+/// The most bytes of a link's address. A message cannot be cut inside a link, so a link that is longer is shown as its
+/// label alone.
+pub const LINK_CHARS: usize = 1_500;
+
 /// An answer that is later than this apologises for the delay.
 pub const UNTIMELY: Duration = Duration::from_secs(10 * 60);
 /// If changing all copies of an announcement takes longer than this, its news are also posted beside the copies.

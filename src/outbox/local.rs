@@ -22,9 +22,6 @@ use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::intake::Intake;
 use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, WorkerId};
 
-/// How long commits are gathered before the next look. Each look costs two reads, and the result of a call is awaited
-/// for at least a fifth of a second.
-const GATHER: Duration = Duration::from_millis(50);
 /// The largest number of effects under way at once.
 const AT_ONCE: u32 = 16;
 
@@ -100,8 +97,8 @@ impl LocalDispatcher {
             };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                // Every commit wakes this loop, but few commits concern it, so not each one gets a look.
-                _ = changed.changed() => real::sleep(GATHER).await,
+                // Every commit wakes this loop, but few commits concern it, so it looks less often than those of platforms.
+                _ = changed.changed() => real::sleep(self.timing.gather * 2).await,
                 Some(_) = under_way.join_next() => {}
                 () = sleep => {}
                 _ = look_again.tick() => {

@@ -48,11 +48,6 @@ use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, Worker
 /// How many effects one look reads. A look reads the effects that are due and starts their deliveries. It reads as many
 /// as there is room for, within this range.
 const LOOK: RangeInclusive<usize> = 32..=128;
-/// The least time between two looks, in real time. What arrives meanwhile is gathered, since each look costs several reads
-/// and a commit, whether for one effect or many.
-const GATHER: Duration = Duration::from_millis(20);
-/// The same in a flood, when more than half of [`AT_ONCE`] are under way.
-const GATHER_IN_FLOOD: Duration = Duration::from_millis(10);
 /// The largest number of deliveries under way at once.
 const AT_ONCE: usize = 128;
 /// How often effects that could not be read are released for another try, in real time.
@@ -77,6 +72,9 @@ pub struct Timing {
     /// How long an effect may fail on its own, while others of its kind are delivered, before it is held and the
     /// effects behind it go on; in the clock's time.
     pub retry_limit: Duration,
+    /// The least time between two looks, in real time. What arrives meanwhile is gathered, since each look costs several
+    /// reads and a commit, whether for one effect or many. In a flood, half of it.
+    pub gather: Duration,
 }
 
 /// What the dispatcher knows about the platform, apart from its rate limits.
@@ -225,11 +223,11 @@ impl Dispatcher {
             // New effects and ended deliveries are gathered before the next look. After a pause, the first effect is not
             // kept waiting.
             if under_way.len() <= AT_ONCE / 2 {
-                real::sleep_until(looked_at + GATHER).await;
+                real::sleep_until(looked_at + self.timing.gather).await;
                 while under_way.try_join_next().is_some() {}
                 continue;
             }
-            let gathered = real::sleep_until(looked_at + GATHER_IN_FLOOD);
+            let gathered = real::sleep_until(looked_at + self.timing.gather / 2);
             tokio::pin!(gathered);
             while under_way.len() > AT_ONCE / 2 {
                 tokio::select! {

@@ -40,6 +40,7 @@ async fn the_answer_to_one_who_asks_does_not_wait_behind_thousands_of_cards() {
         call_timeout: Duration::from_secs(10),
         take_over_pause: Duration::from_secs(1),
         retry_limit: Duration::from_secs(900),
+        gather: Duration::ZERO,
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(bare::limited(&intake, &store, &posts, timing).run(stop.clone()));

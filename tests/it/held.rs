@@ -325,6 +325,7 @@ async fn what_fails_alone_is_held_so_that_those_behind_it_go_on() {
         call_timeout: Duration::from_secs(10),
         take_over_pause: Duration::from_secs(1),
         retry_limit: Duration::from_secs(15 * 60),
+        gather: Duration::ZERO,
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(bare::limited(&intake, &store, &platform, timing).without_limits().run(stop.clone()));

@@ -33,6 +33,7 @@ const TIMING: Timing = Timing {
     call_timeout: Duration::from_millis(100),
     take_over_pause: Duration::ZERO,
     retry_limit: Duration::from_secs(900),
+    gather: Duration::ZERO,
 };
 
 /// Ends each call in the way that its name says, and counts the calls.

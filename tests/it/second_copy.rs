@@ -80,6 +80,7 @@ fn dispatcher(store: &Arc<dyn Store>, connection: &Arc<Connection>) -> Dispatche
         call_timeout: Duration::from_millis(100),
         take_over_pause: Duration::from_millis(100),
         retry_limit: Duration::from_secs(900),
+        gather: Duration::ZERO,
     };
     bare::dispatcher(store, connection, timing)
 }

@@ -123,7 +123,7 @@ fn each_act_on_a_private_request() {
         Mia
           claim: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in D1: “Mia is on it.”
           reply: done IT-1007 · say in D1: “Mia (IT): a new cable”
-          resolve: done IT-1007 · IT-1007 is resolved, P3 · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in D1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
+          resolve: done IT-1007 · IT-1007 is resolved, P3 · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in D1: “IT-1007 is resolved: a new cable ⏎ Not right? Press Add details.” [Add details]
           pending: done IT-1007 · IT-1007 is pending, P3 · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in D1: “IT-1007 is on hold until 02 Dec 10:00: a new cable ⏎ I'll write here wh…”
           release: refused · tell Mia: “Nobody has IT-1007, so there's nothing to release.”
           reopen: refused · tell Mia: “IT-1007 is already open (new), so nothing was changed. The desk can see…”

@@ -163,8 +163,13 @@ fn where_it_went(outage: &Outage, ledger: &Ledger) -> String {
             // In the first wave the waiting effects are posts, each for one more channel. Later they are mostly updates
             // of copies.
             let total = if is_first(outage) { stands + waiting } else { stands.max(waiting) };
-            let reached = total.saturating_sub(waiting + held);
-            format!("{reached} of {} have the latest · about {} left", channels(total), span(left(outage, ledger)))
+            match total.saturating_sub(waiting + held) {
+                0 => "It's on its way".to_owned(),
+                reached => {
+                    let left = span(left(outage, ledger));
+                    format!("{reached} of {} have the latest · about {left} left", channels(total))
+                }
+            }
         }
     };
     for (count, what) in [(held, "refused"), (failed, "failed")] {

@@ -13,7 +13,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::domain::ids::{EffectId, PlatformName};
-use crate::domain::limits::discord as limits;
+use crate::domain::limits::{LINK_CHARS, discord as limits};
 use crate::domain::message::{Control, Message, Quotation, Span, Style, Tone};
 use crate::domain::plain::is_bidi_control;
 
@@ -228,6 +228,9 @@ fn push_span(text: &mut String, span: &Span, pings: &mut Vec<String>) {
                 c => c.to_string(),
             };
             let address: String = to.chars().map(encoded).collect();
+            if address.len() > LINK_CHARS {
+                return push_quoted(text, label);
+            }
             let label = quoted(&label.replace(['[', ']', '\n'], " "));
             text.push_str(&format!("[{}](<{address}>)", if label.trim().is_empty() { "link" } else { label.trim() }));
         }

@@ -15,7 +15,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::domain::act::ActRef;
 use crate::domain::ids::{MessageRef, PlatformName, Tenant};
-use crate::domain::limits::slack as limits;
+use crate::domain::limits::{LINK_CHARS, slack as limits};
 use crate::domain::message::{Cell, Control, Message, Quotation, Span, Style, Table};
 
 /// Marks where text was cut off.
@@ -190,7 +190,10 @@ fn push_span(atoms: &mut Vec<String>, span: &Span, ctx: &RenderContext) {
             push_text(atoms, &format!("\n{}\n", inert(text).replace(FENCE, "'''").trim_matches('\n')));
             atoms.push(FENCE.to_owned());
         }
-        Span::Web { to, label } => atoms.push(format!("<{}|{}>", address(to), link_label(label))),
+        Span::Web { to, label } => match address(to) {
+            address if address.len() <= LINK_CHARS => atoms.push(format!("<{address}|{}>", link_label(label))),
+            _ => push_quoted(atoms, label),
+        },
         Span::Ping(person) if person.platform == PlatformName::Slack => atoms.push(format!("<@{}>", id(&person.id))),
         Span::Ping(_) => {}
         Span::Link { to, label } => atoms.push(format!("<{}|{}>", permalink(to, ctx), link_label(label))),
@@ -373,8 +376,7 @@ fn split(atoms: &[String], most: usize) -> Vec<String> {
             end += 1;
         }
         if end == from {
-            // This atom is longer than a whole piece and is left out. Only a link with a very long address can be so
-            // long.
+            // This atom is longer than a whole piece and is left out. No atom is: see [`LINK_CHARS`].
             from += 1;
             continue;
         }

@@ -50,6 +50,7 @@ async fn every_line_is_sent_once(store: Arc<dyn Store>) {
         call_timeout: Duration::from_secs(10),
         take_over_pause: Duration::from_secs(5),
         retry_limit: Duration::from_secs(900),
+        gather: Duration::ZERO,
     };
     let stop = CancellationToken::new();
     let delivering = tokio::spawn(bare::dispatcher(&store, &platform, timing).run(stop.clone()));

@@ -197,3 +197,13 @@ fn thread_names_are_plain_and_short() {
     assert_eq!(thread_name("\n"), "request");
     assert_eq!(length(&thread_name(&"ab ".repeat(100))), 100);
 }
+
+#[test]
+fn a_link_that_no_message_can_hold_is_shown_as_its_label() {
+    for (chars, is_link) in [(1_000, true), (3_500, false)] {
+        let to = format!("https://a.example/{}", "x".repeat(chars));
+        let (mut text, mut pings) = (String::new(), Vec::new());
+        push_span(&mut text, &Span::Web { to, label: "the guide".to_owned() }, &mut pings);
+        assert!(text.contains("the guide") && text.contains("](<https://") == is_link, "{chars}: {text}");
+    }
+}

@@ -214,3 +214,13 @@ fn what_is_left_open_is_closed() {
     assert_eq!(inert("x ``` y"), "x `\u{200b}`` y");
     assert_eq!(inert("mail me@here.example"), "mail me@\u{200b}here.example");
 }
+
+#[test]
+fn a_link_that_no_message_can_hold_is_shown_as_its_label() {
+    for (chars, expected) in [(1_000, "|the guide>"), (3_500, "the guide")] {
+        let to = format!("https://a.example/{}", "x".repeat(chars));
+        let link = render(&Message::new([Line(vec![Span::Web { to, label: "the guide".to_owned() }])]), &ctx());
+        let shown = sections(&link).concat();
+        assert!(shown.ends_with(expected) && shown.starts_with('<') == (chars == 1_000), "{chars}: {shown}");
+    }
+}
