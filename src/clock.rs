@@ -11,7 +11,8 @@ pub mod real;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -43,6 +44,29 @@ struct State {
     scale: f64,
     /// The number of sleeping tasks, by the moment at which they wake.
     sleepers: BTreeMap<Timestamp, usize>,
+    /// For each registered task, the last commit that it has acted on.
+    workers: Vec<Weak<AtomicU64>>,
+}
+
+/// The value of a [`Worker`] that is acting.
+const BUSY: u64 = u64::MAX;
+
+/// A registered task ([`Clock::worker`]), until it is dropped.
+#[derive(Debug)]
+pub struct Worker {
+    acted_on: Arc<AtomicU64>,
+}
+
+impl Worker {
+    /// Shows that the task is about to act.
+    pub fn begins(&self) {
+        self.acted_on.store(BUSY, Ordering::SeqCst);
+    }
+
+    /// Shows that the task has acted on everything up to this commit, as the store counts them.
+    pub fn has_acted_on(&self, commit: u64) {
+        self.acted_on.store(commit, Ordering::SeqCst);
+    }
 }
 
 impl Clock {
@@ -63,7 +87,14 @@ impl Clock {
     /// still until [`Clock::advance`] moves it.
     #[must_use]
     pub fn starting_at(start: Timestamp, scale: f64) -> Self {
-        let state = State { wall: None, real: real::now(), shown: start, scale, sleepers: BTreeMap::new() };
+        let state = State {
+            wall: None,
+            real: real::now(),
+            shown: start,
+            scale,
+            sleepers: BTreeMap::new(),
+            workers: Vec::new(),
+        };
         Self { state: Arc::new(Mutex::new(state)), moved: Arc::new(watch::channel(0).0) }
     }
 
@@ -106,6 +137,23 @@ impl Clock {
     /// Makes the clock run `scale` times as fast as the machine's from now on.
     pub fn set_scale(&self, scale: f64) {
         self.change(|state| state.scale = scale);
+    }
+
+    /// Registers a task that acts after each commit and at moments of this clock.
+    #[must_use]
+    pub fn worker(&self) -> Worker {
+        let worker = Worker { acted_on: Arc::new(AtomicU64::new(BUSY)) };
+        self.lock().workers.push(Arc::downgrade(&worker.acted_on));
+        worker
+    }
+
+    /// Whether every registered task has acted on this commit, so that only the clock can give it more to do. A caller
+    /// that moves the clock by hand waits for this.
+    #[must_use]
+    pub fn have_all_acted_on(&self, commit: u64) -> bool {
+        let workers = &mut self.lock().workers;
+        workers.retain(|worker| worker.strong_count() > 0);
+        workers.iter().filter_map(Weak::upgrade).all(|worker| worker.load(Ordering::SeqCst) == commit)
     }
 
     /// Waits until `duration` of this clock's time has passed.

@@ -85,10 +85,12 @@ impl LocalDispatcher {
         // A process of another version may have held effects that this process can read. The first tick comes at once.
         let mut look_again = real::interval(LOOK_AGAIN_EVERY);
         look_again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let worker = self.intake.clock().worker();
         loop {
-            changed.mark_unchanged();
+            let commit = *changed.borrow_and_update();
             self.start_due(under_way).await?;
             let wake_at = self.store.next_due(Outlet::Local, self.intake.clock().now()).await?;
+            worker.has_acted_on(commit);
             let sleep = async {
                 match wake_at {
                     Some(at) => self.intake.clock().sleep_until(at).await,
@@ -98,7 +100,10 @@ impl LocalDispatcher {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 // Every commit wakes this loop, but few commits concern it, so it looks less often than those of platforms.
-                _ = changed.changed() => real::sleep(self.timing.gather * 2).await,
+                _ = changed.changed() => {
+                    worker.begins();
+                    real::sleep(self.timing.gather * 2).await;
+                }
                 Some(_) = under_way.join_next() => {}
                 () = sleep => {}
                 _ = look_again.tick() => {
@@ -111,6 +116,7 @@ impl LocalDispatcher {
                     self.store.take_over(&self.worker, Outlet::Local, call, pause, self.intake.clock().now()).await?;
                 }
             }
+            worker.begins();
         }
     }
 

@@ -194,10 +194,12 @@ impl Dispatcher {
         take_over.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut look_again = real::interval(LOOK_AGAIN_EVERY);
         look_again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let worker = self.clock.worker();
         loop {
-            changed.mark_unchanged();
+            let commit = *changed.borrow_and_update();
             let looked_at = real::now();
             let wake_at = self.start_due(under_way).await?;
+            worker.has_acted_on(commit);
             let sleep = async {
                 match wake_at {
                     Some(at) => self.clock.sleep_until(at).await,
@@ -220,6 +222,7 @@ impl Dispatcher {
                     }
                 }
             }
+            worker.begins();
             // New effects and ended deliveries are gathered before the next look. After a pause, the first effect is not
             // kept waiting.
             if under_way.len() <= AT_ONCE / 2 {
