@@ -105,7 +105,7 @@ impl App {
         let address = listeners[0].0.local_addr()?;
         let health_address = listeners[listeners.len() - 1].0.local_addr()?;
         if takes_requests {
-            tracing::info!(%health_address, "answering for health and metrics");
+            tracing::info!(%health_address, "listening for requests for health and metrics");
         }
         tracing::info!(%address, "listening");
         let configured = [(SLACK, config.slack.is_some()), (DISCORD, config.discord.is_some()), (DATABASE, true)];
@@ -120,7 +120,7 @@ impl App {
             let router = if is_public { http::public_router(port) } else { http::own_router(port) };
             tasks.spawn(async move {
                 if let Err(error) = http::serve(listener, router, http_stop).await {
-                    tracing::error!(%error, "the HTTP port has failed");
+                    tracing::error!(%error, "the HTTP port has failed; it answers nothing until the next start");
                 }
             });
         }

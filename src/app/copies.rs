@@ -31,7 +31,7 @@ pub async fn skip_if_copied(store: &Arc<dyn Store>, now: Timestamp) -> Result<()
         store.within(move |tx| Box::pin(outages::record::skip_keys(tx, by))).await?;
         tracing::warn!(
             numbers = by,
-            "this database is a copy that was put in place: numbers are skipped, so that no key is given a second time"
+            "this database was restored from a copy: numbers are skipped, so that no key is given a second time"
         );
     }
     if is_marked || is_moved {

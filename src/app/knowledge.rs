@@ -105,7 +105,7 @@ impl Knowledge {
                     GATHER
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the index of articles is behind; trying again");
+                    tracing::warn!(%error, "the index of articles cannot be updated; trying again");
                     LOOK_AGAIN_AFTER
                 }
             };

@@ -96,7 +96,7 @@ pub(super) async fn refresh_roster(platform: &dyn Platform, intake: &Intake) -> 
         };
         tracing::warn!(
             platform = %platform.name(), group = group.id, %error,
-            "the members of a group cannot be read; the last known members count for one hour"
+            "the members of a group cannot be read; the last known ones count for an hour, unless it is gone"
         );
         if matches!(error, DeliveryError::Permanent { reason: Undeliverable::Gone, .. }) {
             intake.change_members(&group, |members| members.end(at));
@@ -124,7 +124,10 @@ impl Prover for PlatformProver {
             Ok(Proven::One(is_member)) => intake.learn_member(group, who, is_member, at),
             Ok(Proven::All(listed)) => intake.learn_members(group, listed, at),
             Err(error) => {
-                tracing::warn!(group = group.id, %error, "a person's membership in a group cannot be read now");
+                tracing::warn!(
+                    group = group.id, %error,
+                    "a person's membership in a group cannot be read; the last proof counts"
+                );
                 return false;
             }
         }

@@ -87,7 +87,7 @@ impl PlatformRunner {
     pub(super) async fn run(self: Arc<Self>, name: PlatformName, firsts: &UnboundedSender<First>) {
         let served = async {
             let (platform, routes) = self.connect(name, firsts).await;
-            // `App::start` drops the receiver once it returns.
+            // This fails once `App::start` has returned, since that drops the receiver.
             let _ = firsts.send(Ok(()));
             self.intake.ask_for_proof(name, Arc::new(PlatformProver(Arc::clone(&platform))));
             let reading = learn_roster(platform.as_ref(), &self.intake, &self.health).await;
@@ -160,7 +160,7 @@ impl PlatformRunner {
             self.note(name, if is_token { Kind::Token } else { Kind::Connection }, told);
             let is_refused = unreached.is_none();
             if std::mem::take(&mut is_first) {
-                // `App::start` drops the receiver once it returns.
+                // This fails once `App::start` has returned, since that drops the receiver.
                 let _ = firsts.send(if is_refused { Err(error) } else { Ok(()) });
             }
             real::sleep(wait).await;

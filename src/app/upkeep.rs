@@ -47,7 +47,7 @@ pub(super) async fn fire_timers(store: Arc<dyn Store>, intake: Intake, stop: Can
                 let until = next.map(|next| next.duration_since(intake.clock().now()));
                 wait = until.and_then(|until| Duration::try_from(until).ok()).map_or(wait, |until| until.min(wait));
             }
-            Err(error) => tracing::warn!(%error, "timers cannot be read"),
+            Err(error) => tracing::warn!(%error, "the timers that are due cannot be read; trying again"),
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -94,7 +94,7 @@ pub(super) async fn tidy(
                 () = stop.cancelled() => return,
                 tidied = forget(&store, clock.now(), then) => {
                     if let Err(error) = tidied {
-                        tracing::warn!(%error, "old dedupe keys and effects cannot be deleted; trying again later");
+                        tracing::warn!(%error, "old dedupe keys and effects cannot be deleted; trying again tomorrow");
                     }
                 }
             }
@@ -221,7 +221,7 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
     match intake.tell_the_desk(&name, except, message).await {
         Ok(outcome) => outcome != Outcome::Ignored,
         Err(error) => {
-            tracing::warn!(%error, "the desk cannot be told of a condition");
+            tracing::warn!(%error, "the desk cannot be told that a condition has begun or is over");
             false
         }
     }
@@ -258,7 +258,7 @@ async fn expire(
         clock.sleep(EXPIRE_EVERY).await;
     }
     if is_any && !store.is_shared() && !store.scrub().await? {
-        tracing::info!("deleted data is overwritten as soon as no reader uses the database's log");
+        tracing::info!("deleted data is in SQLite's write-ahead log until no reader uses that log any more");
     }
     Ok(())
 }

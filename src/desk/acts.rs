@@ -48,8 +48,8 @@ pub(in crate::desk) struct Act {
     pub(in crate::desk) does: Handler,
 }
 
-/// The data that an act needs besides its subject and its arguments. A text names the parameter of the act that says
-/// what to read. [`ActData`] holds the result.
+/// The data that an act needs besides its subject and its arguments. The text in a variant is the name of the parameter
+/// that says what to read. [`ActData`] holds the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::desk) enum ActReads {
     Nothing,

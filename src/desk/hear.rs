@@ -135,7 +135,7 @@ pub enum Heard<'e> {
     Due(&'e Timer, Option<Box<Ticket>>),
     /// The timer of an article's draft has fired. If the article is still a draft, its owner is reminded.
     DraftWaits(&'e Timer, Option<Box<Article>>),
-    /// The timer of an outage's news has fired.
+    /// The timer for the next news that an outage's announcement has promised has fired.
     NewsDue(&'e Timer, Option<Box<Outage>>),
     /// The timer of an outage's progress has fired: its card is to show how far the announcement has come.
     ProgressDue(&'e Timer, Option<Box<outages::state::OutageWithLedger>>),

@@ -223,7 +223,7 @@ impl EffectKind {
         }
     }
 
-    /// Whether it is a private message to one person.
+    /// Whether it is meant for one person alone. (A hint is public where the platform has no other way.)
     #[must_use]
     pub const fn is_private(&self) -> bool {
         matches!(self, Self::Whisper { .. } | Self::Hint { .. })
@@ -330,7 +330,7 @@ pub enum Awaited {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lane {
-    /// Answers to requesters.
+    /// Answers to the people who write or act, and the calls that such answers need.
     Answer = 0,
     /// Messages that follow from claims and other acts of agents.
     Act = 1,

@@ -41,7 +41,7 @@ type Question = (GroupRef, Option<PersonRef>);
 #[derive(Default)]
 pub(super) struct Provers {
     by_platform: Mutex<HashMap<PlatformName, Arc<dyn Prover>>>,
-    /// Questions under way. Others with the same question wait for its answer.
+    /// Questions under way. Tasks with the same question wait for its answer.
     under_way: Mutex<HashMap<Question, Arc<tokio::sync::Mutex<()>>>>,
     /// Questions without an answer, with their times.
     in_vain: Mutex<HashMap<Question, Timestamp>>,
@@ -121,7 +121,7 @@ impl Intake {
         }
         drop(guard);
         let mut under_way = locked(&provers.under_way);
-        // Only this function and the map hold the lock, so nobody else waits for it.
+        // Only this function and the map refer to the lock, so no other task waits for it.
         if Arc::strong_count(&lock) == 2 {
             under_way.remove(&asked);
         }

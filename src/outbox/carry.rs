@@ -61,7 +61,7 @@ impl Dispatcher {
             self.knowledge().breaker.end_probe();
         }
         let end = tried.unwrap_or_else(|_| {
-            tracing::error!("delivering panicked");
+            tracing::error!("a delivery panicked; its message is looked for, and it is tried again");
             Ok(self.retry(&queued, None, true, "a panic while delivering"))
         });
         // The store failed after the try, so its outcome counts as unknown: it is looked for before the effect is sent
@@ -79,7 +79,7 @@ impl Dispatcher {
             self.knowledge().refusals.ended(&queued.id);
             return end;
         };
-        tracing::warn!(error, again_at = %at, unsure, "not delivered yet");
+        tracing::warn!(error, again_at = %at, unsure, "an effect is not delivered yet; trying again");
         if !*counts {
             return end;
         }
@@ -96,7 +96,7 @@ impl Dispatcher {
         if matches!(queued.effect.what, EffectKind::Silent(SilentAct::Look(_))) {
             tracing::error!(
                 error,
-                "given up: a message cannot be looked up, again and again, while others are delivered"
+                "an effect is given up: a message cannot be read, again and again, while others are delivered"
             );
             return self.report_look(queued, None).await.unwrap_or(end);
         }
@@ -167,7 +167,7 @@ impl Dispatcher {
             real::sleep(wait).await;
             match self.platform.find_second(delivery, theirs).await {
                 Ok(second) => self.withdraw(queued, second.as_slice(), theirs).await,
-                Err(error) => tracing::warn!(%error, "it cannot be checked whether there is a duplicate message"),
+                Err(error) => tracing::warn!(%error, "a second copy may stand: that cannot be checked now"),
             }
         }
     }
@@ -313,7 +313,7 @@ impl Dispatcher {
             Err(DeliveryError::Permanent { reason, detail })
                 if matches!(queued.effect.what, EffectKind::Silent(SilentAct::OpenDirect { .. })) =>
             {
-                tracing::warn!(%reason, detail, "a direct conversation with a requester cannot be opened");
+                tracing::warn!(%reason, detail, "a direct conversation cannot be opened; the person who asked is told");
                 self.report_direct(queued, Err(reason)).await
             }
             Err(DeliveryError::RateLimited { retry_after, global }) => {
@@ -330,7 +330,7 @@ impl Dispatcher {
                 tracing::warn!(
                     message = message.id,
                     is_removed,
-                    "a message was posted in another place than meant, and is removed there"
+                    "a message was posted in another place than meant: it is removed there, and its effect has failed"
                 );
                 if !is_removed {
                     self.remove_later(queued, message, now).await?;
@@ -341,19 +341,19 @@ impl Dispatcher {
             Err(DeliveryError::Permanent { reason, detail })
                 if matches!(queued.effect.what, EffectKind::Silent(SilentAct::Look(_))) =>
             {
-                tracing::warn!(%reason, detail, "a message cannot be looked up");
+                tracing::warn!(%reason, detail, "a message cannot be read; the desk decides without it");
                 self.update_guard_condition(&delivery.operation, Some(reason));
                 self.report_look(queued, None).await
             }
             Err(DeliveryError::Permanent { reason, detail }) if reason.is_mendable() => {
                 let held_in = self.knowledge().refusals.refused(&delivery.operation, reason, &detail, now);
-                tracing::warn!(%reason, detail, by = held_in, "an effect is held until an operator fixes what refuses it");
+                tracing::warn!(%reason, detail, by = held_in, "an effect is held until an operator fixes its place");
                 self.update_desk_condition(&delivery.operation, reason);
                 self.report_end(queued, Err(reason)).await?;
                 Ok(Settlement::Held { held_in, error: format!("{reason}: {detail}"), unsure: false })
             }
             Err(DeliveryError::Permanent { reason, detail }) => {
-                tracing::warn!(%reason, detail, "cannot be delivered");
+                tracing::warn!(%reason, detail, "an effect can never be delivered: it failed, its words are deleted");
                 self.report_end(queued, Err(reason)).await?;
                 Ok(Settlement::Failed(reason))
             }
@@ -398,7 +398,7 @@ impl Dispatcher {
             let effects =
                 self.store.release(Release::In { outlet: platform.into(), held_in, limit: u32::MAX }, now).await?;
             if effects > 0 {
-                tracing::info!(effects, "effects that were held are sent now");
+                tracing::info!(effects, "a place takes messages again; its held effects are sent now");
             }
         }
         Ok(())

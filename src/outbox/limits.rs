@@ -1,8 +1,8 @@
 //! The platforms' rate limits: pure bookkeeping of when which call was made.
 //!
-//! The limits themselves are in [`crate::domain::limits`]. A rate-limit library was considered and rejected: these
-//! windows must run on the shared clock, which tests and replays move, and several windows must be taken together or
-//! not at all.
+//! The limits themselves are in [`crate::domain::limits`]. A limit allows a number of calls within any period of a
+//! given length, its *window*. A rate-limit library was considered and rejected: these windows must run on the shared
+//! clock, which tests and replays move, and several windows must be taken together or not at all.
 //!
 //! All deliveries share a limit of the whole workspace. A notice to thousands of channels would fill its window at
 //! once, and the next answer would wait until the window has passed. So broadcasts use such a limit evenly, one call
@@ -165,6 +165,7 @@ struct Calls {
     under_way: usize,
     /// In ascending order.
     ended: VecDeque<Timestamp>,
+    /// The length of the window. After that time, the calls may be forgotten.
     per: Duration,
 }
 
@@ -209,7 +210,7 @@ impl Windows {
                 return later(now, cost.rate.per);
             }
             let index = calls.ended.len().checked_sub(room)?;
-            // The caller's time may be a moment old.
+            // `now` may be a moment old, so a call may have ended after it.
             later(calls.ended[index].min(now), cost.rate.per)
         });
         turn.max(window)
@@ -275,6 +276,7 @@ impl Windows {
                 let calls = self.calls.entry(key.clone()).or_default();
                 let at = calls.ended.partition_point(|ended| *ended <= then);
                 calls.ended.insert(at, then);
+                // The key does not tell the length of the window. An hour is longer than any window.
                 calls.per = HOUR;
             }
         }

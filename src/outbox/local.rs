@@ -69,7 +69,7 @@ impl LocalDispatcher {
         let mut under_way = JoinSet::new();
         while !stop.is_cancelled() {
             if let Err(error) = self.work(&stop, &mut under_way).await {
-                tracing::warn!(%error, "local effects cannot be read; trying again");
+                tracing::warn!(%error, "effects that need no platform (calls, spreads) cannot be read; trying again");
                 // Effects may be leased without this process knowing. They are taken over like those of a dead process.
                 self.worker = WorkerId::new();
                 pause(ASK_AGAIN_AFTER, &stop).await;
@@ -99,7 +99,8 @@ impl LocalDispatcher {
             };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                // Every commit wakes this loop, but few commits concern it, so it looks less often than those of platforms.
+                // Every commit wakes this loop, but few commits concern it. So it looks less often than the dispatchers
+                // of platforms.
                 _ = changed.changed() => {
                     worker.begins();
                     real::sleep(self.timing.gather * 2).await;
@@ -130,7 +131,7 @@ impl LocalDispatcher {
         for unreadable in &page.unreadable {
             tracing::error!(
                 effect = %unreadable,
-                "an effect cannot be read: another version's, or damaged; it is held"
+                "an effect cannot be read: another version's, or damaged; it is held, and read again from time to time"
             );
             let error = Undeliverable::Unreadable.to_string();
             let held = Settlement::Held { held_in: UNREADABLE.to_owned(), error, unsure: false };

@@ -45,8 +45,8 @@ use crate::intake::Intake;
 use crate::platform::{Absence, Operation, Platform};
 use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, WorkerId, standing};
 
-/// How many effects one look reads. A look reads the effects that are due and starts their deliveries. It reads as many
-/// as there is room for, within this range.
+/// How many effects one page of a look holds. A look reads the effects that are due, page by page, and starts their
+/// deliveries. A page holds as many effects as there is room for, within this range.
 const LOOK: RangeInclusive<usize> = 32..=128;
 /// The largest number of deliveries under way at once.
 const AT_ONCE: usize = 128;
@@ -72,8 +72,9 @@ pub struct Timing {
     /// How long an effect may fail on its own, while others of its kind are delivered, before it is held and the
     /// effects behind it go on; in the clock's time.
     pub retry_limit: Duration,
-    /// The least time between two looks, in real time. What arrives meanwhile is gathered, since each look costs several
-    /// reads and a commit, whether for one effect or many. In a flood, half of it.
+    /// The least time between two looks, in real time. Effects that arrive meanwhile are gathered, since each look
+    /// costs several reads and a commit, whether for one effect or many. While more than half of the
+    /// deliveries that are possible at once are under way, the least time is half as long.
     pub gather: Duration,
 }
 
@@ -217,14 +218,14 @@ impl Dispatcher {
                 _ = look_again.tick() => self.release_unreadable().await?,
                 _ = renew.tick() => {
                     if !self.store.take_lease(name, &self.worker, self.timing.lease).await? {
-                        tracing::info!(platform = %self.platform.name(), "another process delivers now");
+                        tracing::info!(platform = %self.platform.name(), "another process delivers now; standing by");
                         return Ok(());
                     }
                 }
             }
             worker.begins();
-            // New effects and ended deliveries are gathered before the next look. After a pause, the first effect is not
-            // kept waiting.
+            // New effects and ended deliveries are gathered before the next look. If the last look was longer ago than
+            // that, the next one begins at once.
             if under_way.len() <= AT_ONCE / 2 {
                 real::sleep_until(looked_at + self.timing.gather).await;
                 while under_way.try_join_next().is_some() {}
@@ -276,7 +277,7 @@ impl Dispatcher {
         let effects =
             self.store.take_over(&self.worker, platform, call_timeout, take_over_pause, self.clock.now()).await?;
         if effects > 0 {
-            tracing::info!(%platform, effects, "effects of a dead process were taken over; each is looked for before it is repeated");
+            tracing::info!(%platform, effects, "effects of a dead process were taken over; each is looked for first");
         }
         Ok(())
     }
@@ -411,7 +412,10 @@ impl Dispatcher {
         for one in &needed {
             match standing::views(&mut *reader, std::slice::from_ref(one)).await {
                 Err(error @ StoreError::Corrupt(_)) => {
-                    tracing::error!(about = %one.0, view = one.1, %error, "a standing message cannot be read");
+                    tracing::error!(
+                        about = %one.0, view = one.1, %error,
+                        "a standing message cannot be read: it counts as not there, so a second copy may be posted"
+                    );
                 }
                 known => standing.extend(known?),
             }

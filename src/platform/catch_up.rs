@@ -57,7 +57,10 @@ pub async fn opened(intake: &Intake, platform: PlatformName, stop: &Cancellation
         match open(intake, platform, now).await {
             Ok(opened) => return Some(opened),
             Err(error) => {
-                tracing::warn!(%platform, %error, "the database cannot be read yet; no events are received until then")
+                tracing::warn!(
+                    %platform, %error,
+                    "the database does not answer yet; no events of the platform are received until it does"
+                )
             }
         }
         tokio::select! {
@@ -285,7 +288,10 @@ impl Progress {
                 if has_left_behind { intake.positions(&self.tenant).await.map(drop) } else { self.store(intake).await };
             match answers {
                 Ok(()) if has_left_behind => {
-                    tracing::warn!(tenant = self.tenant.id, "events could not be committed; they are read again");
+                    tracing::warn!(
+                        tenant = self.tenant.id,
+                        "events could not be stored; their messages are read again from the platform"
+                    );
                     self.fall_behind();
                 }
                 Ok(()) => {}

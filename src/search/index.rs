@@ -171,7 +171,10 @@ impl OpenIndex {
             Ok(Some(open)) => return Ok(open),
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(folder = %folder.display(), %error, "the index cannot be read; an empty one is created")
+                tracing::warn!(
+                    folder = %folder.display(), %error,
+                    "the search index cannot be read; an empty one is created, and filled again"
+                )
             }
         }
         Self::create_empty(folder, languages, source)

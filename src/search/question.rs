@@ -35,7 +35,7 @@ const MISSPELT: usize = 6;
 /// How many documents the first pass returns at most.
 pub(super) const CANDIDATES: usize = 100;
 
-/// A word of the question.
+/// A word of the question, with its weights.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Slot {
     /// Its rarity; see [`idf`].
@@ -48,7 +48,7 @@ pub(super) struct Slot {
     pub(super) in_text: f32,
 }
 
-/// A question, analysed in one of the languages of the index.
+/// The form of a question in one of the languages of the index: its words, and the terms to search.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Form {
     /// Its words, each once.

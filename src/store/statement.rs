@@ -59,8 +59,8 @@ pub(crate) use texts;
 /// The largest number of rows of one statement.
 const ROWS: usize = 64;
 
-/// The numbers of rows that a merged statement may have. Each number makes a separate SQL text, and a text costs more
-/// as long as it is not prepared.
+/// The numbers of rows that a merged statement may have. Each number makes a separate SQL text, and the database must
+/// prepare a text before its first use, so few texts are better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rows {
     /// Powers of two.
@@ -224,7 +224,7 @@ pub(super) fn around_row(text: &'static str) -> Option<(&'static str, &'static s
     (!head.contains('$') && !tail.contains('$')).then_some((head, row, tail))
 }
 
-/// Appends a text, with the numbers of its values raised by `from`.
+/// Appends a text, with the numbers of its placeholders (`$1`, `$2`) raised by `from`.
 pub(super) fn counted_on(to: &mut String, text: &str, from: usize) {
     let mut parts = text.split('$');
     to.push_str(parts.next().unwrap_or_default());

@@ -34,8 +34,8 @@ pub const PATIENCE: Duration = Duration::from_secs(180);
 /// How far [`Desk::settle`] moves the clock at once, at most, while effects wait for rate limits. A task that sleeps
 /// for longer is not woken by it.
 const STEP: Duration = Duration::from_secs(6);
-/// Settings of every test. A search waits long, since a busy machine is slow. Effects are not gathered: `settle` would take
-/// one that is not looked at yet for one that waits for a limit, and move the clock.
+/// Settings of every test. A search waits long, since a busy machine is slow. Effects are not gathered: to `settle`, an
+/// effect that is being gathered would look like one that waits for a limit, so it would move the clock.
 const SETTINGS: [[&str; 2]; 2] = [["DESKBELL__KNOWLEDGE__SEARCH_WITHIN", "10s"], ["DESKBELL__TIMING__GATHER", "0s"]];
 
 /// The program and the stage (both simulated platforms) that it is connected to.
@@ -67,7 +67,9 @@ pub struct Setup {
     /// TOML that is added to the settings.
     pub extra_settings: &'static str,
     pub platforms: Platforms,
+    /// Whether the settings name the two accounts of each person as one person.
     pub linked: bool,
+    /// Whether Discord grants the bot the content of messages that do not address it.
     pub message_content: bool,
     /// Number of additional channels for notices on each platform. On Discord they are in guilds of their own.
     pub destinations: usize,
@@ -435,7 +437,7 @@ impl Desk {
         private.map(|entry| normal(entry.text("text"))).unwrap_or_default()
     }
 
-    /// Returns all messages of a workspace as text, place by place: first those that everybody sees, then each person's
+    /// Returns all messages of a platform as text, place by place: first those that everybody sees, then each person's
     /// private ones.
     pub fn transcript(&self, world: &Arc<dyn World>) -> String {
         let mut out = String::new();

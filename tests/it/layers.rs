@@ -153,7 +153,8 @@ fn no_file_is_longer_than_can_be_read_at_once() {
     assert_eq!(long, Vec::<String>::new(), "move one of the file's subjects into a file of its own");
 }
 
-/// The compiler's lint `missing_docs` would demand a comment on each field, too, and most of those repeat the field's name.
+/// The compiler's lint `missing_docs` would demand a comment on each field, too, and most of those would repeat the
+/// field's name.
 #[test]
 fn every_public_item_says_what_it_is_for() {
     let items = ["fn", "async fn", "const fn", "struct", "enum", "trait", "type"];
@@ -164,8 +165,8 @@ fn every_public_item_says_what_it_is_for() {
     };
     let mut wrong = Vec::new();
     for (path, text) in sources(Path::new("src")) {
-        // What the sandbox's modules share with each other is named `pub`, but nothing outside of the sandbox sees it. The
-        // command line's types take their texts from attributes.
+        // What the sandbox's modules share with each other is named `pub`, but nothing outside of the sandbox sees it.
+        // The command line's types take their texts from attributes.
         if path.starts_with("src/sandbox/discord") || path.ends_with("cli.rs") {
             continue;
         }

@@ -118,7 +118,7 @@ async fn what_is_resolved_is_closed_after_days_and_then_starts_a_linked_one() {
     expect![[r#"
         #sales
          Jeff Park: @Desk printer smokes
-         └ Desk: Got it, Jeff: IT-1001. It is closed. Need more help with it? Just write here. The desk can see what's written in this thread. [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. It is closed. Need more help? Just write here. The desk can see what's written in this thread. [Desk…]
          └ Mia Wong: @Desk resolve fuser changed
          └ Desk: IT-1001 is resolved: fuser changed ⏎ Not right? Just write here.
          └ Jeff Park: thanks

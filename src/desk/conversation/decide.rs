@@ -266,6 +266,7 @@ pub(in crate::desk) fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticke
         }
         return plan.end(Outcome::Ignored);
     }
+    // Thanks, for example, ask for nothing more.
     let is_reply_enough = said.files.is_empty() && is_satisfied(&said.text, &said.mentions);
     let requester = plan.same(&ticket.requester, &said.author);
     let wants_more = match &ticket.status {
@@ -390,6 +391,7 @@ fn with_skipped(
     (origin_of(&skipped.place, &skipped.message), vec![first, words])
 }
 
+/// Stores a mention that opened no ticket, since further words may continue it.
 fn keep(plan: &mut Plan<'_>, said: &Said) {
     plan.change(Change::StoreSkipped(SkippedMention {
         message: said.message.clone(),

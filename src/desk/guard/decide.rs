@@ -269,6 +269,7 @@ fn on_call_of(desk: &Desk, on_call: &[OnCall]) -> Vec<OnCall> {
     reachable(on_call, &desk.rules.triage, &desk.roster)
 }
 
+/// Stores how a ping ended, and the ticket that it became.
 fn keep_end(plan: &mut Plan<'_>, ping: &Ping, end: PingOutcome, key: &TicketKey) {
     let ticket = Some(key.clone());
     plan.change(Change::KeepPing(Box::new(Ping { end: Some(end), ticket, ..ping.clone() })));
@@ -564,6 +565,7 @@ pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Ar
 /// Records until when a member of the staff is away.
 pub(in crate::desk) fn be_away(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &ActData) -> Decision {
     let Some(until) = args.date("until") else { return refuse(plan, actor, text::until_when()) };
+    // The time is stored for the account that acts. Former times of the person's other accounts are deleted.
     for who in plan.desk.roster.accounts(&actor.person.who) {
         let until = Some(until).filter(|_| who == actor.person.who);
         plan.change(Change::BeAway { who, until });

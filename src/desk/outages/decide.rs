@@ -359,7 +359,7 @@ pub(super) fn give_up(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &Act
     with_the_refused(plan, actor, (args, data), no_more, &GIVE_UP_OUTAGE.spec, text::is_given_up)
 }
 
-/// Applies a change to the held effects of an outage, and answers with `says`.
+/// Applies a change to the effects of an outage that are held, because their channels refuse them. Answers with `says`.
 fn with_the_refused(
     mut plan: Plan<'_>,
     actor: &Actor<'_>,

@@ -163,8 +163,8 @@ pub fn resolved(ticket: &Ticket, resolution: &str) -> Message {
     if ticket.is_private() { message.with([acts::DETAILS.spec.button(ticket.tag())]) } else { message }
 }
 
-/// Tells the requester of a resolved request how it is opened again. In a direct conversation, words may belong to a newer
-/// request, or begin one; a button cannot be misunderstood.
+/// Tells the requester of a resolved request how it is opened again. In a direct conversation, words may belong to a
+/// newer request, or begin one; a button cannot be misunderstood.
 #[must_use]
 pub fn not_right(ticket: &Ticket) -> Vec<Span> {
     match ticket.is_private() {

@@ -104,7 +104,11 @@ impl Budget {
                 break;
             }
             let (remaining, wait_secs) = (left.remaining, pause.as_secs());
-            tracing::error!(remaining, wait_secs, "Discord permits few more session starts: the next connection waits");
+            tracing::error!(
+                remaining,
+                wait_secs,
+                "Discord permits few more sessions today: a shard that needs one waits, and receives nothing"
+            );
             self.shared.clock.sleep(pause).await;
             if left.remaining > 0 {
                 break;

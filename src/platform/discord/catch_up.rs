@@ -247,7 +247,7 @@ impl Worker {
         let stretches = self.stretches(plan).await?;
         let _counted = plan.counted.lock().unwrap_or_else(PoisonError::into_inner).take();
         if !stretches.is_empty() {
-            tracing::info!(guild = plan.guild.map(GuildId::get), places = stretches.len(), "reading what was missed");
+            tracing::info!(guild = plan.guild.map(GuildId::get), places = stretches.len(), "reading missed messages");
         }
         let round = match number.filter(|_| plan.is_newest(&self.shared)) {
             Some(number) => {
@@ -436,7 +436,7 @@ impl Worker {
                     self.hidden.insert(gap.family);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "whether a message was deleted is not known yet");
+                    tracing::warn!(%error, "it cannot be found out yet whether a message was deleted; trying again");
                     if !self.pause(&mut wait).await {
                         return None;
                     }

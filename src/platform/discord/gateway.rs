@@ -96,7 +96,7 @@ pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationT
     shared.links.lock().unwrap_or_else(PoisonError::into_inner).clear();
     tracker.close();
     if timeout(DRAIN, tracker.wait()).await.is_err() {
-        tracing::warn!("stopped before all events of Discord were handled");
+        tracing::warn!("stopped before all events of Discord were handled; their messages are read at the next start");
     }
     for progress in shared.all_positions() {
         if let Err(error) = progress.store(&intake).await {
@@ -192,7 +192,12 @@ impl ShardState {
         metrics::gap(Gap::Numbers);
         let before = self.gap.filter(|(at, _)| at.elapsed() < SAME_FAULT).map_or(0, |(_, times)| times);
         self.gap = Some((real::now(), before + 1));
-        tracing::warn!(shard, missing, after = last, "events of Discord are missing: there is a gap in their numbers");
+        tracing::warn!(
+            shard,
+            missing,
+            after = last,
+            "events of Discord are missing: the session is resumed, or replaced, or in the end they are given up"
+        );
         match before {
             0 => {}
             1 => self.session = None,
@@ -226,7 +231,10 @@ impl Keeper {
             let wait = match outcome? {
                 ConnectionOutcome::Stopped => return Ok(()),
                 ConnectionOutcome::Taken => {
-                    tracing::warn!(shard = self.info.id.0, "another replica has taken over this shard of Discord");
+                    tracing::warn!(
+                        shard = self.info.id.0,
+                        "another replica has taken over this shard of Discord; this process stands by"
+                    );
                     // The other replica receives the events from now on, so this session is never resumed.
                     *lock(&state) = ShardState::default();
                     patience = Patience::default();
@@ -269,7 +277,10 @@ impl Keeper {
                 Ok(true) => return self.note_holder(Some(true)),
                 Ok(false) => self.note_holder(Some(false)),
                 Err(error) => {
-                    tracing::warn!(shard = number, %error, "the lease of a shard cannot be read");
+                    tracing::warn!(
+                        shard = number, %error,
+                        "the lease of a shard of Discord cannot be taken; trying again"
+                    );
                     self.note_holder(None);
                 }
             }
@@ -296,7 +307,12 @@ impl Keeper {
                     self.note_holder(Some(false));
                     return ConnectionOutcome::Taken;
                 }
-                Err(error) => tracing::warn!(shard = number, %error, "the lease of a shard was not renewed"),
+                Err(error) => {
+                    tracing::warn!(
+                        shard = number, %error,
+                        "the lease of a shard of Discord was not renewed; its session goes on"
+                    )
+                }
             }
             if !is_announced && was_connected.load(Ordering::Relaxed) {
                 // A try may fail: the previous holder takes this lease for a moment to check it (`hand_over`).
@@ -309,7 +325,10 @@ impl Keeper {
             }
         }
         if was_connected.load(Ordering::Relaxed) && timeout(HAND_OVER, self.hand_over(leases.as_ref())).await.is_err() {
-            tracing::warn!(shard = number, "no other replica has connected to Discord in time");
+            tracing::warn!(
+                shard = number,
+                "no other replica has connected to Discord in time; this process stops all the same"
+            );
         }
         ConnectionOutcome::Stopped
     }
@@ -369,7 +388,7 @@ impl Keeper {
         let address = resumed.as_ref().and_then(|session| session.url.clone());
         let address = address.unwrap_or_else(|| shared.gateway_url.clone());
         let Some(mut link) = Link::open(&address, &identity, resumed.as_ref(), shared.timeout).await else {
-            tracing::warn!(shard = number, "Discord's gateway cannot be reached");
+            tracing::warn!(shard = number, "Discord's gateway cannot be reached; trying again");
             if let Some(session) = &mut lock(state).session {
                 // The next try resumes the session at the general address of the gateway.
                 session.url = None;
@@ -408,7 +427,10 @@ impl Keeper {
                     _ = look.tick() => {
                         let connected_at = lock(state).connected_at;
                         if connected_at.is_none() && began.elapsed() > STUCK_AFTER {
-                            tracing::warn!(shard = number, "a session of Discord's gateway hangs");
+                            tracing::warn!(
+                                shard = number,
+                                "a session of Discord's gateway has not opened in time; it is replaced"
+                            );
                             break StopReason::Again;
                         }
                         let is_time = connected_at.is_some_and(|at| at.elapsed() > GUILDS_WITHIN);

@@ -356,7 +356,10 @@ async fn first_answer(shared: &Shared, id: InteractionId, token: &str, answer: &
             Err(error) if error.is(ALREADY_ANSWERED) => return true,
             // The answer may have arrived. If not, the person may repeat the act, which is another interaction.
             Err(RestError::Unknown { detail, .. }) => {
-                tracing::warn!(why = detail, "whether an interaction was answered is not known");
+                tracing::warn!(
+                    why = detail,
+                    "it is not known whether the answer to an interaction arrived; the program goes on as if it had"
+                );
                 return true;
             }
             Err(RestError::Away { .. } | RestError::RateLimited { .. }) if tried < TRIES => {
@@ -384,7 +387,7 @@ async fn settle(shared: &Shared, intake: &Intake, what: EventKind, handle: &Hand
         end
     } else {
         is_slow = true;
-        tracing::warn!(key = key.as_str(), "an interaction takes longer than usual");
+        tracing::warn!(key = key.as_str(), "an interaction takes longer than usual; its person is told to wait");
         let slow = text::takes_a_while();
         let ((), end) = tokio::join!(say(shared, handle, &slow, "slow"), handling);
         end
@@ -398,7 +401,10 @@ async fn settle(shared: &Shared, intake: &Intake, what: EventKind, handle: &Hand
             }
         }
         Err(error) => {
-            tracing::warn!(key = key.as_str(), %error, "an interaction is not carried out");
+            tracing::warn!(
+                key = key.as_str(), %error,
+                "an interaction could not be handled; its person is asked to try again"
+            );
             say(shared, handle, &text::try_again(), "try-again").await;
         }
     }
@@ -411,7 +417,7 @@ async fn say(shared: &Shared, handle: &Handle, message: &Message, why: &str) {
     // A private message with a menu is not replaced by this message, but later by the act's own answer.
     let beside = Handle { in_private: false, ..handle.clone() };
     if let Err(error) = shared.answer(&beside, &rendered, &effect).await {
-        tracing::warn!(%error, why, "the person could not be told");
+        tracing::warn!(%error, why, "a short message to the person who acted could not be sent");
     }
 }
 

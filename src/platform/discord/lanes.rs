@@ -126,8 +126,8 @@ enum LaneMessage {
 }
 
 impl Pump {
-    /// Starts the lanes. They end once the pump is dropped and all their events are handled, or after `halt`, left to
-    /// the next start.
+    /// Starts the lanes. They end once the pump is dropped and all their events are handled. After `halt` they leave
+    /// events that cannot be handled at once to the next start.
     pub(super) fn start(shared: Arc<Shared>, intake: Intake, halt: CancellationToken, tracker: TaskTracker) -> Self {
         let pace = Arc::new(Pace::new(shared.clock.clone()));
         let lanes = (0..LANES).map(|number| {
@@ -170,7 +170,9 @@ impl Pump {
         let plan = Arc::new(Plan::new(&self.shared, guild, joined_at, listed, counted));
         for lane in &self.lanes {
             if lane.sender.send(LaneMessage::Missed(Arc::clone(&plan))).is_err() {
-                tracing::error!("a lane of Discord's events has ended too early");
+                tracing::error!(
+                    "a queue of Discord's events has ended by a fault; its channels are read at the next start"
+                );
             }
         }
     }
@@ -229,7 +231,9 @@ impl Pump {
         let lane = &self.lanes[lane_of(family)];
         lane.load.waiting.fetch_add(1, Ordering::Relaxed);
         if lane.sender.send(LaneMessage::Event(Waiting { family, item, _counted: counted })).is_err() {
-            tracing::error!("an event of Discord arrived after its lane had ended");
+            tracing::error!(
+                "an event of Discord is dropped, since its queue has ended: a message is read at the next start"
+            );
         }
     }
 
@@ -239,7 +243,10 @@ impl Pump {
             let route = Route::GuildCommands { application_id: shared.application, guild_id: guild };
             let commands = manifest::commands();
             if let Err(error) = shared.rest.call_patiently(LightMethod::Put, route, &[], Some(&commands)).await {
-                tracing::warn!(%guild, %error, "the /desk command could not be registered");
+                tracing::warn!(
+                    %guild, %error,
+                    "the /desk command could not be registered in a guild; tried again with the next session"
+                );
             }
         });
     }
@@ -492,7 +499,7 @@ impl Worker {
                     tracing::warn!(%error, "Discord refuses data that an event needs; the event is dropped");
                     return Asked::Refused;
                 }
-                Err(error) => tracing::warn!(%error, "Discord does not answer: an event waits"),
+                Err(error) => tracing::warn!(%error, "Discord does not answer: an event waits; trying again"),
             }
             if !self.pause(&mut wait).await {
                 return Asked::Halted;

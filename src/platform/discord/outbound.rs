@@ -167,7 +167,7 @@ impl Shared {
                 self.send(thread, rendered, effect, None).await?
             }
             None => {
-                tracing::error!(guild = to.tenant.id, "no room for another thread: answering in the channel");
+                tracing::error!(guild = to.tenant.id, "a guild takes no more threads: answering in the channel");
                 self.send(parent, rendered, effect, Some(root)).await?
             }
         };
@@ -301,7 +301,7 @@ impl Shared {
         let method = if is_on { LightMethod::Put } else { LightMethod::Delete };
         match self.rest.call(method, route, &[], None).await {
             Err(error @ RestError::Refused { .. }) => {
-                tracing::warn!(channel = message.channel, %error, "a reaction on a message cannot be set");
+                tracing::warn!(channel = message.channel, %error, "a reaction cannot be set; nothing depends on it");
                 Ok(())
             }
             other => other.map(drop),
@@ -505,7 +505,7 @@ impl Shared {
     pub(super) fn count_unreadable(&self, what: &str) {
         let count = self.unreadable.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
         metrics::unreadable(PlatformName::Discord);
-        tracing::error!(what, count, "Discord sent something that cannot be read");
+        tracing::error!(what, count, "Discord sent something that cannot be read; it is left out");
     }
 }
 

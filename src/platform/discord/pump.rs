@@ -39,7 +39,9 @@ async fn persist<F: Future<Output = Result<(), StoreError>>>(guild: GuildId, sto
     for tried in 1..=STORED_TRIES {
         match store().await {
             Ok(()) => return,
-            Err(error) => tracing::warn!(%guild, %error, tried, "the state of channels cannot be stored; trying again"),
+            Err(error) => {
+                tracing::warn!(%guild, %error, tried, "the state of a guild's channels cannot be stored; trying again")
+            }
         }
         real::sleep(Duration::from_secs(u64::from(tried))).await;
     }
@@ -267,7 +269,10 @@ impl Pump {
                     let tenant = directory::tenant(Some(guild));
                     persist(guild, || intake.channels_are(&tenant, channels.clone(), since)).await;
                 }
-                Err(error) => tracing::warn!(%guild, %error, "the bot's rights in a guild cannot be read"),
+                Err(error) => tracing::warn!(
+                    %guild, %error,
+                    "the bot's rights in a guild cannot be read; the ones known so far count"
+                ),
             }
         });
     }
@@ -283,7 +288,10 @@ impl Pump {
         self.beside(async move {
             let is_ours = |tenant: &Tenant| id(&json!(tenant.id)).is_some_and(|guild| shard_of(guild, shards) == shard);
             if let Err(error) = intake.only_served(PlatformName::Discord, is_ours, &served).await {
-                tracing::warn!(%error, "the list of served guilds cannot be stored");
+                tracing::warn!(
+                    %error,
+                    "the list of served guilds cannot be stored; news may be sent to guilds that the bot has left"
+                );
             }
         });
     }

@@ -78,9 +78,9 @@ async fn catch_up(workspace: &Workspace, intake: &Intake, opened: Opened) {
                     return reading.note_channels().await;
                 }
                 Ok(()) => continue,
-                Err(error) => tracing::warn!(%error, "catching up: the first start cannot be stored yet"),
+                Err(error) => tracing::warn!(%error, "catching up: the first start cannot be stored yet; trying again"),
             },
-            Err(error) => tracing::warn!(%error, "catching up: the positions cannot be read yet"),
+            Err(error) => tracing::warn!(%error, "catching up: the positions cannot be read yet; trying again"),
         }
         real::sleep(RETRY_AFTER).await;
     };
@@ -203,7 +203,7 @@ impl Reading<'_> {
         let (live, channels) = loop {
             match self.places().await {
                 Ok(places) => break places,
-                Err(trouble) => tracing::warn!(%trouble, "catching up: the conversations cannot be listed yet"),
+                Err(trouble) => tracing::warn!(%trouble, "catching up: channels cannot be listed yet; trying again"),
             }
             real::sleep(wait).await;
             wait = (wait * 2).min(RETRY_AFTER_MAX);

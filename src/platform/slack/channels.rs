@@ -62,7 +62,7 @@ impl Reading<'_> {
     pub(super) async fn note_channels(&mut self) {
         let mut wait = RETRY_AFTER;
         while let Err(trouble) = self.channels().await {
-            tracing::warn!(%trouble, "the bot's channels cannot be listed now");
+            tracing::warn!(%trouble, "the bot's channels cannot be listed now; the ones known so far count");
             if self.is_lasting(&trouble) {
                 return;
             }

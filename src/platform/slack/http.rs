@@ -312,7 +312,10 @@ fn answer(handled: Result<Option<Value>, StoreError>) -> Response {
         Ok(Some(body)) => Json(body).into_response(),
         Ok(None) => StatusCode::OK.into_response(),
         Err(error) => {
-            tracing::warn!(%error, "an event is not acknowledged: it could not be stored, and Slack sends it again");
+            tracing::warn!(
+                %error,
+                "a request could not be stored: Slack sends it again, or tells its person that it failed"
+            );
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }

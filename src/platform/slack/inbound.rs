@@ -305,7 +305,12 @@ impl Workspace {
                     );
                     intake.change_members(&group, |members| members.end(at));
                 }
-                Err(error) => tracing::warn!(group = group.id, %error, "the members of a group could not be read"),
+                Err(error) => {
+                    tracing::warn!(
+                        group = group.id, %error,
+                        "the members of a group could not be read; the last known members count"
+                    )
+                }
             }
         });
     }

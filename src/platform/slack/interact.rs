@@ -93,7 +93,7 @@ impl Workspace {
         let field = |name: &str| text_of(&payload[name]);
         let (Some(user), Some(channel), Some(trigger)) = (field("user_id"), field("channel_id"), field("trigger_id"))
         else {
-            tracing::warn!("a command without user, channel or trigger");
+            tracing::warn!("Slack sent a command without a user, a channel or a trigger; it is dropped");
             return Ok(());
         };
         let raw = payload["text"].as_str().unwrap_or_default();
@@ -139,13 +139,16 @@ impl Workspace {
         match timeout(HANDLING, &mut handling).await {
             Ok(Ok(end)) => return end.map(drop),
             Ok(Err(error)) => {
-                tracing::error!(key = key.as_str(), %error, "handling an interaction failed by a fault of the program");
+                tracing::error!(
+                    key = key.as_str(), %error,
+                    "handling an interaction failed by a fault of the program; its person is told"
+                );
                 self.say(&reply, &text::our_fault()).await;
                 return Ok(());
             }
             Err(_) => {}
         }
-        tracing::warn!(key = key.as_str(), "an interaction takes longer than usual");
+        tracing::warn!(key = key.as_str(), "an interaction takes longer than usual; its person is told to wait");
         let workspace = Arc::clone(self);
         self.acts.spawn(async move {
             let slow = text::takes_a_while();
@@ -156,7 +159,10 @@ impl Workspace {
                 Ok(Ok(_)) if is_answered => {}
                 Ok(Ok(_)) => workspace.say(&reply, &text::is_done()).await,
                 Ok(Err(_)) | Err(_) => {
-                    tracing::warn!(key = key.as_str(), "an interaction is not carried out");
+                    tracing::warn!(
+                        key = key.as_str(),
+                        "an interaction could not be handled; its person is asked to try again"
+                    );
                     workspace.say(&reply, &text::try_again()).await;
                 }
             }
@@ -170,7 +176,7 @@ impl Workspace {
         if let Some(url) = &reply.url
             && let Err(error) = self.api.respond(url, &answer, self.api.deadline()).await
         {
-            tracing::warn!(%error, "the person could not be told");
+            tracing::warn!(%error, "a short message to the person who acted could not be sent");
         }
     }
 
@@ -220,7 +226,9 @@ impl Workspace {
         let channel = field(&payload["channel"]["id"]);
         let message = field(&payload["message_ts"]).or_else(|| field(&payload["message"]["ts"]));
         let (Some(user), Some(name), Some(channel), Some(message)) = (user, name, channel, message) else {
-            tracing::warn!("a choice from a message's menu without user, name, channel or message");
+            tracing::warn!(
+                "Slack sent a choice from a message's menu without a user, name, channel or message; it is dropped"
+            );
             return Ok(());
         };
         let actor = self.actor(&payload["user"]).await;
@@ -350,7 +358,7 @@ impl Workspace {
         let url = reply.url.clone().filter(|_| reply.in_private);
         let body = json!({"trigger_id": trigger, "view": view(form, place, url)});
         if let Err(error) = self.api.post("views.open", &body, deadline).await {
-            tracing::warn!(form = %form.does, %error, "a form could not be opened");
+            tracing::warn!(form = %form.does, %error, "a form could not be opened; its person is asked to try again");
             self.say(reply, &text::try_again()).await;
         }
     }
@@ -358,7 +366,7 @@ impl Workspace {
     async fn take_form(&self, payload: &Value, intake: &Intake) -> Result<Option<Value>, StoreError> {
         let view = &payload["view"];
         let Some(view_id) = text_of(&view["id"]) else {
-            tracing::warn!("a form without an id");
+            tracing::warn!("Slack sent a form without an id; it is dropped");
             return Ok(None);
         };
         let mut people = HashMap::new();

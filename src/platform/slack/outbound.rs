@@ -163,11 +163,15 @@ impl Workspace {
             Some("already_reacted" | "no_reaction" | "message_not_found") => {}
             _ => match self.failed(error, Repeat::Harmless) {
                 DeliveryError::Permanent { detail, .. } => {
-                    tracing::warn!(channel = message.channel, why = detail, "a reaction on a message cannot be set");
+                    tracing::warn!(
+                        channel = message.channel,
+                        why = detail,
+                        "a reaction cannot be set; nothing depends on it"
+                    );
                 }
                 // The cause of an unknown error may pass, but a reaction is not worth another try.
                 DeliveryError::Temporary(detail) => {
-                    tracing::warn!(why = detail, "a reaction on a message cannot be set")
+                    tracing::warn!(why = detail, "a reaction cannot be set; nothing depends on it")
                 }
                 error => return Err(error),
             },

@@ -1,9 +1,9 @@
-//! Socket Mode, with the SDK's connections and a listener of its own.
+//! Socket Mode, with the SDK's connections and the adapter's own listener.
 //!
 //! The SDK opens the WebSocket, pings it, sends the answers, and passes each frame on as text. The answer is the
 //! acknowledgement, so it is sent only after the event is committed. An event that could not be committed gets no
-//! answer, and Slack sends it again. One connection serves at a time, which keeps the order. When Slack announces that
-//! it will close a connection, the next one is opened first
+//! answer, and Slack sends it again. (It does not send clicks, forms and commands again.) One connection serves at a
+//! time, which keeps the order. When Slack announces that it will close a connection, the next one is opened first
 //! (<https://docs.slack.dev/apis/events-api/using-socket-mode>).
 
 use std::sync::Arc;
@@ -256,7 +256,7 @@ impl SlackSocketModeClientListener for Listener {
             "disconnect" => {
                 let reason = frame["reason"].as_str().unwrap_or_default().to_owned();
                 if reason == "link_disabled" {
-                    tracing::error!("Socket Mode is switched off in the app's settings");
+                    tracing::error!("Socket Mode is switched off in the app's settings: nothing is received");
                 }
                 self.report(Report::Leaving(reason));
                 None
@@ -272,7 +272,7 @@ impl SlackSocketModeClientListener for Listener {
 
     async fn on_error(&self, _error: Box<dyn std::error::Error + Send + Sync + 'static>) {
         // The error is not logged, since it may contain the data that was sent.
-        tracing::warn!("a connection to Slack is broken, or has brought a frame that cannot be read");
+        tracing::warn!("a connection to Slack is broken and is opened again, or has brought an unreadable frame");
     }
 
     async fn on_disconnect(&self, _client: &SlackSocketModeWssClientId) {
@@ -286,8 +286,8 @@ impl Listener {
         let _ = self.reports.send((self.id, report));
     }
 
-    /// Handles an envelope. Returns the acknowledgement; `None` if there is none, so that Slack sends the envelope
-    /// again.
+    /// Handles an envelope. Returns the acknowledgement. `None` if the envelope is not acknowledged: Slack then sends
+    /// an event again, and tells a person that their act failed.
     async fn take(&self, mut frame: Value) -> Option<String> {
         let Some(envelope_id) = frame["envelope_id"].as_str().map(str::to_owned) else {
             tracing::warn!("Slack sent a frame of a kind that is not known; it is dropped");
@@ -305,7 +305,10 @@ impl Listener {
         let answer = match handled {
             Ok(Ok(answer)) => answer.filter(|_| accepts_payload),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "not acknowledged: Slack will send it again");
+                tracing::warn!(
+                    %error,
+                    "an envelope could not be stored: Slack sends it again, or tells its person that it failed"
+                );
                 return None;
             }
             Err(_) => {
@@ -368,7 +371,7 @@ async fn address_is_trusted(workspace: &Workspace, token: &SlackApiToken) -> any
 /// Requests an address for Socket Mode to find out why the connection failed, since the SDK does not tell.
 async fn diagnose(workspace: &Workspace, token: &SlackApiToken) -> anyhow::Result<()> {
     match workspace.api.post_as(token, "apps.connections.open", &json!({}), workspace.api.deadline()).await {
-        Ok(_) => tracing::warn!("Slack gives an address for Socket Mode, but connecting to it fails"),
+        Ok(_) => tracing::warn!("Slack gives an address for Socket Mode, but connecting to it fails; trying again"),
         Err(error) => report_refusal(error)?,
     }
     Ok(())
@@ -380,6 +383,6 @@ fn report_refusal(error: CallError) -> anyhow::Result<()> {
             "Slack does not accept the app-level token ({error}): make a new one with the scope connections:write"
         );
     }
-    tracing::warn!(%error, "Slack gives no address for Socket Mode");
+    tracing::warn!(%error, "Slack gives no address for Socket Mode; trying again");
     Ok(())
 }

@@ -1,4 +1,7 @@
 //! Putting effects into the outbox, and taking them out again before delivery.
+//!
+//! `state IN ('pending', 'leased') AND state = 'pending'` means the same as its second half. The first half is the
+//! condition of the index `effects_in_order`, which the database would not use otherwise.
 
 use jiff::Timestamp;
 
@@ -94,9 +97,9 @@ texts! {
          AND view = $3 AND kind = 'show' AND order_key > '' AND state IN ('pending', 'leased') AND state = 'pending' AND attempts = 0 \
          AND tried_at_ms IS NULL AND unsure = 0 AND due_at_ms < $4"
     );
-    /// Changes the content of a waiting effect, if its content is still the one that was read.
+    /// Changes the content of a waiting or held effect, if its content is still the one that was read.
     REWORD = Text::both("UPDATE effects SET what_json = $3, revision = revision + 1 WHERE id = $1 AND state IN ('pending', 'held') AND what_json = $2");
-    /// Withdraws a waiting effect, if its content is still the one that was read.
+    /// Withdraws a waiting or held effect, if its content is still the one that was read.
     WITHDRAW = Text::both(
         "UPDATE effects SET state = 'done', what_json = '\"' || kind || '\"', last_error = 'withdrawn', held_in = NULL, \
          settled_at_ms = $3, posted_json = '[]' WHERE id = $1 AND state IN ('pending', 'held') AND what_json = $2"
@@ -116,7 +119,8 @@ texts! {
 }
 
 /// Puts an effect into the outbox, unless a waiting one covers it. A view is shown once, in its newest state, no later
-/// than this effect would be. Lines are joined to the untried lines that wait as the last effect of the same order key.
+/// than this effect would be. Lines, and spreads, are joined to the last waiting effect of the same order key, if that
+/// one is untried and fits.
 ///
 /// # Errors
 /// If the database is away.
@@ -206,7 +210,7 @@ pub async fn take_back(tx: &mut dyn Tx, effect: &EffectId, now: Timestamp) -> Re
 
 /// Withdraws the waiting and held effects about a subject that `goes` selects, and returns how many. Each other effect
 /// that shows a view gets a new revision, so that the view is rendered anew. It is a conflict if one of all these
-/// effects is being delivered, may already stand, or has changed since it was read.
+/// effects is being delivered, may have posted its message, or has changed since it was read.
 ///
 /// # Errors
 /// If the database is away.
@@ -276,12 +280,12 @@ fn withdraw_these(
     Ok(withdrawn)
 }
 
-/// Returns the statement that changes a waiting effect; a conflict if it has changed since it was read.
+/// Returns the statement that changes a waiting or held effect; a conflict if it has changed since it was read.
 fn reword(effect: &EffectId, was_json: String, what: &EffectKind) -> Result<Statement, StoreError> {
     Ok(statement(REWORD).bind(&effect.0).bind(was_json).bind(json(what)?).or_conflict())
 }
 
-/// Returns the statement that withdraws a waiting effect; a conflict if it has changed since it was read.
+/// Returns the statement that withdraws a waiting or held effect; a conflict if it has changed since it was read.
 fn withdraw(effect: &EffectId, was_json: String, now: Timestamp) -> Statement {
     statement(WITHDRAW).bind(&effect.0).bind(was_json).bind(ms(now)).or_conflict()
 }

@@ -232,7 +232,7 @@ impl Store for SqliteStore {
         if let Some(writer) = self.writer.lock().await.take()
             && writer.await.is_err()
         {
-            tracing::error!("the database's writer ended by a panic");
+            tracing::error!("the database's writer has ended by a panic; what it had not committed is not stored");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The single writer: takes waiting tasks, runs them in one transaction, and answers them once the transaction is on
 //! disk.
 //!
-//! Each work sees the writes of the works before it. A transaction first runs without savepoints. If a work fails, the
-//! transaction is rolled back and runs again with a savepoint for each work, so that a failure rolls back only its own
-//! work. A commit waits for the disk once, for one work or many, so works that arrive together share a commit.
+//! A task is mostly a *work*: a closure that reads and writes in the transaction ([`Work`]). Each work sees the writes
+//! of the works before it. A transaction first runs without savepoints. If a work fails, the transaction is rolled back
+//! and runs again with a savepoint for each work, so that a failure rolls back only its own work. A commit waits for
+//! the disk once, for one work or many, so works that arrive together share a commit.
 
 use std::any::Any;
 use std::collections::hash_map::Entry;
@@ -24,7 +25,7 @@ use crate::store::port::{Pace, Scope, Work};
 use crate::store::statement::Statement;
 use crate::store::tx::{ReadAhead, StoreTx, Unsent};
 
-/// The largest number of works per commit.
+/// The largest number of tasks per commit.
 pub const WORKS_PER_COMMIT: usize = 64;
 const COMMIT_TRIES: u32 = 3;
 /// How often to check whether another process has written, while there is nothing to do.
@@ -49,6 +50,7 @@ pub enum Task {
 #[derive(Debug)]
 pub enum Done {
     Work(Outcome),
+    /// Whether SQLite's log was emptied completely. A reader may prevent that.
     Scrubbed(bool),
     Nothing,
 }
@@ -185,12 +187,12 @@ impl Writer {
                     savepoints = Savepoints::PerWork;
                 }
                 Err(Failure::Of(index, error)) => {
-                    tracing::warn!(%error, "a write failed and is left out of its transaction");
+                    tracing::warn!(%error, "one write broke its transaction: it has failed, the others run again");
                     self.roll_back();
                     batch.remove(index).end(Err(StoreError::Away(error.to_string())));
                 }
                 Err(Failure::Whole(error)) => {
-                    tracing::warn!(%error, works = batch.len(), "a transaction failed and was rolled back");
+                    tracing::warn!(%error, works = batch.len(), "a transaction failed; it is tried three times in all");
                     self.roll_back();
                     tries += 1;
                     if tries == COMMIT_TRIES {
@@ -284,10 +286,10 @@ impl Writer {
         }
     }
 
-    /// Runs the first queries of the works (`Scope::ahead`) before any work begins. A work that shares a name with an
-    /// earlier work of the transaction is left out, since the earlier work may change the rows. Works that share no
-    /// name do not change each other's rows. On PostgreSQL, where such works run at the same time, they rely on this,
-    /// too.
+    /// Runs the first queries of the works (`Scope::ahead`) before any work begins. A work that shares a name
+    /// (`Scope::names`) with an earlier work of the transaction is left out, since that one may change the rows. Works
+    /// that share no name do not change each other's rows. On PostgreSQL, where such works run at the same time, they
+    /// rely on this, too.
     fn read_ahead(&mut self, batch: &[Job]) -> Result<Vec<ReadAhead>, StoreError> {
         let (mut names, mut queries, mut whose) = (HashSet::new(), Vec::new(), HashMap::new());
         for (index, job) in batch.iter().enumerate() {
@@ -358,12 +360,13 @@ impl Writer {
                 self.data_version = None;
                 self.conn = conn;
             }
-            Err(error) => tracing::error!(%error, "the database cannot be opened again"),
+            Err(error) => tracing::error!(%error, "the database cannot be opened again; the next write tries it again"),
         }
     }
 }
 
-/// Waits for more jobs while nobody waits for those of the batch: alone, each end of a delivery would cost a commit.
+/// Waits for more jobs, as long as the batch holds only writes that nobody waits for ([`Pace::Shared`]). Otherwise each
+/// end of a delivery would cost a commit of its own.
 async fn wait_for_company(jobs: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>) {
     let until = real::now() + COMPANY_WITHIN;
     while batch.len() < WORKS_PER_COMMIT && batch.iter().all(|job| matches!(job.task, Task::Write(_, Pace::Shared))) {

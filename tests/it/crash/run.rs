@@ -28,9 +28,9 @@ use crate::program::child::Child;
 /// Every mention is a request of its own, so that the tags of requests and the tickets are one to one. Cards are held
 /// back for about as long as a process lives.
 const SETTINGS: &str = "[intake]\nburst_window = \"0s\"\n[knowledge]\nhold = \"2s\"\nconfidence = 20\nsearch_within = \"1s\"\n[guard]\nmode = \"route\"\n";
-/// Timing for processes that live a few seconds, on one machine. `silence` is long: while the last process reads what
-/// was missed, nobody writes, for longer than a silent connection is trusted otherwise. `retry_limit` is short, so that
-/// an effect that alone fails is soon held.
+/// Timing for processes that live a few seconds, on one machine. `silence` is long: nobody writes while the last
+/// process reads what was missed, and a connection that is silent for so long would be replaced otherwise.
+/// `retry_limit` is short, so that an effect that fails on its own is soon held.
 const TIMING: &str = "[timing]\ncall_timeout = \"1s\"\nlease = \"1500ms\"\ntake_over_pause = \"500ms\"\n\
                       silence = \"2h\"\nretry_limit = \"3s\"\n";
 /// How long the platforms must be silent before a run counts as over.
@@ -45,6 +45,7 @@ pub struct Plan {
     pub platforms: Platforms,
     /// The program's environment: the switches of a trial.
     pub environment: Vec<(&'static str, String)>,
+    /// Whether people add to a request before it was confirmed.
     pub hasty: bool,
     /// Faults of the platforms that are injected after each start, besides the random ones.
     pub faults: Vec<Fault>,
