@@ -155,13 +155,14 @@ async fn with_ledger(ask: &mut dyn Ask, outage: Outage) -> Result<OutageWithLedg
 /// If the database is away.
 pub async fn ledger(ask: &mut dyn Ask, outage: &Outage) -> Result<Ledger, StoreError> {
     let (about, copies) = (Subject::from(outage.id), View::Outage.name());
+    // Read first: a spread may end between two reads. Read last, it would look as if nothing had ever waited.
+    let is_spreading = outbox::counts_about(ask, &about, copies, Outlet::Local, outage.changed_at).await?.waiting > 0;
     let mut of = Vec::new();
     for platform in PlatformName::ALL {
         let counts = outbox::counts_about(ask, &about, copies, platform.into(), outage.changed_at).await?;
         let stands = standing::places(ask, &about, copies, platform).await?;
         of.push(Delivered { stands, waiting: counts.waiting, held: counts.held, failed: counts.failed });
     }
-    let is_spreading = outbox::counts_about(ask, &about, copies, Outlet::Local, outage.changed_at).await?.waiting > 0;
     let last_copy = standing::last(ask, &about, copies).await?;
     Ok(Ledger { slack: of[0], discord: of[1], is_spreading, last_copy })
 }
