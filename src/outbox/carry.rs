@@ -432,13 +432,13 @@ impl Dispatcher {
         let mut knowledge = self.knowledge();
         let (channel, platform) = (look.place.channel(), self.platform.name());
         let is_new = match refused {
-            Some(_) => knowledge.unread.insert(channel.to_owned()),
-            None => knowledge.unread.remove(channel),
+            Some(_) => knowledge.unreadable_channels.insert(channel.to_owned()),
+            None => knowledge.unreadable_channels.remove(channel),
         };
         if !is_new {
             return;
         }
-        match knowledge.unread.len() {
+        match knowledge.unreadable_channels.len() {
             0 => self.health.clear(platform, Kind::Guard),
             1 => self.health.raise(platform, Kind::Guard, "in a channel", self.clock.now()),
             some => self.health.raise(platform, Kind::Guard, format!("in {some} channels"), self.clock.now()),

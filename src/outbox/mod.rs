@@ -85,7 +85,7 @@ struct Knowledge {
     refusals: Refusals,
     gates: Gates,
     /// Channels where the bot may not read the messages before a ping of staff.
-    unread: BTreeSet<String>,
+    unreadable_channels: BTreeSet<String>,
 }
 
 /// Delivers the effects of one platform.
@@ -174,7 +174,7 @@ impl Dispatcher {
         // Each delivery holds its own lease and ends it.
         while under_way.join_next().await.is_some() {}
         // The next process that delivers finds out itself which histories the bot may not read.
-        self.knowledge().unread.clear();
+        self.knowledge().unreadable_channels.clear();
         self.health.clear(self.platform.name(), Kind::Guard);
         delivered
     }

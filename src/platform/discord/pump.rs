@@ -45,6 +45,7 @@ async fn persist<F: Future<Output = Result<(), StoreError>>>(guild: GuildId, sto
         }
         real::sleep(Duration::from_secs(u64::from(tried))).await;
     }
+    tracing::error!(%guild, "the state of a guild's channels is not stored; it is stored when one of them changes, or after a restart");
 }
 
 impl Pump {

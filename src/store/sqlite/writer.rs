@@ -95,7 +95,7 @@ enum Failure {
     /// The transaction could not be begun or committed.
     Whole(StoreError),
     /// At this work (its index in the batch), SQLite gave up the whole transaction.
-    Of(usize, StoreError),
+    AtWork(usize, StoreError),
 }
 
 /// The owner of the write connection and of the file's lock.
@@ -186,7 +186,7 @@ impl Writer {
                     self.roll_back();
                     savepoints = Savepoints::PerWork;
                 }
-                Err(Failure::Of(index, error)) => {
+                Err(Failure::AtWork(index, error)) => {
                     tracing::warn!(%error, "one write broke its transaction: it has failed, the others run again");
                     self.roll_back();
                     batch.remove(index).end(Err(StoreError::Away(error.to_string())));
@@ -247,7 +247,7 @@ impl Writer {
                 },
             };
             if let Some(gone) = gone {
-                return Err(Failure::Of(index, answer.err().unwrap_or(gone)));
+                return Err(Failure::AtWork(index, answer.err().unwrap_or(gone)));
             }
             any_touched |= touched && answer.is_ok();
             answers.push(answer);
