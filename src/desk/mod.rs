@@ -1,4 +1,4 @@
-//! The desk: it classifies events ([`hear()`]), decides about them ([`decide`]) and writes the decisions ([`write`]).
+//! The desk: it classifies events ([`hear()`]), decides about them ([`decide`]) and writes the decisions ([`write()`]).
 //! Each capability has a folder of its own.
 
 mod act_data;

@@ -37,7 +37,7 @@ pub fn file(name: &str, url: &str) -> String {
     if url.is_empty() { format!("[file: {name}]") } else { format!("[file: {name} {url}]") }
 }
 
-/// Whether a line of recorded words is the result of [`file`].
+/// Whether a line of recorded words is the result of [`file()`].
 #[must_use]
 pub fn is_file(line: &str) -> bool {
     line.starts_with("[file: ") && line.ends_with(']')

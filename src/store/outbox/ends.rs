@@ -139,7 +139,7 @@ impl dyn Store + '_ {
         self.settle_at(Pace::AtOnce, effect, by, end, now).await
     }
 
-    /// Like [`settle`](Self::settle), but may wait some milliseconds to share a commit with others.
+    /// Like `settle`, but may wait some milliseconds to share a commit with others.
     ///
     /// # Errors
     /// If the database is away.
