@@ -370,7 +370,7 @@ async fn write(tx: &mut dyn Tx, number: i64, now: Timestamp) -> Result<(), Store
     let opened = FieldChange { field: "status".to_owned(), from: None, to: Some("new".to_owned()) };
     let fields = vec![opened];
     let actor = Some(requester);
-    audit::note(tx, &AuditEntry { about: id.into(), at, actor, act: "opened".to_owned(), from: Some(origin), fields })
+    audit::append(tx, &AuditEntry { about: id.into(), at, actor, act: "opened".to_owned(), from: Some(origin), fields })
 }
 
 /// Starts the bot on a database. Returns the time until it was ready and its memory, as JSON.

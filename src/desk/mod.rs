@@ -121,7 +121,7 @@ pub async fn write(tx: &mut dyn Tx, decision: &Decision, now: Timestamp) -> Resu
         }
     }
     for entry in &decision.audit {
-        audit::note(tx, entry)?;
+        audit::append(tx, entry)?;
     }
     for effect in &decision.effects {
         // For a ticket that this decision opens, only this decision has queued effects. So the first effect of each

@@ -231,7 +231,7 @@ async fn ticket(
         ..Tally::default()
     };
     let act = did.to_string();
-    audit::note(tx, &AuditEntry { about: id.into(), at: now, actor: None, act, from: None, fields: erased.fields })?;
+    audit::append(tx, &AuditEntry { about: id.into(), at: now, actor: None, act, from: None, fields: erased.fields })?;
     for what in effects {
         enqueue(tx, &Effect { not_before, ..Effect::about(id, what) }, Prior::Unknown, now).await?;
     }

@@ -457,7 +457,7 @@ impl Dispatcher {
             self.report_end(queued, Ok(last.clone())).await?;
         }
         tracing::debug!("posted");
-        let stands = if laid_out.is_last { Vec::new() } else { stands(queued, delivery, messages) };
+        let stands = if laid_out.is_last { Vec::new() } else { standing_messages(queued, delivery, messages) };
         let also = stands
             .iter()
             .filter_map(|one| self.intake.card_thread_binding(one).transpose())
@@ -556,7 +556,7 @@ fn delivery(queued: &Queued, operation: Operation) -> Delivery {
 }
 
 /// Returns these messages as standing messages, if their subject needs to find them again.
-fn stands(queued: &Queued, delivery: &Delivery, messages: &[MessageRef]) -> Vec<Standing> {
+fn standing_messages(queued: &Queued, delivery: &Delivery, messages: &[MessageRef]) -> Vec<Standing> {
     let place = match &delivery.operation {
         Operation::Post { to, .. } => to.clone(),
         Operation::Update { place, .. } => place.clone(),

@@ -32,7 +32,7 @@ texts! {
 ///
 /// # Errors
 /// If the database is away.
-pub fn note(tx: &mut dyn Tx, entry: &AuditEntry) -> Result<(), StoreError> {
+pub fn append(tx: &mut dyn Tx, entry: &AuditEntry) -> Result<(), StoreError> {
     let note = statement(NOTE)
         .bind_subject(&entry.about)
         .bind(ms(entry.at))

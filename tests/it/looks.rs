@@ -151,7 +151,7 @@ impl WriteRecord for dyn Tx + '_ {
     }
 
     fn audit_entry(&mut self, entry: &AuditEntry) -> Read<()> {
-        audit::note(self, entry)
+        audit::append(self, entry)
     }
 
     async fn enqueue(&mut self, effect: &Effect, now: Timestamp) -> Read<()> {

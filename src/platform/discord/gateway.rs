@@ -32,7 +32,7 @@ use tokio_util::task::TaskTracker;
 
 use super::budget::{Budget, FIRST_WAIT, Patience};
 use super::lanes::Pump;
-use super::link::{CloseReason, Heard, Identity, Link, Session, refused};
+use super::link::{CloseReason, Identity, Link, Received, Session, refused};
 use super::rest::bare;
 use super::{Shared, check_gateway, manifest, watch};
 use crate::clock::real;
@@ -401,7 +401,7 @@ impl Keeper {
         let reason = {
             let mut listening = pin!(link.listen(|what| {
                 heard.send_replace(real::now());
-                self.hear(&what, &mut lock(state), &was_connected);
+                self.take_received(&what, &mut lock(state), &was_connected);
                 if lock(state).is_over {
                     is_over.notify_one();
                 }
@@ -476,12 +476,12 @@ impl Keeper {
     }
 
     /// Handles one frame that a connection passes on.
-    fn hear(&self, what: &Heard, state: &mut ShardState, was_connected: &AtomicBool) {
+    fn take_received(&self, what: &Received, state: &mut ShardState, was_connected: &AtomicBool) {
         let (shared, number) = (&self.pump.shared, self.info.id.0);
         if state.is_over {
             return;
         }
-        if let Heard::Dispatch(dispatch) = what {
+        if let Received::Dispatch(dispatch) = what {
             match dispatch.name.as_str() {
                 "READY" => {
                     let url = dispatch.data["resume_gateway_url"].as_str();

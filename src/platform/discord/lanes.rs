@@ -284,7 +284,7 @@ impl Worker {
             let mut is_closed = false;
             loop {
                 match messages.try_recv() {
-                    Ok(message) => self.hear(message).await,
+                    Ok(message) => self.take_message(message).await,
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => {
                         is_closed = true;
@@ -317,7 +317,7 @@ impl Worker {
                 async { if self.gaps.is_empty() { std::future::pending().await } else { self.pace.calm().await } };
             tokio::select! {
                 received = messages.recv() => match received {
-                    Some(message) => self.hear(message).await,
+                    Some(message) => self.take_message(message).await,
                     None if self.gaps.is_empty() => return,
                     None => {}
                 },
@@ -326,7 +326,7 @@ impl Worker {
         }
     }
 
-    async fn hear(&mut self, message: LaneMessage) {
+    async fn take_message(&mut self, message: LaneMessage) {
         match message {
             LaneMessage::Event(waiting) => self.backlog.push_back(waiting),
             LaneMessage::Missed(plan) => match self.survey(&plan).await {

@@ -68,7 +68,7 @@ pub(super) struct Dispatch {
 
 /// An incoming frame.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(super) enum Received {
     Dispatch(Dispatch),
     /// A frame that is not JSON, or has no opcode, or is a dispatch without a name.
     Unreadable,
@@ -162,7 +162,7 @@ impl Link {
     }
 
     /// Passes incoming frames on until the connection ends.
-    pub(super) async fn listen(&mut self, mut hear: impl FnMut(Heard)) -> CloseReason {
+    pub(super) async fn listen(&mut self, mut hear: impl FnMut(Received)) -> CloseReason {
         loop {
             let frame = tokio::select! {
                 frame = self.socket.next() => frame,
@@ -183,7 +183,7 @@ impl Link {
             };
             self.is_unanswered = false;
             let Some(mut payload) = payload else {
-                hear(Heard::Unreadable);
+                hear(Received::Unreadable);
                 continue;
             };
             match payload["op"].as_u64() {
@@ -191,8 +191,8 @@ impl Link {
                     let (seq, name) = (payload["s"].as_u64(), payload["t"].as_str().map(str::to_owned));
                     self.seq = self.seq.max(seq);
                     hear(match name {
-                        Some(name) => Heard::Dispatch(Dispatch { seq, name, data: payload["d"].take() }),
-                        None => Heard::Unreadable,
+                        Some(name) => Received::Dispatch(Dispatch { seq, name, data: payload["d"].take() }),
+                        None => Received::Unreadable,
                     });
                 }
                 Some(1) => {
@@ -205,7 +205,7 @@ impl Link {
                     return if payload["d"] == true { CloseReason::Closed(None) } else { CloseReason::SessionGone };
                 }
                 Some(_) => {}
-                None => hear(Heard::Unreadable),
+                None => hear(Received::Unreadable),
             }
         }
     }

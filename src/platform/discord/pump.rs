@@ -12,7 +12,7 @@ use serenity::model::id::{ChannelId, GuildId, MessageId};
 use super::directory;
 use super::interact;
 use super::lanes::{CountOnDrop, GuildOrUnreadable, Item, Pump};
-use super::link::{Dispatch, Heard};
+use super::link::{Dispatch, Received};
 use super::payload::{Message, Unreadable, channels_of, guild_of, id, ids, list};
 use super::reactions::Reaction;
 use super::rest::RestError;
@@ -50,16 +50,16 @@ async fn persist<F: Future<Output = Result<(), StoreError>>>(guild: GuildId, sto
 
 impl Pump {
     /// Handles a frame of a shard. It must return soon, since the shard's frames are handled one after another.
-    pub(super) fn take(self: &Arc<Self>, heard: &Heard, shard: u32) {
+    pub(super) fn take(self: &Arc<Self>, received: &Received, shard: u32) {
         let counted = CountOnDrop(Some(Arc::clone(&self.shared)));
-        match heard {
-            Heard::Dispatch(dispatch) => {
+        match received {
+            Received::Dispatch(dispatch) => {
                 if self.take_in(dispatch, shard, counted).is_err() {
                     self.shared.count_unreadable(&dispatch.name);
                     self.reread(shard);
                 }
             }
-            Heard::Unreadable => {
+            Received::Unreadable => {
                 self.shared.count_unreadable("a frame of the gateway");
                 self.reread(shard);
             }
