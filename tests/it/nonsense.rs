@@ -102,7 +102,13 @@ async fn a_socket_of_slack_that_brings_nonsense_is_survived() {
         scene.world.inject(Fault::Greeting { text: greeting.to_owned(), times: 1 });
         scene.survives("another greeting", [Nonsense::Close(None)]).await;
     }
-    let words = ["makes no sense", "nothing in it", "not known", "has brought an unreadable frame", "Slack refuses a connection"];
+    let words = [
+        "makes no sense",
+        "nothing in it",
+        "not known",
+        "has brought an unreadable frame",
+        "Slack refuses a connection",
+    ];
     scene.end(&words).await;
 }
 
