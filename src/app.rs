@@ -281,8 +281,15 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
         what,
         mend: String::new(),
     }));
-    match open_store(config, Clock::system()).await {
-        Ok(store) => {
+    let is_missing = config.database.url.sqlite_path().is_some_and(|path| matches!(path.try_exists(), Ok(false)));
+    // A check creates nothing.
+    let opened = if is_missing { None } else { Some(open_store(config, Clock::system()).await) };
+    match opened {
+        None => {
+            let what = format!("database {}: not there yet; the bot creates it when it starts", config.database.url);
+            findings.push(Finding { verdict: Verdict::Good, what, mend: String::new() });
+        }
+        Some(Ok(store)) => {
             let total = tickets::record::total(&mut *store.reader().await?).await?;
             let what = format!("database {}: {total} tickets", config.database.url);
             findings.push(Finding { verdict: Verdict::Good, what, mend: String::new() });
@@ -290,11 +297,11 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
             store.close().await;
         }
         // A running bot holds the lock of the file.
-        Err(error) if matches!(error.downcast_ref(), Some(OpenError::Locked(_))) => {
+        Some(Err(error)) if matches!(error.downcast_ref(), Some(OpenError::Locked(_))) => {
             let what = format!("database {}: in use by a running bot", config.database.url);
             findings.push(Finding { verdict: Verdict::Good, what, mend: String::new() });
         }
-        Err(error) => findings.push(bad(format!("database {}: {error}", config.database.url), "")),
+        Some(Err(error)) => findings.push(bad(format!("database {}: {error}", config.database.url), "")),
     }
     let roster = config.roster();
     // A database that cannot be read was reported above.

@@ -126,7 +126,11 @@ async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
 
 async fn tickets(config: &Config, as_json: bool, limit: u32) -> anyhow::Result<ExitCode> {
     let store = app::open_to_read(config).await?;
-    for ticket in tickets::record::page(&mut *store.reader().await?, None, limit).await? {
+    let page = tickets::record::page(&mut *store.reader().await?, None, limit).await?;
+    if page.is_empty() && !as_json {
+        say!("There are no tickets yet.");
+    }
+    for ticket in page {
         if as_json {
             let line = json!({
                 "key": ticket.key, "status": ticket.status.name(), "priority": ticket.priority, "title": ticket.title,

@@ -343,7 +343,7 @@ pub(in crate::desk) fn new_words(desk: &Desk, said: &Said, new: &NewWords) -> De
         if !said.addresses_desk() {
             return plan.end(Outcome::Ignored);
         }
-        hint(&mut plan, said, text::small_talk(kind));
+        hint(&mut plan, said, text::small_talk(kind, said.place.is_direct()));
         keep(&mut plan, said);
         return plan.end(Outcome::Skipped);
     }

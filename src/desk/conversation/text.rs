@@ -151,13 +151,22 @@ pub fn nothing_to_see(ticket: &Ticket) -> Message {
     ))
 }
 
-/// Answers small talk.
+/// Answers small talk. In a channel, the bot hears the next words only if they mention it.
 #[must_use]
-pub fn small_talk(kind: SmallTalk) -> Message {
-    Message::said(match kind {
-        SmallTalk::Greeting => "Hello! Tell me what you need in one sentence, and I'll pass it to the desk.",
-        SmallTalk::Thanks => "You're welcome! If there's anything else, just tell me.",
-        SmallTalk::NoWords => "I'm not sure what you need. Tell me in one sentence, and I'll pass it to the desk.",
+pub fn small_talk(kind: SmallTalk, is_direct: bool) -> Message {
+    Message::said(match (kind, is_direct) {
+        (SmallTalk::Greeting, true) => "Hello! Tell me what you need in one sentence, and I'll pass it to the desk.",
+        (SmallTalk::Greeting, false) => {
+            "Hello! Mention me again with what you need, in one sentence, and I'll pass it to the desk."
+        }
+        (SmallTalk::Thanks, true) => "You're welcome! If there's anything else, just tell me.",
+        (SmallTalk::Thanks, false) => "You're welcome! If there's anything else, just mention me.",
+        (SmallTalk::NoWords, true) => {
+            "I'm not sure what you need. Tell me in one sentence, and I'll pass it to the desk."
+        }
+        (SmallTalk::NoWords, false) => {
+            "I'm not sure what you need. Mention me again with it, in one sentence, and I'll pass it to the desk."
+        }
     })
 }
 

@@ -314,7 +314,7 @@ pub fn report(
     }
     let does = |mode: GuardMode| match mode {
         GuardMode::Off => "I don't look at pings.",
-        GuardMode::Observe => "I only count them, and say nothing to anybody.",
+        GuardMode::Observe => "I only count them, and say nothing unless the person is away.",
         GuardMode::Nudge => "I ask whether the desk may take a request.",
         GuardMode::Route => "I pass requests on at once.",
     };
@@ -408,7 +408,8 @@ pub fn from_now_on(mode: GuardMode, by: Option<&str>) -> Message {
             "From now on, when you ping somebody who works for the desk here and ask for help, I pass it on to the desk. You can \
              undo that with one click. "
         }
-        GuardMode::Observe | GuardMode::Off => {
+        GuardMode::Off => "From now on, I no longer look when somebody here pings a person who works for the desk. ",
+        GuardMode::Observe => {
             "From now on, I no longer say anything when somebody here pings a person who works for the desk, unless that person is away. "
         }
         GuardMode::Nudge => {
@@ -428,7 +429,7 @@ pub fn from_now_on(mode: GuardMode, by: Option<&str>) -> Message {
 pub fn is_set(mode: GuardMode, is_same: bool) -> Message {
     let what = match mode {
         GuardMode::Off => "I don't look at pings in this channel",
-        GuardMode::Observe => "I count pings in this channel and say nothing to anybody",
+        GuardMode::Observe => "I count pings in this channel, and say nothing unless the person who is pinged is away",
         GuardMode::Nudge => {
             "when somebody pings the desk's people here with a request, I ask whether the desk may take it"
         }

@@ -82,7 +82,10 @@ pub fn malformed(spec: &Spec, faults: &[Fault]) -> Message {
     let is_written = !spec.command.is_some_and(|command| command.opens_form);
     let hints = spec.takes.iter().filter(|param| is_written && is_told(param.takes) && !param.hint.is_empty());
     let hints: String = hints.map(|param| format!(" {}", param.hint)).collect();
-    Message::said(format!("Almost there: write it as \"{}\".{hints} /desk help lists what I understand.", spec.usage()))
+    Message::said(format!(
+        "Almost there: write it as \"/desk {}\".{hints} /desk help lists what I understand.",
+        spec.usage()
+    ))
 }
 
 /// Refuses a command whose ticket key is malformed.
