@@ -128,10 +128,14 @@ async fn a_database_is_made_listed_and_never_trampled_on() {
     let folder = TempDir::new().expect("a folder");
     let nothing = run(folder.path(), "tickets", &[]).await;
     assert_eq!(nothing.code, Some(1), "there is no database yet");
-    assert!(!folder.path().join("deskbell.db").exists(), "listing makes none");
+    assert!(nothing.err.contains("there is no database at"), "{}", nothing.err);
+    let checked = run(folder.path(), "check", &[]).await;
+    assert!(checked.out.contains("not there yet"), "{}", checked.out);
+    assert!(!folder.path().join("deskbell.db").exists(), "neither listing nor checking makes one");
     assert!(run(folder.path(), "migrate", &[]).await.succeeded().out.contains("up to date"));
     run(folder.path(), "migrate", &[]).await.succeeded();
-    for line in ["tickets", "tickets --json --limit 5", "export"] {
+    assert_eq!(run(folder.path(), "tickets", &[]).await.succeeded().out, "There are no tickets yet.\n");
+    for line in ["tickets --json --limit 5", "export"] {
         assert_eq!(run(folder.path(), line, &[]).await.succeeded().out, "");
     }
     let spoilt = b"SQLite format 3\0 and then something else, long enough to look like a page of a database".repeat(60);

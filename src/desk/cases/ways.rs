@@ -141,7 +141,7 @@ fn what_means_nothing() {
         a button without what it should carry: refused · tell Sam: “That button is out of date. Please write to me instead, or see /desk he…”
         a command without words: done · tell Sam: “How to reach the desk ⏎ • Mention me and say what's wrong ("@desk the p…”
         a command that is none: refused · tell Sam: “I don't know that command. /desk requests lists what you've asked for,…”
-        a command that is not complete: refused · tell Sam: “Almost there: write it as "resolve how it was solved". /desk help lists…”
+        a command that is not complete: refused · tell Sam: “Almost there: write it as "/desk resolve how it was solved". /desk help…”
         a command with a time that cannot be read: refused · tell Sam: “I can't read that as a time. Write it like 14:30, tomorrow 9, in 30 min…”
         a command with a time that has passed: refused · tell Sam: “That time has already passed. Please give a later one. Nothing was done.”
         a command without a ticket: refused · tell Sam: “Which request? Add its key, like /desk show IT-1042, or say it in the r…”

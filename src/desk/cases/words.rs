@@ -95,11 +95,11 @@ fn new_words() {
         words that merely look like a command: opened IT-1042 · open «resolve my dns problem» for Jeff · bind C1/50.1 as request · record requester «resolve my dns problem» · audit: opened by Jeff · confirm in C1/50.1 · cards
         a mention without words: skipped · keep «» · hint Jeff: “Tell me what's wrong in one sentence, and I'll pass it to the desk.”
         nothing but white space: skipped · keep «» · hint Jeff: “Tell me what's wrong in one sentence, and I'll pass it to the desk.”
-        a greeting: skipped · keep «hello all!» · hint Jeff: “Hello! Tell me what you need in one sentence, and I'll pass it to the d…”
+        a greeting: skipped · keep «hello all!» · hint Jeff: “Hello! Mention me again with what you need, in one sentence, and I'll p…”
         a greeting and a need: opened IT-1042 · open «hi, my printer is on fire» for Jeff · bind C1/50.1 as request · record requester «hi, my printer is on fire» · audit: opened by Jeff · confirm in C1/50.1 · cards
-        thanks: skipped · keep «thanks, works!» · hint Jeff: “You're welcome! If there's anything else, just tell me.”
-        an emoji: skipped · keep «🔥» · hint Jeff: “I'm not sure what you need. Tell me in one sentence, and I'll pass it t…”
-        punctuation: skipped · keep «???» · hint Jeff: “I'm not sure what you need. Tell me in one sentence, and I'll pass it t…”
+        thanks: skipped · keep «thanks, works!» · hint Jeff: “You're welcome! If there's anything else, just mention me.”
+        an emoji: skipped · keep «🔥» · hint Jeff: “I'm not sure what you need. Mention me again with it, in one sentence,…”
+        punctuation: skipped · keep «???» · hint Jeff: “I'm not sure what you need. Mention me again with it, in one sentence,…”
         words that cannot be seen: opened IT-1042 · open «(no words)» for Jeff · bind C1/50.1 as request · record requester «ㅤ» · audit: opened by Jeff · confirm in C1/50.1 · cards · lines under the cards · hint Jeff: “I've opened IT-1042, but I can't see any words in what you sent. Please…”
         a file without words: opened IT-1042 · open «[file: a.png https://x/a]» for Jeff · bind C1/50.1 as request · record requester «[file: a.png https://x/a]» · audit: opened by Jeff · confirm in C1/50.1 · cards
         a greeting with a file: opened IT-1042 · open «hello» for Jeff · bind C1/50.1 as request · record requester «hello ⏎ [file: a.png https://x/a]» · audit: opened by Jeff · confirm in C1/50.1 · cards · lines under the cards
@@ -114,7 +114,7 @@ fn new_words() {
         under it, with a mention: opened IT-1042 · forget what was kept · open «the printer smokes» for Jeff · bind C1/40.1 as request · record requester «hello» · record requester «the printer smokes» · audit: opened by Jeff · confirm in C1/40.1 · cards
         under it, another greeting: opened IT-1042 · forget what was kept · open «anybody there?» for Jeff · bind C1/40.1 as request · record requester «hello» · record requester «anybody there?» · audit: opened by Jeff · confirm in C1/40.1 · cards
         under it, thanks: ignored
-        under it, thanks with a mention: skipped · keep «thanks» · hint Jeff: “You're welcome! If there's anything else, just tell me.”
+        under it, thanks with a mention: skipped · keep «thanks» · hint Jeff: “You're welcome! If there's anything else, just mention me.”
         under it, nothing: ignored
         under it, a file: opened IT-1042 · forget what was kept · open «[file: a.png https://x/a]» for Jeff · bind C1/40.1 as request · record requester «hello» · record requester «[file: a.png https://x/a]» · audit: opened by Jeff · confirm in C1/40.1 · cards
         under a bare mention of one's own: opened IT-1042 · forget what was kept · open «the printer smokes» for Jeff · bind C1/40.1 as request · record requester «the printer smokes» · audit: opened by Jeff · confirm in C1/40.1 · cards · lines under the cards
@@ -394,31 +394,31 @@ fn commands_that_are_not_written_right() {
         table.case(spec.name, &desk, &Heard::Misspelt(&said, spec, Vec::new()));
     }
     expect![[r#"
-        reply: refused · tell Mia: “Almost there: write it as "reply your words". /desk help lists what I u…”
-        resolve: refused · tell Mia: “Almost there: write it as "resolve how it was solved". /desk help lists…”
-        pending: refused · tell Mia: “Almost there: write it as "pending [until when] [what it waits for]". /…”
-        assign: refused · tell Mia: “Almost there: write it as "assign @name". Pick the name from the list t…”
-        priority: refused · tell Mia: “Almost there: write it as "priority P1". Or P2, P3, P4. /desk help list…”
-        ask: refused · tell Mia: “Almost there: write it as "ask what you need". /desk help lists what I…”
-        requests: refused · tell Mia: “Almost there: write it as "requests [@name]". /desk help lists what I u…”
-        search: refused · tell Mia: “Almost there: write it as "search words". /desk help lists what I under…”
-        read: refused · tell Mia: “Almost there: write it as "read KB-7". The key stands before the title,…”
-        send: refused · tell Mia: “Almost there: write it as "send KB-7". The key stands before the title,…”
-        articles: refused · tell Mia: “Almost there: write it as "articles [drafts]". drafts, review, unhelpfu…”
-        article: refused · tell Mia: “Almost there: write it as "article KB-7". The key stands before the tit…”
-        subscribe: refused · tell Mia: “Almost there: write it as "subscribe services". /desk help lists what I…”
-        unsubscribe: refused · tell Mia: “Almost there: write it as "unsubscribe services". /desk help lists what…”
-        outage announce: refused · tell Mia: “Almost there: write it as "outage announce". /desk help lists what I un…”
-        outage show: refused · tell Mia: “Almost there: write it as "outage show MI-7". The key stands on its car…”
-        outage update: refused · tell Mia: “Almost there: write it as "outage update MI-7 identified [what is known…”
-        outage resolve: refused · tell Mia: “Almost there: write it as "outage resolve MI-7 [what it was]". The key…”
-        outage retract: refused · tell Mia: “Almost there: write it as "outage retract MI-7". The key stands on its…”
-        outage change: refused · tell Mia: “Almost there: write it as "outage change MI-7 [high] [services]". The k…”
-        guard mode: refused · tell Mia: “Almost there: write it as "guard mode nudge". Or off, observe, route, d…”
-        guard me: refused · tell Mia: “Almost there: write it as "guard me off". Or on. /desk help lists what…”
-        guard away: refused · tell Mia: “Almost there: write it as "guard away tomorrow 9". /desk help lists wha…”
-        guard why: refused · tell Mia: “Almost there: write it as "guard why link". /desk help lists what I und…”
-        oncall until: refused · tell Mia: “Almost there: write it as "oncall until 18:00". /desk help lists what I…”
+        reply: refused · tell Mia: “Almost there: write it as "/desk reply your words". /desk help lists wh…”
+        resolve: refused · tell Mia: “Almost there: write it as "/desk resolve how it was solved". /desk help…”
+        pending: refused · tell Mia: “Almost there: write it as "/desk pending [until when] [what it waits fo…”
+        assign: refused · tell Mia: “Almost there: write it as "/desk assign @name". Pick the name from the…”
+        priority: refused · tell Mia: “Almost there: write it as "/desk priority P1". Or P2, P3, P4. /desk hel…”
+        ask: refused · tell Mia: “Almost there: write it as "/desk ask what you need". /desk help lists w…”
+        requests: refused · tell Mia: “Almost there: write it as "/desk requests [@name]". /desk help lists wh…”
+        search: refused · tell Mia: “Almost there: write it as "/desk search words". /desk help lists what I…”
+        read: refused · tell Mia: “Almost there: write it as "/desk read KB-7". The key stands before the…”
+        send: refused · tell Mia: “Almost there: write it as "/desk send KB-7". The key stands before the…”
+        articles: refused · tell Mia: “Almost there: write it as "/desk articles [drafts]". drafts, review, un…”
+        article: refused · tell Mia: “Almost there: write it as "/desk article KB-7". The key stands before t…”
+        subscribe: refused · tell Mia: “Almost there: write it as "/desk subscribe services". /desk help lists…”
+        unsubscribe: refused · tell Mia: “Almost there: write it as "/desk unsubscribe services". /desk help list…”
+        outage announce: refused · tell Mia: “Almost there: write it as "/desk outage announce". /desk help lists wha…”
+        outage show: refused · tell Mia: “Almost there: write it as "/desk outage show MI-7". The key stands on i…”
+        outage update: refused · tell Mia: “Almost there: write it as "/desk outage update MI-7 identified [what is…”
+        outage resolve: refused · tell Mia: “Almost there: write it as "/desk outage resolve MI-7 [what it was]". Th…”
+        outage retract: refused · tell Mia: “Almost there: write it as "/desk outage retract MI-7". The key stands o…”
+        outage change: refused · tell Mia: “Almost there: write it as "/desk outage change MI-7 [high] [services]".…”
+        guard mode: refused · tell Mia: “Almost there: write it as "/desk guard mode nudge". Or off, observe, ro…”
+        guard me: refused · tell Mia: “Almost there: write it as "/desk guard me off". Or on. /desk help lists…”
+        guard away: refused · tell Mia: “Almost there: write it as "/desk guard away tomorrow 9". /desk help lis…”
+        guard why: refused · tell Mia: “Almost there: write it as "/desk guard why link". /desk help lists what…”
+        oncall until: refused · tell Mia: “Almost there: write it as "/desk oncall until 18:00". /desk help lists…”
     "#]]
     .assert_eq(&table.0);
 }
