@@ -41,6 +41,12 @@ async fn report(desk: &Desk, world: &Arc<dyn World>, who: &str) -> String {
     desk.last_private(world, who)
 }
 
+/// Omar says that he is on call until tomorrow.
+async fn omar_is_on_call(desk: &Desk, world: &Arc<dyn World>) {
+    let until = by_platform(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9");
+    desk.command_in(world, "omar", "random", until).await;
+}
+
 #[tokio::test]
 async fn what_cannot_wait_reaches_whoever_is_on_call_and_nobody_else() {
     on_both_with(nudging(), async |desk, world| {
@@ -49,13 +55,7 @@ async fn what_cannot_wait_reaches_whoever_is_on_call_and_nobody_else() {
         desk.press(world, "ana", "sales", "Not a request").await;
         desk.pass(Duration::from_secs(3600)).await;
 
-        desk.command_in(
-            world,
-            "omar",
-            "random",
-            by_platform(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"),
-        )
-        .await;
+        omar_is_on_call(desk, world).await;
         desk.command(world, "mia", "oncall who").await;
         assert!(desk.last_private(world, "mia").contains("Omar Haddad until"), "{}", desk.last_private(world, "mia"));
         say(desk, world, "jeff", "@mia the payroll server does not answer any more, can you help me?").await;
@@ -200,13 +200,7 @@ async fn whoever_does_not_want_to_be_asked_in_a_channel_can_be_asked_there_again
         say(desk, world, "ana", &format!("@mia {HELP}")).await;
         assert!(is_asked(world, "ana"));
         // The explanation replaces the question, so it has all buttons of the question.
-        desk.command_in(
-            world,
-            "omar",
-            "random",
-            by_platform(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"),
-        )
-        .await;
+        omar_is_on_call(desk, world).await;
         desk.pass(Duration::from_secs(3600)).await;
         say(desk, world, "jeff", &format!("@mia {HELP}")).await;
         desk.press(world, "jeff", "sales", "Why did I get this?").await;
@@ -312,13 +306,7 @@ async fn hours_and_announced_outages_let_pings_pass() {
         desk.press(world, "ana", "sales", "Make it a request").await;
         desk.pass(Duration::from_secs(120)).await;
 
-        desk.command_in(
-            world,
-            "omar",
-            "random",
-            by_platform(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"),
-        )
-        .await;
+        omar_is_on_call(desk, world).await;
         subscribe(desk, world, "general", "vpn").await;
         announcing::write(desk, world, &[("services", "vpn"), ("severity", "low")]).await;
         desk.press(world, "mia", "random", "Announce it now").await;
