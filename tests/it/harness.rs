@@ -334,14 +334,9 @@ impl Desk {
         false
     }
 
-    /// Whether the effects that are due wait for nothing but the clock. Every dispatcher has then looked at the newest
-    /// commit, and has leased nothing.
+    /// Whether the effects that are due wait for nothing but the clock.
     async fn only_waits_for_limits(&self) -> bool {
-        let has_looked = || self.stage.clock.have_all_acted_on(*self.store().changed().borrow());
-        has_looked()
-            && self.store().counts().await.expect("counts").leased == 0
-            && self.is_anything_due().await
-            && has_looked()
+        self.dispatchers_wait().await && self.is_anything_due().await && self.dispatchers_wait().await
     }
 
     /// Moves the clock by `duration`, and settles.

@@ -32,6 +32,7 @@ fn absences() -> Vec<(&'static str, Absence)> {
 impl Desk {
     /// Moves the clock by `how_long` while a platform takes no calls, from one try of the bot to the next.
     pub async fn wait_out(&self, platform: &str, how_long: Duration) {
+        self.await_dispatchers().await;
         let end = self.stage.clock.now() + jiff::SignedDuration::try_from(how_long).expect("a span");
         while self.stage.clock.now() < end {
             let before = self.tries(platform);
@@ -50,13 +51,24 @@ impl Desk {
                 }
             };
             patiently("the next try", tried).await;
-            patiently("nothing is under way", async {
-                while self.store().counts().await.expect("counts").leased > 0 {
-                    tokio::task::yield_now().await;
-                }
-            })
-            .await;
+            self.await_dispatchers().await;
         }
+    }
+
+    /// Whether every dispatcher has acted on the newest commit and has leased nothing. The clock must not be moved
+    /// before: an effect would be delivered later than the dispatcher assumed when it composed the message.
+    pub async fn dispatchers_wait(&self) -> bool {
+        let have_acted = || self.stage.clock.have_all_acted_on(*self.store().changed().borrow());
+        have_acted() && self.store().counts().await.expect("counts").leased == 0 && have_acted()
+    }
+
+    async fn await_dispatchers(&self) {
+        patiently("the dispatchers wait", async {
+            while !self.dispatchers_wait().await {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 
     /// Returns how many calls the platform has not taken because it was away.
