@@ -38,6 +38,10 @@ CREATE TABLE tickets (
     opened_at_ms        BIGINT NOT NULL,
     status              TEXT    NOT NULL
                         CHECK (status IN ('new', 'in_progress', 'pending', 'resolved', 'closed', 'cancelled')),
+    -- How far the status is. Changes less often than the status, which is why the indexes hold it.
+    stage               TEXT    NOT NULL
+                        CHECK (stage = CASE WHEN status IN ('new', 'in_progress', 'pending') THEN 'open'
+                                            WHEN status = 'resolved' THEN 'resolved' ELSE 'over' END),
     status_json         TEXT    NOT NULL,
     assignee            TEXT,
     assignee_json       TEXT,
@@ -51,11 +55,11 @@ CREATE TABLE tickets (
     CHECK (private = 0 OR origin_root = '')
 );
 
--- The tickets that are not over, by what never changes of them: one that is claimed or written to stays where it is.
-CREATE INDEX tickets_live ON tickets (requester, opened_at_ms, id, status)
-    WHERE status IN ('new', 'in_progress', 'pending', 'resolved');
-CREATE INDEX tickets_direct ON tickets (origin_platform, origin_tenant, origin_channel, active_at_ms) WHERE private = 1;
-CREATE INDEX tickets_active ON tickets (active_at_ms, id) WHERE merged_into IS NULL;
+-- No index below holds a column that changes while a ticket is worked on: a claim, a reply or a new title writes none of
+-- them.
+CREATE INDEX tickets_live ON tickets (requester, opened_at_ms, id, stage) WHERE stage <> 'over';
+CREATE INDEX tickets_direct ON tickets (origin_platform, origin_tenant, origin_channel, id) WHERE private = 1 AND stage <> 'over';
+CREATE INDEX tickets_over ON tickets (active_at_ms, id) WHERE stage = 'over' AND merged_into IS NULL;
 
 -- Which ticket a thread (or another place) belongs to.
 CREATE TABLE conversations (

@@ -3,14 +3,13 @@
 use jiff::Timestamp;
 
 use crate::desk::decision::{Change, Decision};
-use crate::desk::drafts::state::Draft;
 use crate::desk::hear::{ActData, Asked};
-use crate::desk::meant::{Meaning, Meant, Target, Unfinished};
+use crate::desk::meant::{Meaning, Meant, Target};
 use crate::desk::plan::Plan;
 use crate::desk::tickets::state::{Refusal, Ticket};
-use crate::desk::{articles, drafts, guard, help, knowledge, on_call, outages, tickets};
+use crate::desk::{articles, conversation, drafts, guard, help, knowledge, on_call, outages, tickets};
 use crate::domain::act::{ActName, ActRef, Args, Begins, Given, May, On, Spec, Takes, Value};
-use crate::domain::event::{Acted, ReplyHandle, Way};
+use crate::domain::event::{Acted, Asks, ReplyHandle, Way};
 use crate::domain::ids::{DraftId, MessageRef, Person, Place, TicketKey};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
@@ -291,12 +290,10 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         typed: &typed,
     };
     let draft = acted.asks.does().and_then(|does| does.draft.as_ref());
-    // An act with a form came without the form's fields, so the form was not opened. If the actor may not do the act,
-    // the refusal says that, rather than which fields are missing.
-    if let Meant::Faulty(spec, _) = meant
+    // If the actor may not do the act at all, the refusal says that, rather than what is missing or wrong.
+    if let Meant::Faulty(spec, _) | Meant::Malformed(spec) = meant
         && !is_form
-        && spec.on == On::Nothing
-        && spec.opens_form()
+        && matches!(spec.may, May::Has(_) | May::HasEither(..) | May::Staff)
         && let Err(why) = check_right(&plan, &acted.actor, spec.may, None, None)
     {
         return refuse(plan, &actor(true), why);
@@ -309,18 +306,26 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
             }
             return decision;
         }
-        Meant::Unfinished(unfinished) => return go_on(plan, &actor(true), unfinished, drafts::text::next),
-        Meant::Late(unfinished) => return go_on(plan, &actor(true), unfinished, drafts::text::late),
+        Meant::Unfinished(unfinished) => {
+            return drafts::decide::go_on(plan, &actor(true), unfinished, drafts::text::next);
+        }
+        Meant::Late(unfinished) => return drafts::decide::go_on(plan, &actor(true), unfinished, drafts::text::late),
         Meant::ToCorrect(faults, unfinished) => {
             let why = |does: &ActRef, draft: &DraftId| drafts::text::to_correct(faults, does, draft);
-            return go_on(plan, &actor(true), unfinished, why);
+            return drafts::decide::go_on(plan, &actor(true), unfinished, why);
         }
         Meant::DraftExpired(spec, does) => drafts::text::is_gone(spec, does),
         Meant::Nothing => return help::decide::help(plan, &actor(true), &Args::default(), &ActData::Nothing),
         Meant::Malformed(spec) => help::text::malformed(spec, &[]),
         Meant::Faulty(spec, faults) if is_command => help::text::malformed(spec, faults),
         Meant::InvalidKey => help::text::no_key(),
-        Meant::Unknown if is_command => help::text::unknown_command(),
+        Meant::Unknown if is_command => {
+            let words = if let Asks::Words { words, .. } = &acted.asks { words.trim() } else { "" };
+            match help::text::commands_of_group(words) {
+                Some(why) => why,
+                None => return conversation::decide::unknown_command(plan, &actor(true), words),
+            }
+        }
         // The form shows stored values, and was not opened because they could not be read or have changed.
         Meant::Faulty(spec, _)
             if spec.takes.iter().any(|param| matches!(param.begins_with, Begins::Article | Begins::Outage)) =>
@@ -331,28 +336,6 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         Meant::Unknown | Meant::Faulty(..) => help::text::unknown_button(),
     };
     refuse(plan, &actor(true), why)
-}
-
-/// Stores the values of an unfinished form as a draft, and tells the actor how to continue (`says`). Refuses an actor
-/// without the right to the act.
-fn go_on(
-    mut plan: Plan<'_>,
-    actor: &Actor<'_>,
-    unfinished: &Unfinished,
-    says: impl Fn(&ActRef, &DraftId) -> Message,
-) -> Decision {
-    let Unfinished { spec, target, does, given, page } = unfinished;
-    let about = spec.person().and_then(|param| given.get(param.name)).and_then(Value::person);
-    if let Err(why) = admit(&plan, actor.person, spec, target, about) {
-        return refuse(plan, actor, why);
-    }
-    let desk = plan.desk;
-    let id = does.draft.clone().unwrap_or_else(|| desk.next.draft.clone());
-    let message = says(does, &id);
-    let (who, does, given) = (actor.person.who.clone(), does.clone(), given.clone());
-    plan.change(Change::KeepDraft(Box::new(Draft { id, who, does, given, page: *page, at: desk.now })));
-    answer(&mut plan, actor, message);
-    plan.end(Outcome::Done(None))
 }
 
 /// Carries out an act if the actor may know of its subject and has the right, and if the subject's state allows it.
@@ -403,7 +386,7 @@ pub(in crate::desk) fn perform(
 
 /// Checks that a person may do an act. Returns the ticket that the act is done to, if any, and whether the person is
 /// the ticket's requester. The error is the refusal. `about` is the person that the act takes.
-fn admit<'f>(
+pub(in crate::desk) fn admit<'f>(
     plan: &Plan<'f>,
     person: &Person,
     spec: &Spec,
@@ -494,23 +477,6 @@ pub(in crate::desk) fn refuse(mut plan: Plan<'_>, actor: &Actor<'_>, why: Messag
     let why = if actor.typed.is_empty() { why } else { why.and(help::text::your_words(actor.typed)) };
     answer(&mut plan, actor, why);
     plan.end(Outcome::Refused)
-}
-
-/// Refuses a form and stores its values as a draft. The answer has a button that opens the form with them again.
-pub(in crate::desk) fn refuse_to_correct(mut plan: Plan<'_>, actor: &Actor<'_>, why: Message) -> Decision {
-    let Some(does) = keep(&mut plan, actor) else { return refuse(plan, actor, why) };
-    answer(&mut plan, actor, why.and(drafts::text::can_be_corrected(&does)));
-    plan.end(Outcome::Refused)
-}
-
-/// Stores the values of a form as a draft, for an hour. Returns the act for the button that opens the form again.
-/// `None`: the actor sent no form.
-pub(in crate::desk) fn keep(plan: &mut Plan<'_>, actor: &Actor<'_>) -> Option<ActRef> {
-    let (does, given) = actor.filled_in?;
-    let (id, at, who) = (plan.desk.next.draft.clone(), plan.desk.now, actor.person.who.clone());
-    let does = ActRef { draft: Some(id.clone()), ..does.clone() };
-    plan.change(Change::KeepDraft(Box::new(Draft { id, who, does: does.clone(), given: given.clone(), page: 0, at })));
-    Some(does)
 }
 
 pub(in crate::desk) fn answer(plan: &mut Plan<'_>, actor: &Actor<'_>, message: Message) {

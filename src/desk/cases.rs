@@ -243,7 +243,7 @@ fn change(change: &Change) -> String {
             let follows = ticket.follows.as_ref().map_or_else(String::new, |before| format!(", after {before}"));
             format!("open «{}» for {}{follows}", ticket.title, ticket.requester.name)
         }
-        Change::Put(ticket) => {
+        Change::Put { after: ticket, .. } => {
             let holder = ticket.assignee.as_ref().map_or_else(String::new, |agent| format!(", {}", agent.name));
             format!("{} is {}, {}{holder}", ticket.key, ticket.status.name(), ticket.priority)
         }

@@ -7,7 +7,7 @@ use super::drafts::state::Draft;
 use super::guard::state::Ping;
 use super::knowledge::state::{Article, Kept, Mark, Suggestion};
 use super::outages::state::Outage;
-use super::tickets::state::Ticket;
+use super::tickets::state::{Stage, Ticket};
 use crate::domain::audit::AuditEntry;
 use crate::domain::effect::Effect;
 use crate::domain::event::{Timer, TimerKind};
@@ -43,7 +43,11 @@ pub enum Change {
     /// Inserts a ticket. Its number was drawn before.
     Open(Box<Ticket>),
     /// Updates a ticket. Its `version` is one more than the version that was read. Requester and origin never change.
-    Put(Box<Ticket>),
+    Put {
+        /// The stage of the version that was read.
+        before: Stage,
+        after: Box<Ticket>,
+    },
     /// Binds a place to a ticket. The place then belongs to no other ticket.
     Bind {
         place: Place,
@@ -176,4 +180,12 @@ pub enum Change {
         /// The timer's slot, where a subject has several timers of a kind.
         slot: u16,
     },
+}
+
+impl Change {
+    /// Returns the update of a ticket that was read as `before`.
+    #[must_use]
+    pub fn put(before: &Ticket, after: Ticket) -> Self {
+        Self::Put { before: before.status.stage(), after: Box::new(after) }
+    }
 }

@@ -90,6 +90,8 @@ pub enum Heard<'e> {
     Command(&'e Said, Box<Command>),
     /// An agent writes a command in words; something in it is missing or wrong.
     Misspelt(&'e Said, &'static Spec, Vec<Fault>),
+    /// A command that only agents may use, without what it needs, from somebody else about this ticket.
+    NotAllowed(&'e Said, Box<Ticket>),
     /// Somebody writes under a ticket's card: a note.
     Note(&'e Said, Box<Ticket>),
     /// Somebody writes on the requester's side of a ticket.
@@ -296,24 +298,39 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, may_continue: 
         let place = match (&home, said.place.is_direct()) {
             (Some((_, Side::Card)), _) => Where::CardThread,
             (Some((_, Side::Request)), false) if said.place.root().is_some() => Where::TicketThread,
+            (_, true) => Where::Direct,
             _ => Where::Elsewhere,
         };
         let now = desk.rules.now(desk.now, &said.author);
         match Meant::of_words(&said.text, &said.mentions, place, &desk.rules.desk.key_prefix, &now) {
             Meant::Act(meaning) => {
                 let place_ticket = home.as_ref().map(|(ticket, _)| ticket);
-                let on = subject(tx, desk, &meaning.act.spec, &meaning.target, place_ticket).await?;
+                let mut on = subject(tx, desk, &meaning.act.spec, &meaning.target, place_ticket).await?;
+                let is_on_ticket = meaning.act.spec.on == On::Ticket && meaning.target.key.is_none();
+                if on.is_none() && place == Where::Direct && is_on_ticket {
+                    on = meant_in_direct(tx, desk, said).await?;
+                }
                 let data =
                     act_data::read(tx, desk, &meaning, on.as_ref(), (&said.author.who, Some(&said.place))).await?;
                 return Ok(Heard::Command(said, Box::new(Command { meaning, on, home, data })));
             }
-            // Faulty commands are explained to agents only. From anybody else the text counts as words, not as a
-            // command.
+            // Faulty commands are explained to agents only. From anybody else the text counts as words. About a ticket of
+            // theirs, they are also told that only the desk can do that.
             Meant::Malformed(spec) if desk.is_agent(&said.author) => {
                 return Ok(Heard::Misspelt(said, spec, Vec::new()));
             }
             Meant::Faulty(spec, faults) if desk.is_agent(&said.author) => {
                 return Ok(Heard::Misspelt(said, spec, faults));
+            }
+            Meant::Malformed(spec) | Meant::Faulty(spec, _) if spec.on == On::Ticket => {
+                let ticket = match (&home, place) {
+                    (Some((ticket, Side::Request)), Where::TicketThread | Where::Direct) => Some(ticket.clone()),
+                    (None, Where::Direct) => meant_in_direct(tx, desk, said).await?,
+                    _ => None,
+                };
+                if let Some(ticket) = ticket {
+                    return Ok(Heard::NotAllowed(said, Box::new(ticket)));
+                }
             }
             _ => {}
         }
@@ -322,6 +339,18 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, may_continue: 
         Some((ticket, Side::Card)) => Ok(Heard::Note(said, Box::new(ticket))),
         Some((ticket, Side::Request)) => Ok(Heard::OnTicket(said, Box::new(ticket))),
         None => Ok(Heard::NewWords(said, Box::new(new_words(tx, desk, said, skipped).await?))),
+    }
+}
+
+/// Reads the ticket that a command without a key means in a direct conversation: the only open one, or without open
+/// ones the one that was last active. `None` if there are several open ones.
+async fn meant_in_direct(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<Option<Ticket>, StoreError> {
+    let by = desk.roster.accounts(&said.author.who);
+    let mut open = tickets::record::open_of(tx, &by, tickets::record::Which::Private, 2).await?;
+    match open.len() {
+        0 => tickets::record::latest_direct(tx, &said.place, desk.rules.direct_since(said.at)).await,
+        1 => Ok(open.pop()),
+        _ => Ok(None),
     }
 }
 

@@ -67,6 +67,7 @@ pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
         }
         Heard::Command(said, command) => conversation::decide::commanded(desk, said, command),
         Heard::Misspelt(said, spec, faults) => conversation::decide::misspelt(desk, said, spec, faults),
+        Heard::NotAllowed(said, ticket) => conversation::decide::not_allowed(desk, said, ticket),
         Heard::Note(said, ticket) => conversation::decide::note(desk, said, ticket),
         Heard::OnTicket(said, ticket) => {
             conversation::decide::on_ticket(Plan::by(desk, &said.author, Some(&said.place)), said, ticket)
@@ -142,7 +143,7 @@ pub async fn write(tx: &mut dyn Tx, decision: &Decision, now: Timestamp) -> Resu
 pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
     match change {
         Change::Open(ticket) => tickets::record::insert(tx, ticket),
-        Change::Put(ticket) => tickets::record::update(tx, ticket),
+        Change::Put { before, after } => tickets::record::update(tx, *before, after),
         Change::Bind { place, ticket, side } => conversation::record::bind(tx, place, *ticket, *side),
         Change::Record(said) => conversation::record::insert(tx, said),
         Change::Rewrite { message, text, at } => conversation::record::reword(tx, message, text, *at),
@@ -378,7 +379,7 @@ pub async fn bump_version(tx: &mut dyn Tx, about: &Subject) -> Result<(), StoreE
         && let Some(mut ticket) = tickets::record::by_id(tx, *id).await?
     {
         ticket.version += 1;
-        tickets::record::update(tx, &ticket)?;
+        tickets::record::update(tx, ticket.status.stage(), &ticket)?;
     }
     Ok(())
 }

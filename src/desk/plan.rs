@@ -7,6 +7,7 @@ use crate::desk::{conversation, knowledge, tickets};
 use crate::domain::words;
 
 use crate::desk::conversation::state::{Record, Side, Voice};
+use crate::desk::conversation::text::Joined;
 use crate::desk::hear::{Desk, Next};
 use crate::desk::tickets::decide::may_know;
 use crate::desk::tickets::state::Ticket;
@@ -186,7 +187,7 @@ impl<'f> Plan<'f> {
         after.version = before.version + 1;
         after.active_at = after.active_at.max(self.desk.now);
         let fields = changes(Some(before), &after);
-        self.change(Change::Put(Box::new(after.clone())));
+        self.change(Change::put(before, after.clone()));
         self.audit(&after, did, fields);
         self.show_cards(&after);
         // The text of the confirmation depends on these fields alone.
@@ -201,7 +202,7 @@ impl<'f> Plan<'f> {
     pub(in crate::desk) fn update_activity(&mut self, before: &Ticket, mut after: Ticket, at: Timestamp) -> Ticket {
         after.version = before.version + 1;
         after.active_at = before.active_at.max(at);
-        self.change(Change::Put(Box::new(after.clone())));
+        self.change(Change::put(before, after.clone()));
         after
     }
 
@@ -228,7 +229,7 @@ impl<'f> Plan<'f> {
     /// Joins words to a ticket, from a place where the bot posts nothing. The words go on record without a public
     /// answer. A sign (reaction) on the message shows its author at once that the words were joined. A private message
     /// offers to make the words a request of their own.
-    pub(in crate::desk) fn join(&mut self, ticket: &Ticket, said: &Said, words: &Words) {
+    pub(in crate::desk) fn join(&mut self, ticket: &Ticket, said: &Said, words: &Words, why: Joined) {
         self.record_as(ticket, &said.author, Voice::Requester, words, true);
         self.audit(ticket, Did::Joined, Vec::new());
         self.effect(
@@ -240,7 +241,7 @@ impl<'f> Plan<'f> {
             &said.author.who,
             Some(&said.place),
             None,
-            conversation::text::joined(ticket, &said.message, &words.text),
+            conversation::text::joined(ticket, &said.message, &words.text, why),
         );
     }
 

@@ -54,6 +54,18 @@ pub fn read(text: &str, now: &Now<'_>) -> Option<Timestamp> {
     }
 }
 
+/// Writes a date and time to the minute, so that [`read`] reads it.
+#[must_use]
+pub fn written(at: Timestamp, now: &Now<'_>) -> String {
+    at.to_zoned(TimeZone::get(now.zone).unwrap_or(TimeZone::UTC)).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// Whether two moments are in the same minute, which [`written`] does not tell apart.
+#[must_use]
+pub fn is_same_minute(one: Timestamp, other: Timestamp) -> bool {
+    one.as_second().div_euclid(60) == other.as_second().div_euclid(60)
+}
+
 /// The time of a day without a time: when the desk opens.
 const NINE: Time = jiff::civil::time(9, 0, 0, 0);
 

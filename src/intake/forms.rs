@@ -13,7 +13,7 @@ use crate::domain::ids::KeyRef;
 use crate::domain::ids::{DraftId, Person};
 use crate::domain::outage::Phase;
 use crate::domain::right::Right;
-use crate::domain::words;
+use crate::domain::{when, words};
 
 /// How long a form may wait for its initial values.
 const PREFILL: Duration = Duration::from_millis(500);
@@ -47,7 +47,7 @@ impl Intake {
         }
         if let Some(draft) = &does.draft {
             let kept = tokio::time::timeout(PREFILL, self.draft(draft, actor)).await.ok().flatten()?;
-            return Form::of(spec, does, &kept.given).map(|form| (form, kept.page));
+            return Form::of(spec, does, &self.with_dates(kept.given, actor)).map(|form| (form, kept.page));
         }
         let initial = tokio::time::timeout(PREFILL, self.initial_values(spec, does, actor)).await;
         // A submission must not replace values that the form did not show.
@@ -57,7 +57,20 @@ impl Intake {
             initial => initial.unwrap_or_default(),
         };
         let initial = initial.into_iter().chain(said(spec, given)).collect();
-        Form::of(spec, does, &initial).map(|form| (form, 0))
+        Form::of(spec, does, &self.with_dates(initial, actor)).map(|form| (form, 0))
+    }
+
+    /// Writes dates as text, in this person's time zone, since a form's fields hold text. Leaves out those that have
+    /// passed: no field takes them.
+    fn with_dates(&self, given: Given, actor: &Person) -> Given {
+        let rules = self.rules();
+        let now = rules.now(self.inner.clock.now(), actor);
+        let shown = |value| match value {
+            Value::Date(at) if now.is_before(at) => Some(Value::Text(when::written(at, &now))),
+            Value::Date(_) => None,
+            other => Some(other),
+        };
+        given.into_iter().filter_map(|(name, value)| Some((name, shown(value)?))).collect()
     }
 
     /// Checks values for an act, as they will be checked when it is handled, for platforms that show faults at the

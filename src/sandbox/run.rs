@@ -1,5 +1,6 @@
 //! The command `deskbell sandbox`: runs a stage with a bot and the page, or a replay.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -75,7 +76,13 @@ async fn try_it(args: &SandboxArgs, journal: Journal, database: &Path) -> anyhow
     let worlds = stage.worlds().into_iter().filter(|world| platforms(args).has(world.platform())).collect();
     let stop = CancellationToken::new();
     let page = tokio::spawn(page::serve(listener, worlds, TIPS.map(str::to_owned).to_vec(), stop.clone()));
-    println!("Deskbell's sandbox is ready: open  http://{address}/\n");
+    // The page answers this machine only, whatever address it listens on.
+    let open = if address.ip().is_unspecified() {
+        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port())
+    } else {
+        address
+    };
+    println!("Deskbell's sandbox is ready: open  http://{open}/  on this machine\n");
     println!("It is a Slack workspace and a Discord guild in this process, and the bot is connected to both.");
     println!("Try first:");
     for tip in TIPS {

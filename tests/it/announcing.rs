@@ -322,7 +322,7 @@ async fn words_of_a_command_leave_out_what_stays_and_the_settings_say_what_nobod
 
         MI-1 is over.
 
-        Sorry, you need desk permissions for that; /desk help shows what you can do."#]]
+        Sorry, only the desk can do that; /desk help shows what you can do."#]]
     .assert_eq(&told);
 }
 
@@ -394,7 +394,7 @@ async fn an_alert_of_a_monitoring_system_is_announced_from_its_menu() {
         assert_eq!(counts(world, ["sales"]), [1], "{}", world.platform());
         // A person who may not announce is told so, and no form opens.
         world.choose_menu("jeff", &alert, "Announce an outage").await.expect("it is in the menu");
-        let is_told = || shown(desk, world, "jeff").contains("Sorry, you need desk permissions for that");
+        let is_told = || shown(desk, world, "jeff").contains("Sorry, only the desk can do that");
         desk.settle_until_true("he is told", is_told).await;
         assert!(see(world, "jeff").form.is_none(), "{}", world.platform());
         assert_eq!(counts(world, ["sales"]), [1], "{}", world.platform());

@@ -345,10 +345,9 @@ async fn every_act_is_open_to_whom_the_table_says_and_to_nobody_else() {
                 // In the request's own place everybody may know of it. So a refusal there is due to a missing right.
                 let outcome = fixture.act(way, who, ticket.origin.clone(), asks).await;
                 let told = fixture.told(who).await;
-                let at_gate = ["Sorry, you need desk permissions for that", "You need the right"]
-                    .iter()
-                    .any(|why| told.starts_with(why))
-                    || told.contains("'s request, so only");
+                let at_gate =
+                    ["Sorry, only the desk can do that", "You need the right"].iter().any(|why| told.starts_with(why))
+                        || told.contains("'s request, so only");
                 // `new_request` is for private requests. On a public one even its requester is refused, in the same
                 // words.
                 let at_gate = at_gate && !(*name == "new_request" && who == REQUESTER);

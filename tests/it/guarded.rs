@@ -258,7 +258,7 @@ async fn staff_say_where_they_want_to_be_pinged_and_that_they_are_away() {
                 other => other,
             };
             desk.command_in(world, "ana", "sales", typed).await;
-            assert!(desk.last_private(world, "ana").contains("desk permissions"), "{refused}");
+            assert!(desk.last_private(world, "ana").contains("only the desk can do that"), "{refused}");
         }
         // A person who pings an absent agent is asked, even where pings are only counted.
         desk.command_in(

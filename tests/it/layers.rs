@@ -30,7 +30,7 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("alarms", &[]),
     ("articles", &["knowledge"]),
     ("closing", &["tickets"]),
-    ("conversation", &["help", "knowledge", "tickets"]),
+    ("conversation", &["drafts", "help", "knowledge", "tickets"]),
     ("drafts", &[]),
     ("guard", &["conversation", "help", "on_call", "tickets"]),
     ("help", &[]),

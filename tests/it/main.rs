@@ -17,6 +17,7 @@ mod commands;
 mod copies;
 mod crash;
 mod desk;
+mod direct;
 mod drafts;
 mod fairness;
 mod gate;

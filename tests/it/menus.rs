@@ -108,7 +108,7 @@ async fn a_message_has_a_menu_of_acts() {
             desk.last_private(world, who)
         };
         let told = choose("jeff", &ask, "Take the request").await;
-        assert!(told.starts_with("Sorry, you need desk permissions for that"), "{what}: {told}");
+        assert!(told.starts_with("Sorry, only the desk can do that"), "{what}: {told}");
         let told = choose("mia", &lunch, "Take the request").await;
         assert!(told.starts_with("I can't find a request for that message"), "{what}: {told}");
         world.choose_menu("mia", &lunch, "Reply to the requester").await.expect("answered");
@@ -257,7 +257,7 @@ async fn open_requests_are_listed_for_oneself_and_for_the_desk() {
             assert_eq!(menus, ["Show their open requests"]);
             for (who, expected) in [
                 ("mia", listed.as_str()),
-                ("sam", "Sorry, you need desk permissions for that; /desk help shows what you can do."),
+                ("sam", "Sorry, only the desk can do that; /desk help shows what you can do."),
             ] {
                 world.choose_menu(who, &ask, "Show their open requests").await.expect("answered");
                 desk.settle().await;
@@ -275,7 +275,7 @@ async fn open_requests_are_listed_for_oneself_and_for_the_desk() {
         sam: /desk requests
         You have no open requests. Need something? Mention me or write to me.
         sam: /desk requests @jeff
-        Sorry, you need desk permissions for that; /desk help shows what you can do.
+        Sorry, only the desk can do that; /desk help shows what you can do.
         mia: /desk requests @jeff
         Open requests from Jeff Park:
         • IT-1002  my salary is wrong · in progress · Mia has it · (age)

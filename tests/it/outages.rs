@@ -245,11 +245,11 @@ async fn an_outage_is_announced_updated_and_over() {
         Printing: no outage announced
 
         🟠 VPN, Email: New connections fail
-        MI-1 · we know what it is and are fixing it · since (age) · next news (age)
+        MI-1 · we know what it is and are fixing it · since (age)
         A certificate has expired.
         Meanwhile: Use the web version.
 
-        ▸ mia in #desk-triage: Desk: MI-1  outage, medium severity · announced by Mia Wong ⏎ 🟠 VPN, Email: New connections fail ⏎ MI-1 · we know what it is and are fixing it · since (age) · next news (age) ⏎ A certificate has expired. ⏎ Meanwhile: Use the web version. ⏎ Only for the desk: The certificate has expired. ⏎ It has been posted in 2 channels. ⏎ In #sales, #general [Update…] [It is over…] [Change…] [Retract] [Where it went]
+        ▸ mia in #desk-triage: Desk: MI-1  outage, medium severity · announced by Mia Wong ⏎ 🟠 VPN, Email: New connections fail ⏎ MI-1 · we know what it is and are fixing it · since (age) ⏎ A certificate has expired. ⏎ Meanwhile: Use the web version. ⏎ Only for the desk: The certificate has expired. ⏎ It has been posted in 2 channels. ⏎ In #sales, #general [Update…] [It is over…] [Change…] [Retract] [Where it went]
 
         ✅ It's over: VPN, Email: New connections fail
         From (age) to (age) · thanks for your patience
@@ -365,7 +365,7 @@ async fn what_cannot_be_announced_is_told_with_what_to_do() {
         Nothing has been sent, and what you typed is still there: press Correct it.
         Which services? There are: vpn, wifi, mail, printing.
         Nothing has been sent, and what you typed is still there: press Correct it.
-        Sorry, you need desk permissions for that; /desk help shows what you can do.
+        Sorry, only the desk can do that; /desk help shows what you can do.
         I can't find an outage MI-99. /desk outages lists them.
         MI-4 is on its way to the desk only, since no channel that I can write in follows this."#]]
     .assert_eq(&told);

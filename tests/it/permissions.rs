@@ -14,10 +14,10 @@ async fn only_the_desk_may_work_tickets() {
         desk.press(world, "sam", "sales", "Desk…").await;
         assert_eq!(
             desk.last_private(world, "sam"),
-            "Sorry, you need desk permissions for that; /desk help shows what you can do."
+            "Sorry, only the desk can do that; /desk help shows what you can do."
         );
         desk.say(world, "jeff", &thread, "@desk claim").await;
-        let why = "Sorry, you need desk permissions for that; /desk help shows what you can do. \
+        let why = "Sorry, only the desk can do that; /desk help shows what you can do. \
                    Your request is with the desk; to add something, just write where I answered you.";
         assert_eq!(desk.last_private(world, "jeff"), why);
         for command in

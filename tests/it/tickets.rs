@@ -149,7 +149,7 @@ async fn a_direct_message_stays_private() {
         ana ↔ Desk
          Ana Lima: I think I clicked on something bad
          Desk: Got it, Ana: IT-1001. Only you and the desk can see this; Mia has it and will answer here. [Add details] [Cancel] [New request]
-         Desk: Mia is on it.
+         Desk: Mia is on it: IT-1001.
          Desk: Mia (IT): Please switch it off; I am coming.
          Ana Lima: ok, it is off
     "#]].assert_eq(&transcript);

@@ -133,7 +133,7 @@ fn each_act_of_an_agent_however_the_ticket_stands() {
           reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
           resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
           pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold until 02 Dec 10:00: a new cable ⏎ I'll write here wh…”
-          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Mia · cards · confirm anew · tell Mia: “Done: IT-1007 is new, P3, and nobody has it yet.”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is no longer on hold, and the desk has it.” · tell Mia: “Done: IT-1007 is new, P3, and nobody has it yet.”
           reopen: refused · tell Mia: “IT-1007 is already open (pending), so nothing was changed. The desk can…”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is pending; Mia has it. Asked by Jeff an h…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
           not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
@@ -250,148 +250,148 @@ fn each_act_of_the_requester_however_the_ticket_stands() {
     }
     expect![[r#"
         new
-          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          claim: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          reply: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          resolve: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          pending: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          release: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           reopen: refused · tell Jeff: “IT-1007 is already open (new), so nothing was changed. The desk can see…”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Add details] [Cancel]
-          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          not_a_request: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          assign: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          priority: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
           details: done IT-1007 · record requester «a new cable» · IT-1007 is new, P3 · audit: details added by Jeff · under the cards: “Jeff: a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk can see it.”
           new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is new, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
           belongs_to: done IT-1008 · IT-1007 is cancelled, P3 · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that's part of IT-1008 now.”
-          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          menu: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           undo: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again] · sign off
         in progress
-          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          claim: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          reply: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          resolve: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          pending: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          release: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           reopen: refused · tell Jeff: “IT-1007 is already open (in progress), so nothing was changed. The desk…”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Add details] [Cancel]
-          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          not_a_request: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          assign: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          priority: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
           details: done IT-1007 · record requester «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Jeff · under the cards: “Jeff: @U8 a new cable” [Reply to requester] · under the cards: “Jeff: @88 a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk can see it.”
           new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is in_progress, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
           belongs_to: done IT-1008 · IT-1007 is cancelled, P3, Mia · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that's part of IT-1008 now.”
-          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          menu: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           undo: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again] · sign off
         pending
-          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          claim: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          reply: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          resolve: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          pending: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          release: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           reopen: refused · tell Jeff: “IT-1007 is already open (pending), so nothing was changed. The desk can…”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is pending; Mia has it. Asked by Jeff an h…” [Add details] [Cancel]
-          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          not_a_request: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          assign: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          priority: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
           details: done IT-1007 · record requester «a new cable» · IT-1007 is in_progress, P3, Mia · audit: went on by Jeff · audit: details added by Jeff · cards · confirm anew · under the cards: “Jeff: @U8 a new cable” [Reply to requester] · under the cards: “Jeff: @88 a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk can see it.”
           new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is pending, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
           belongs_to: done IT-1008 · IT-1007 is cancelled, P3, Mia · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that's part of IT-1008 now.”
-          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          menu: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           undo: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again] · sign off
         resolved
-          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          reopen: done IT-1007 · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: Mia has it again.” · under the cards: “Jeff needs it after all.”
+          claim: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          reply: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          resolve: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          pending: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          release: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          reopen: done IT-1007 · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: Mia has it again.” · under the cards: “@U8 Jeff needs it after all.” · under the cards: “@88 Jeff needs it after all.”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is resolved; Mia has it. Asked by Jeff an…” [Add details]
-          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          not_a_request: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          assign: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          priority: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           cancel: refused · tell Jeff: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
           details: done IT-1007 · record requester «a new cable» · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by writing by Jeff · audit: details added by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: Mia has it again.” · under the cards: “Jeff: @U8 a new cable” [Reply to requester] · under the cards: “Jeff: @88 a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk can see it.”
           new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is resolved, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
           belongs_to: refused · tell Jeff: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
-          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          menu: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           undo: refused · tell Jeff: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
         closed
-          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          claim: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          reply: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          resolve: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          pending: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          release: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           reopen: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is closed; Mia has it. Asked by Jeff an ho…”
-          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          not_a_request: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          assign: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          priority: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           cancel: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
           details: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
           new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is closed, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
           belongs_to: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
-          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          menu: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           undo: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
         taken back
-          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          claim: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          reply: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          resolve: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          pending: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          release: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: it's with the desk again.” · under the cards: “Jeff needs it after all.”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Ask again]
-          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          not_a_request: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          assign: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          priority: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           cancel: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by you.” [Ask again]
           details: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by you. ⏎ Nothing was sent. Your w…” [Ask again]
           new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is cancelled, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
           belongs_to: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by you.” [Ask again]
-          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          menu: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           undo: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by you.” [Ask again]
         no request
-          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          claim: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          reply: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          resolve: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          pending: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          release: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: it's with the desk again.” · under the cards: “Jeff needs it after all.”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Ask again]
-          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          not_a_request: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          assign: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          priority: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           cancel: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by Mia.” [Ask again]
           details: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by Mia. ⏎ Nothing was sent. Your w…” [Ask again]
           new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is cancelled, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
           belongs_to: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by Mia.” [Ask again]
-          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          menu: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           undo: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by Mia.” [Ask again]
         merged
-          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          claim: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          reply: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          resolve: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          pending: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          release: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           reopen: refused · tell Jeff: “IT-1007 is part of IT-1005 now. Please go on there.”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…”
-          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          not_a_request: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          assign: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          priority: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           cancel: refused · tell Jeff: “IT-1007 is part of IT-1005 now. Please go on there.”
           details: refused · tell Jeff: “IT-1007 is part of IT-1005 now. Please go on there. ⏎ Nothing was sent.…”
           new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is cancelled, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
           belongs_to: refused · tell Jeff: “IT-1007 is part of IT-1005 now. Please go on there.”
-          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          menu: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           undo: refused · tell Jeff: “IT-1007 is part of IT-1005 now. Please go on there.”
     "#]].assert_eq(&table.0);
 }
@@ -481,7 +481,7 @@ fn open_requests() {
     expect![[r#"
         Sam asks for their own: done · tell Sam: “You have no open requests. Need something? Mention me or write to me.”
         Sam asks for Sam: done · tell Sam: “You have no open requests. Need something? Mention me or write to me.”
-        Sam asks for Jeff: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+        Sam asks for Jeff: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
         Jeff asks for their own: done · tell Jeff: “Your open requests: ⏎ • IT-1007  printer smokes · in progress · Mia has…”
         Mia asks for Jeff: done · tell Mia: “Open requests from Jeff: ⏎ • IT-1007  printer smokes · in progress · Mi…”
         Mia asks for Sam: done · tell Mia: “Sam has no open requests.”

@@ -159,7 +159,7 @@ fn what_is_written_and_what_cannot_be_taken() {
         a title that is too long: refused · tell Mia: “The title can have 150 characters at most. Please shorten it. ⏎ Nothing…”
         a summary that is too long: refused · tell Mia: “The sentence about what it solves can have 300 characters at most. Plea…”
         by whoever may not publish: done · write KB-36 «A screen», draft, by Omar · article_draft in 168 h · audit: article written by Omar · tell Omar: “KB-36 “A screen” is saved as a draft. Those who publish articles will f…” [Read] [Edit…]
-        by a requester: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+        by a requester: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
         nothing was changed: done · KB-7 «VPN drops», version 3, is draft, by Mia · audit: article changed by Mia · tell Mia: “Saved. ⏎ KB-7 “VPN drops” ⏎ Draft, not found in searches yet · version…” [Read] [Edit…] [Publish] [Retire]
         it was changed meanwhile: refused · tell Mia: “KB-7 “VPN drops” has changed in the meantime, so I didn't save anything…” [Open]
         it is gone: refused · tell Mia: “I can't find an article KB-7. /desk articles all lists them. ⏎ Nothing…”

@@ -188,7 +188,7 @@ fn what_people_say_of_articles() {
           person: done IT-1007 · wants a person · audit: asked for a person by Jeff · cards · confirm in C1/7.1
           more_articles: done IT-1007 · audit: more articles shown by Jeff · tell Jeff: “KB-8 “Title 8” Passage 8.” [Read KB-8] [KB-8 solved it]
           helpful: done IT-1007 · article 7 was helpful · audit: article helpful by Jeff · tell Jeff: “Good to know, thank you. If that settles IT-1007, press the button:” [This solved it]
-          send: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          send: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           unhelpful: done IT-1007 · article 7 was unhelpful · wants a person · audit: article not helpful by Jeff · cards · confirm in C1/7.1 · tell Jeff: “Thanks for telling me. The people who look after that article will see…”
         a person was wanted before
           read: done · tell Jeff: “KB-7  VPN drops ⏎  ⏎ Turn off band steering.”
@@ -197,7 +197,7 @@ fn what_people_say_of_articles() {
           person: done IT-1007 · tell Jeff: “IT-1007 is with the desk, and someone there will answer you.”
           more_articles: done IT-1007 · audit: more articles shown by Jeff · tell Jeff: “KB-8 “Title 8” Passage 8.” [Read KB-8] [KB-8 solved it]
           helpful: done IT-1007 · article 7 was helpful · audit: article helpful by Jeff · tell Jeff: “Good to know, thank you. If that settles IT-1007, press the button:” [This solved it]
-          send: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          send: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           unhelpful: done IT-1007 · article 7 was unhelpful · wants a person · audit: article not helpful by Jeff · cards · confirm in C1/7.1 · tell Jeff: “Thanks for telling me. The people who look after that article will see…”
         it is resolved
           read: done · tell Jeff: “KB-7  VPN drops ⏎  ⏎ Turn off band steering.”
@@ -206,7 +206,7 @@ fn what_people_say_of_articles() {
           person: done IT-1007 · tell Jeff: “IT-1007 isn't open any more. Still need help? Just write to the desk ag…”
           more_articles: done IT-1007 · audit: more articles shown by Jeff · tell Jeff: “KB-8 “Title 8” Passage 8.” [Read KB-8] [KB-8 solved it]
           helpful: done IT-1007 · article 7 was helpful · audit: article helpful by Jeff · tell Jeff: “Good to know, thank you.”
-          send: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          send: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           unhelpful: done IT-1007 · article 7 was unhelpful · audit: article not helpful by Jeff · confirm in C1/7.1 · tell Jeff: “Thanks for telling me. The people who look after that article will see…”
         it is retired
           read: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
@@ -215,7 +215,7 @@ fn what_people_say_of_articles() {
           person: done IT-1007 · wants a person · audit: asked for a person by Jeff · cards · confirm in C1/7.1
           more_articles: done IT-1007 · audit: more articles shown by Jeff · tell Jeff: “KB-8 “Title 8” Passage 8.” [Read KB-8] [KB-8 solved it]
           helpful: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
-          send: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          send: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           unhelpful: done IT-1007 · article 7 was unhelpful · wants a person · audit: article not helpful by Jeff · cards · confirm in C1/7.1 · tell Jeff: “Thanks for telling me. The people who look after that article will see…”
         it is for agents
           read: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
@@ -224,7 +224,7 @@ fn what_people_say_of_articles() {
           person: done IT-1007 · wants a person · audit: asked for a person by Jeff · cards · confirm in C1/7.1
           more_articles: done IT-1007 · audit: more articles shown by Jeff · tell Jeff: “KB-8 “Title 8” Passage 8.” [Read KB-8] [KB-8 solved it]
           helpful: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
-          send: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          send: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           unhelpful: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
         it is for agents, by one
           read: done · tell Mia: “KB-7  VPN drops ⏎  ⏎ Turn off band steering.”
@@ -242,7 +242,7 @@ fn what_people_say_of_articles() {
           person: done IT-1007 · tell Jeff: “IT-1007 is with the desk, and someone there will answer you.”
           more_articles: done IT-1007 · audit: more articles shown by Jeff · tell Jeff: “That's all I found.”
           helpful: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
-          send: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          send: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           unhelpful: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
     "#]].assert_eq(&table.0);
 }

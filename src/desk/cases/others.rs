@@ -17,22 +17,22 @@ fn each_act_of_others() {
     }
     expect![[r#"
         Sam
-          claim: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          reply: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          resolve: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          pending: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          release: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          claim: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          reply: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          resolve: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          pending: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
+          release: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
           reopen: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           show: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
-          not_a_request: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          assign: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          priority: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          not_a_request: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          assign: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
+          priority: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
           cancel: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           details: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           new_request: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           belongs_to: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
-          menu: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          menu: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
           undo: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
         Omar
           claim: refused · tell Omar: “Mia already has IT-1007. To take it over, press More…, then Assign to….”
@@ -85,22 +85,22 @@ fn each_act_on_a_private_request() {
     }
     expect![[r#"
         Jeff
-          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          claim: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          reply: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          resolve: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          pending: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          release: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           reopen: refused · tell Jeff: “IT-1007 is already open (new), so nothing was changed. The desk can see…”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Add details] [Cancel]
-          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          not_a_request: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          assign: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+          priority: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in D1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
           details: done IT-1007 · record requester «a new cable» · IT-1007 is new, P3 · audit: details added by Jeff · under the cards: “Jeff: a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk can see it.”
           new_request: opened IT-1042 · open «a new cable» for Jeff · record requester «a new cable» · audit: opened by Jeff · confirm in D1 · cards
           own_request: opened IT-1042 · open «and my badge is lost» for Jeff · part · IT-1007 is new, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in D1 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
           belongs_to: done IT-1008 · IT-1007 is cancelled, P3 · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that's part of IT-1008 now.”
-          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          menu: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
           undo: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in D1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again] · sign off
         Sam
           claim: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
@@ -121,7 +121,7 @@ fn each_act_on_a_private_request() {
           menu: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
           undo: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
         Mia
-          claim: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in D1: “Mia is on it.”
+          claim: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in D1: “Mia is on it: IT-1007.”
           reply: done IT-1007 · say in D1: “Mia (IT): a new cable”
           resolve: done IT-1007 · IT-1007 is resolved, P3 · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in D1: “IT-1007 is resolved: a new cable ⏎ Not right? Press Add details.” [Add details]
           pending: done IT-1007 · IT-1007 is pending, P3 · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in D1: “IT-1007 is on hold until 02 Dec 10:00: a new cable ⏎ I'll write here wh…”
@@ -129,7 +129,7 @@ fn each_act_on_a_private_request() {
           reopen: refused · tell Mia: “IT-1007 is already open (new), so nothing was changed. The desk can see…”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
           not_a_request: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
-          assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in D1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
+          assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in D1: “Omar has it now: IT-1007.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
           priority: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Mia · cards
           cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
           details: done IT-1007 · record note «a new cable» · IT-1007 is new, P3 · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk can see it.”

@@ -110,18 +110,23 @@ fn what_means_nothing() {
     };
     let button = |asks: Asks| Acted { asks, ..by_button("Sam", ActRef::bare(ActName::new("x")), Given::new()) };
     let command = |asks: Asks| Acted { way: Way::Command, ..button(asks) };
+    let agents =
+        |acted: Acted| Acted { actor: by_button("Mia", ActRef::bare(ActName::new("x")), Given::new()).actor, ..acted };
     let words = |words: &str| Asks::Words { words: words.to_owned(), mentions: Vec::new() };
     let does = |name: &str, given: Given| Asks::Act { does: ActRef::bare(ActName::new(name)), given };
     let keyed = |key: &str| Given::from([("key".to_owned(), Value::text(key))]);
     case("a button that cannot be read", &button(Asks::Unknown), None);
     case("a button of an act that is gone", &button(does("vanish", Given::new())), None);
-    case("a button without what it should carry", &button(does("priority", Given::new())), None);
+    case("a button without what it should carry", &agents(button(does("priority", Given::new()))), None);
     case("a command without words", &command(words(" ")), None);
     case("a command that is none", &command(words("dance")), None);
-    case("a command that is not complete", &command(words("resolve")), None);
+    case("a command that is not complete", &agents(command(words("resolve"))), None);
+    case("a command that is not complete, by somebody else", &command(words("resolve")), None);
+    case("a group of commands", &command(words("guard")), None);
+    case("a command with too many words", &command(words("show nonsense")), None);
     let until = |until: &str| Given::from([("until".to_owned(), Value::text(until))]);
-    case("a command with a time that cannot be read", &command(does("pending", until("soonish"))), None);
-    case("a command with a time that has passed", &command(does("pending", until("2020-01-01"))), None);
+    case("a command with a time that cannot be read", &agents(command(does("pending", until("soonish")))), None);
+    case("a command with a time that has passed", &agents(command(does("pending", until("2020-01-01")))), None);
     case("a command without a ticket", &command(words("show")), None);
     case("a command about a ticket that is not known", &command(words("show IT-9999")), None);
     case("a command about what one may not know of", &command(words("show IT-1007")), Some(private_ticket()));
@@ -138,12 +143,15 @@ fn what_means_nothing() {
     expect![[r#"
         a button that cannot be read: refused · tell Sam: “That button is out of date. Please write to me instead, or see /desk he…”
         a button of an act that is gone: refused · tell Sam: “That button is out of date. Please write to me instead, or see /desk he…”
-        a button without what it should carry: refused · tell Sam: “That button is out of date. Please write to me instead, or see /desk he…”
+        a button without what it should carry: refused · tell Mia: “That button is out of date. Please write to me instead, or see /desk he…”
         a command without words: done · tell Sam: “How to reach the desk ⏎ • Mention me and say what's wrong ("@desk the p…”
-        a command that is none: refused · tell Sam: “I don't know that command. /desk requests lists what you've asked for,…”
-        a command that is not complete: refused · tell Sam: “Almost there: write it as "/desk resolve how it was solved". /desk help…”
-        a command with a time that cannot be read: refused · tell Sam: “I can't read that as a time. Write it like 14:30, tomorrow 9, in 30 min…”
-        a command with a time that has passed: refused · tell Sam: “That time has already passed. Please give a later one. Nothing was done.”
+        a command that is none: done · draft, page 0 · tell Sam: “I don't know that command. /desk requests lists what you've asked for,…” [Ask the desk]
+        a command that is not complete: refused · tell Mia: “Almost there: write it as "/desk resolve how it was solved". /desk help…”
+        a command that is not complete, by somebody else: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
+        a group of commands: refused · tell Sam: “Almost there. There is: /desk guard report, /desk guard mode nudge, /de…”
+        a command with too many words: refused · tell Sam: “Almost there: write it as "/desk show". /desk help lists what I underst…”
+        a command with a time that cannot be read: refused · tell Mia: “I can't read that as a time. Write it like 14:30, tomorrow 9, in 30 min…”
+        a command with a time that has passed: refused · tell Mia: “That time has already passed. Please give a later one. Nothing was done.”
         a command without a ticket: refused · tell Sam: “Which request? Add its key, like /desk show IT-1042, or say it in the r…”
         a command about a ticket that is not known: refused · tell Sam: “I can't find IT-9999 among the requests you can see. /desk requests lis…”
         a command about what one may not know of: refused · tell Sam: “I can't find IT-1007 among the requests you can see. /desk requests lis…”

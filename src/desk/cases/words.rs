@@ -197,14 +197,14 @@ fn words_on_a_ticket() {
           Sam «mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is closed, P3, Mia · lines under the cards
           Sam «@desk mine does that, too»: opened IT-1042 · open «mine does that, too» for Sam, after IT-1007 · bind C1/7.1 as request · record requester «mine does that, too» · audit: opened by Sam · confirm in C1/7.1 · cards
         taken back
-          Jeff «it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is cancelled, P3 · lines under the cards
+          Jeff «it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is cancelled, P3 · tell Jeff: “IT-1007 is cancelled, so nobody is working on it. Still need help? Pres…” [Ask again] · lines under the cards
           Jeff «@desk it smells, too»: opened IT-1042 · open «it smells, too» for Jeff, after IT-1007 · bind C1/7.1 as request · record requester «it smells, too» · audit: opened by Jeff · confirm in C1/7.1 · cards
           Jeff «thanks!»: recorded IT-1007 · record requester «thanks!» · IT-1007 is cancelled, P3 · lines under the cards
           Mia «I am on my way»: recorded IT-1007 · record agent «I am on my way» · IT-1007 is cancelled, P3 · lines under the cards
           Sam «mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is cancelled, P3 · lines under the cards
           Sam «@desk mine does that, too»: opened IT-1042 · open «mine does that, too» for Sam, after IT-1007 · bind C1/7.1 as request · record requester «mine does that, too» · audit: opened by Sam · confirm in C1/7.1 · cards
         no request
-          Jeff «it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is cancelled, P3 · lines under the cards
+          Jeff «it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is cancelled, P3 · tell Jeff: “IT-1007 is cancelled, so nobody is working on it. Still need help? Pres…” [Ask again] · lines under the cards
           Jeff «@desk it smells, too»: opened IT-1042 · open «it smells, too» for Jeff, after IT-1007 · bind C1/7.1 as request · record requester «it smells, too» · audit: opened by Jeff · confirm in C1/7.1 · cards
           Jeff «thanks!»: recorded IT-1007 · record requester «thanks!» · IT-1007 is cancelled, P3 · lines under the cards
           Mia «I am on my way»: recorded IT-1007 · record agent «I am on my way» · IT-1007 is cancelled, P3 · lines under the cards
@@ -323,23 +323,23 @@ fn commands_in_words() {
     }
     expect![[r#"
         in the thread, Mia «claim»: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in C1/7.1: “Mia is on it.”
-        in the thread, Jeff «claim»: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-        in the thread, Sam «claim»: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+        in the thread, Jeff «claim»: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+        in the thread, Sam «claim»: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
         in the thread, Mia «release»: refused · tell Mia: “Nobody has IT-1007, so there's nothing to release.”
-        in the thread, Jeff «release»: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-        in the thread, Sam «release»: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+        in the thread, Jeff «release»: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+        in the thread, Sam «release»: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
         in the thread, Mia «resolve new fuser»: done IT-1007 · IT-1007 is resolved, P3 · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: new fuser ⏎ Not right? Just write here.”
-        in the thread, Jeff «resolve new fuser»: recorded IT-1007 · record requester «resolve new fuser» · IT-1007 is new, P3 · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…” · lines under the cards
-        in the thread, Sam «resolve new fuser»: recorded IT-1007 · record third «resolve new fuser» · IT-1007 is new, P3 · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…” · lines under the cards
+        in the thread, Jeff «resolve new fuser»: recorded IT-1007 · record requester «resolve new fuser» · IT-1007 is new, P3 · tell Jeff: “Only the desk can do that, so I've added your words to IT-1007.” [Add details] [Cancel] · lines under the cards
+        in the thread, Sam «resolve new fuser»: recorded IT-1007 · record third «resolve new fuser» · IT-1007 is new, P3 · tell Sam: “Only the desk can do that, so I've added your words to IT-1007.” · lines under the cards
         in the thread, Mia «pending parts»: done IT-1007 · IT-1007 is pending, P3 · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold: parts ⏎ I'll write here when there's news.”
-        in the thread, Jeff «pending parts»: recorded IT-1007 · record requester «pending parts» · IT-1007 is new, P3 · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…” · lines under the cards
-        in the thread, Sam «pending parts»: recorded IT-1007 · record third «pending parts» · IT-1007 is new, P3 · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…” · lines under the cards
+        in the thread, Jeff «pending parts»: recorded IT-1007 · record requester «pending parts» · IT-1007 is new, P3 · tell Jeff: “Only the desk can do that, so I've added your words to IT-1007.” [Add details] [Cancel] · lines under the cards
+        in the thread, Sam «pending parts»: recorded IT-1007 · record third «pending parts» · IT-1007 is new, P3 · tell Sam: “Only the desk can do that, so I've added your words to IT-1007.” · lines under the cards
         in the thread, Mia «assign @Omar»: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
-        in the thread, Jeff «assign @Omar»: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-        in the thread, Sam «assign @Omar»: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+        in the thread, Jeff «assign @Omar»: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+        in the thread, Sam «assign @Omar»: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
         in the thread, Mia «priority P1»: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Mia · cards · tell Mia: “Done: IT-1007 is new, P1, and nobody has it yet.”
-        in the thread, Jeff «priority P1»: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
-        in the thread, Sam «priority P1»: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+        in the thread, Jeff «priority P1»: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
+        in the thread, Sam «priority P1»: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
         in the thread, Mia «show»: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         in the thread, Jeff «show»: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Add details] [Cancel]
         in the thread, Sam «show»: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
@@ -380,7 +380,7 @@ fn commands_in_words() {
         elsewhere, Sam «resolve my dns problem»: no command
         elsewhere, Sam «help»: done · keep «help» · hint Sam: “How to reach the desk ⏎ • Mention me and say what's wrong ("@desk the p…”
         elsewhere, Sam «requests»: done · tell Sam: “You have no open requests. Need something? Mention me or write to me.”
-        elsewhere, Sam «requests @Omar»: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+        elsewhere, Sam «requests @Omar»: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
         elsewhere, Sam «help me»: no command
     "#]].assert_eq(&table.0);
 }
@@ -416,9 +416,9 @@ fn commands_that_are_not_written_right() {
         outage change: refused · tell Mia: “Almost there: write it as "/desk outage change MI-7 [high] [services]".…”
         guard mode: refused · tell Mia: “Almost there: write it as "/desk guard mode nudge". Or off, observe, ro…”
         guard me: refused · tell Mia: “Almost there: write it as "/desk guard me off". Or on. /desk help lists…”
-        guard away: refused · tell Mia: “Almost there: write it as "/desk guard away tomorrow 9". /desk help lis…”
+        guard away: refused · tell Mia: “Almost there: write it as "/desk guard away tomorrow 9". Times look lik…”
         guard why: refused · tell Mia: “Almost there: write it as "/desk guard why link". /desk help lists what…”
-        oncall until: refused · tell Mia: “Almost there: write it as "/desk oncall until 18:00". /desk help lists…”
+        oncall until: refused · tell Mia: “Almost there: write it as "/desk oncall until 18:00". Times look like 1…”
     "#]]
     .assert_eq(&table.0);
 }

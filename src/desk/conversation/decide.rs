@@ -1,17 +1,19 @@
 //! Decides about the words of people: a new request, more words on a ticket, a note, or words that do not concern the
 //! desk.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::text;
+use super::text::{self, Joined};
 use crate::desk::acts::{self, Actor};
 use crate::desk::conversation::state::{Record, Side, SkippedMention, Voice};
 use crate::desk::decision::{Change, Decision};
+use crate::desk::drafts::decide::go_on;
 use crate::desk::hear::{ActData, Command, Desk, NewWords};
+use crate::desk::meant::{Target, Unfinished};
 use crate::desk::plan::{Plan, Words, full_text, origin_of};
 use crate::desk::tickets::state::{Status, Ticket};
 use crate::desk::{help, knowledge, tickets};
-use crate::domain::act::{Args, Fault, On, Spec};
+use crate::domain::act::{ActRef, Args, Fault, Given, On, Spec, Value};
 use crate::domain::audit::Did;
 use crate::domain::effect::{Awaited, EffectKind, SilentAct, Undeliverable};
 use crate::domain::event::{DedupeKey, DeliverySettled, DirectRequest, Said, TimerKind, Way};
@@ -60,6 +62,15 @@ pub(in crate::desk) fn ask(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _
     };
     plan.effect_about(about, SilentAct::OpenDirect { request: Box::new(request) }.into());
     plan.end(Outcome::Done(None))
+}
+
+/// Refuses a `/desk` command that the bot does not know. Its words are stored as the draft of a request, since people try
+/// to ask for help this way.
+pub(in crate::desk) fn unknown_command(plan: Plan<'_>, actor: &Actor<'_>, words: &str) -> Decision {
+    let spec = &tickets::acts::ASK.spec;
+    let given = Given::from([("text".to_owned(), Value::text(words))]);
+    let unfinished = Unfinished { spec, target: Target::default(), does: ActRef::bare(spec.act()), given, page: 0 };
+    go_on(plan, actor, &unfinished, text::unknown_command)
 }
 
 /// Decides about the result of opening a direct conversation for a request: opens the ticket, or tells the person who
@@ -180,7 +191,9 @@ fn erased(mut plan: Plan<'_>, record: &Record, ticket: &Ticket, message: &Messag
 pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) -> Decision {
     let Command { meaning, on, home, data } = command;
     let spec = &meaning.act.spec;
-    let thread_ticket = home.as_ref().filter(|(_, side)| *side == Side::Request).map(|(ticket, _)| ticket.id);
+    let in_thread = home.as_ref().filter(|(_, side)| *side == Side::Request).map(|(ticket, _)| ticket.id);
+    let in_direct = on.as_ref().filter(|ticket| said.place.is_direct() && ticket.origin == said.place);
+    let thread_ticket = in_thread.or(in_direct.map(|ticket| ticket.id));
     let mut plan = Plan::by(desk, &said.author, Some(&said.place)).on(on.as_ref()).thread_ticket(thread_ticket);
     if spec.name == help::acts::HELP.spec.name {
         let agent = plan.is_agent(&said.author);
@@ -231,13 +244,19 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
     // In the request's own thread, the bot reports the act (`is_told`), so its actor needs no other answer.
     let shows = own_thread && spec.is_told;
     if carries_words && own_thread && !plan.is_agent(&said.author) {
-        // A person without the right to the command is told so, and the text goes on record as words.
-        let requester = plan.same(&ticket.requester, &said.author);
-        let why = tickets::text::agents_only(Some(ticket), requester);
-        plan.whisper(Some(ticket), &said.author.who, Some(&said.place), None, why);
-        return on_ticket(plan, said, ticket);
+        return not_allowed(desk, said, ticket);
     }
     acts::perform(plan, &actor(!shows), meaning, data, said.at)
+}
+
+/// Decides about a command of the desk from somebody without the right to it, in the ticket's own thread: the person is
+/// told so, and the text goes on record as words. It is meant as a command, so it reopens nothing.
+pub(in crate::desk) fn not_allowed(desk: &Desk, said: &Said, ticket: &Ticket) -> Decision {
+    let mut plan = Plan::by(desk, &said.author, Some(&said.place)).on(Some(ticket)).thread_ticket(Some(ticket.id));
+    let requester = plan.same(&ticket.requester, &said.author);
+    let why = text::is_for_the_desk(ticket, requester);
+    plan.whisper(Some(ticket), &said.author.who, Some(&said.place), None, why);
+    recorded_on(plan, said, ticket, true)
 }
 
 /// Decides about words under a card: a note for the desk.
@@ -258,8 +277,7 @@ pub(in crate::desk) fn note(desk: &Desk, said: &Said, ticket: &Ticket) -> Decisi
 
 /// Decides about words on the requester's side of a ticket.
 pub(in crate::desk) fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
-    let words = Words::of(said);
-    if words.text.is_empty() {
+    if Words::of(said).text.is_empty() {
         if said.mentions_bot {
             hint(&mut plan, said, text::nothing_said());
             return plan.end(Outcome::Skipped);
@@ -268,6 +286,13 @@ pub(in crate::desk) fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticke
     }
     // Thanks, for example, ask for nothing more.
     let is_reply_enough = said.files.is_empty() && is_satisfied(&said.text, &said.mentions);
+    recorded_on(plan, said, ticket, is_reply_enough)
+}
+
+/// Decides about words that are not empty, on the requester's side of a ticket. `is_reply_enough`: they ask for nothing
+/// more, so they change no status.
+fn recorded_on(mut plan: Plan<'_>, said: &Said, ticket: &Ticket, is_reply_enough: bool) -> Decision {
+    let words = Words::of(said);
     let requester = plan.same(&ticket.requester, &said.author);
     let wants_more = match &ticket.status {
         Status::Closed { .. } => (requester || said.mentions_bot) && !is_reply_enough,
@@ -304,11 +329,23 @@ pub(in crate::desk) fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticke
             plan.update_activity(ticket, after, said.at);
         }
         Voice::Requester | Voice::Agent | Voice::Third | Voice::Note | Voice::Before => {
-            plan.update_activity(ticket, after, said.at);
+            // Thanks for a cancellation leave the next words the first ones (see below).
+            let is_thanks = is_reply_enough && matches!(ticket.status, Status::Cancelled { .. });
+            plan.update_activity(ticket, after, if is_thanks { ticket.active_at } else { said.at });
         }
     }
     if voice == Voice::Requester {
         knowledge::decide::escalate(&mut plan, ticket);
+    }
+    // Only the first words after the cancellation are answered: people may go on talking in the thread.
+    if voice == Voice::Requester
+        && !is_reply_enough
+        && let Status::Cancelled { at, .. } = &ticket.status
+        && ticket.status.can_be_reopened()
+        && ticket.active_at <= *at
+    {
+        let why = tickets::text::is_cancelled(ticket);
+        plan.whisper(Some(ticket), &said.author.who, Some(&said.place), None, why);
     }
     plan.mirror(ticket, None, &said.author, &words, voice);
     plan.end(Outcome::Recorded(ticket.key.clone()))
@@ -327,14 +364,19 @@ pub(in crate::desk) fn new_words(desk: &Desk, said: &Said, new: &NewWords) -> De
         return plan.end(Outcome::Skipped);
     }
     if let Some(ticket) = &new.direct {
-        // Words right after a request may be another request, so they are joined: their author can then separate them.
-        let is_burst = new.burst.as_ref().is_some_and(|burst| burst.id == ticket.id)
-            && said.reply_to.is_none()
-            && small_talk(&said.text, &said.mentions).is_none();
-        return if is_burst { join(plan, said, &words, ticket) } else { on_ticket(plan, said, ticket) };
+        // Words right after a request, or long after the last word about it, may be another request, so they are joined:
+        // their author can then separate them.
+        let is_burst = new.burst.as_ref().is_some_and(|burst| burst.id == ticket.id);
+        let is_later = ticket.status.is_open() && said.at.duration_since(ticket.active_at) > LULL;
+        let may_be_another = said.reply_to.is_none() && small_talk(&said.text, &said.mentions).is_none();
+        return match may_be_another {
+            true if is_burst => join(plan, said, &words, ticket, Joined::Burst),
+            true if is_later => join(plan, said, &words, ticket, Joined::Later),
+            _ => on_ticket(plan, said, ticket),
+        };
     }
     if let Some(ticket) = &new.burst {
-        return join(plan, said, &words, ticket);
+        return join(plan, said, &words, ticket, Joined::Burst);
     }
     if desk.rules.intake.greeting_filter
         && said.files.is_empty()
@@ -359,10 +401,13 @@ pub(in crate::desk) fn new_words(desk: &Desk, said: &Said, new: &NewWords) -> De
     plan.end(Outcome::Opened(ticket.key))
 }
 
-/// Joins words to the ticket that their author has just opened in this place. Answers to these words do not belong to
-/// the ticket.
-fn join(mut plan: Plan<'_>, said: &Said, words: &Words, ticket: &Ticket) -> Decision {
-    plan.join(ticket, said, words);
+/// After this long without activity on a ticket, words in its direct conversation may be about something else.
+const LULL: SignedDuration = SignedDuration::from_hours(1);
+
+/// Joins words to a ticket that their author has opened in this place. Answers to these words do not belong to the
+/// ticket.
+fn join(mut plan: Plan<'_>, said: &Said, words: &Words, ticket: &Ticket, why: Joined) -> Decision {
+    plan.join(ticket, said, words, why);
     let mut after = ticket.clone();
     if matches!(ticket.status, Status::Pending { .. }) {
         after.go_on();

@@ -103,15 +103,15 @@ texts! {
     LIVE_THREADS = Text::both(
         "SELECT c.channel, c.root, CAST(0 AS BIGINT) AS private, t.active_at_ms FROM tickets AS t JOIN conversations AS c \
          ON c.ticket_id = t.id WHERE t.id IN (SELECT id FROM tickets \
-         WHERE status IN ('new', 'in_progress', 'pending', 'resolved') \
-         UNION SELECT id FROM tickets WHERE merged_into IS NULL AND active_at_ms > $3) \
+         WHERE stage <> 'over' \
+         UNION SELECT id FROM tickets WHERE stage = 'over' AND merged_into IS NULL AND active_at_ms > $3) \
          AND c.platform = $1 AND c.tenant = $2 AND c.root <> ''"
     );
     /// Selects the direct conversations of the same kinds of tickets.
     LIVE_DIRECT = Text::both(
         "SELECT origin_channel AS channel, '' AS root, CAST(1 AS BIGINT) AS private, active_at_ms FROM tickets \
-         WHERE id IN (SELECT id FROM tickets WHERE status IN ('new', 'in_progress', 'pending', 'resolved') \
-         UNION SELECT id FROM tickets WHERE merged_into IS NULL AND active_at_ms > $3) \
+         WHERE id IN (SELECT id FROM tickets WHERE stage <> 'over' \
+         UNION SELECT id FROM tickets WHERE stage = 'over' AND merged_into IS NULL AND active_at_ms > $3) \
          AND private = 1 AND origin_platform = $1 AND origin_tenant = $2"
     );
     /// Selects the records of a channel from a message on, newest first.

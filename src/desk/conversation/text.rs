@@ -3,26 +3,37 @@
 use super::state::{Record, Voice};
 use crate::desk::tickets::acts;
 use crate::desk::tickets::state::Ticket;
-use crate::desk::tickets::text::title;
+use crate::desk::tickets::text::{requesters_controls, title};
 use crate::domain::act::ActRef;
 use crate::domain::effect::Undeliverable;
-use crate::domain::ids::{MessageRef, Person, PersonRef, TicketKey};
+use crate::domain::ids::{DraftId, MessageRef, Person, PersonRef, TicketKey};
 use crate::domain::limits;
-use crate::domain::message::{Control, Line, Message, Span, max_chars_of, quoted, said, strong};
+use crate::domain::message::{Control, Line, Message, Span, Style, max_chars_of, quoted, said, strong};
 use crate::domain::small_talk::SmallTalk;
 use crate::domain::words::{cut, first_name, shorten};
 
-/// Tells an author privately that their words were joined to the request that they had just made. A button makes the
-/// words a request of their own.
+/// Why words were joined to a request, although they may be another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// They came right after the request.
+    Burst,
+    /// They came in the request's direct conversation, long after the last word about it.
+    Later,
+}
+
+/// Tells an author privately that their words were joined to a request of theirs. A button makes the words a request of
+/// their own.
 #[must_use]
-pub fn joined(ticket: &Ticket, message: &MessageRef, words: &str) -> Message {
+pub fn joined(ticket: &Ticket, message: &MessageRef, words: &str, why: Joined) -> Message {
     let own = &acts::OWN_REQUEST.spec;
     let does = ActRef { carried: Some(message.id.clone()), ..own.on(ticket.tag()) };
-    let mut line = vec![
-        said("I've added “"),
-        quoted(shorten(&title(words), 40)),
-        said(format!("” to {}, since it came right after it. ", ticket.key)),
-    ];
+    let mut line = vec![said("I've added “"), quoted(shorten(&title(words), 40)), said(format!("” to {}", ticket.key))];
+    match why {
+        Joined::Burst => line.push(said(", since it came right after it. ")),
+        Joined::Later => {
+            line.extend([said(" (“"), quoted(shorten(&ticket.title, 40)), said("”), which is still open. ")])
+        }
+    }
     if !ticket.is_private() {
         line.extend([
             Span::Link { to: ticket.origin_message.clone(), label: "Carry on there".to_owned() },
@@ -31,6 +42,19 @@ pub fn joined(ticket: &Ticket, message: &MessageRef, words: &str) -> Message {
     }
     line.push(said("Was that about something else?"));
     Message::new([Line(line)]).with([Control::Button { label: own.label.to_owned(), does, style: own.style }])
+}
+
+/// Tells a person without the right to a command that only the desk can do that, and that their words are on record.
+#[must_use]
+pub fn is_for_the_desk(ticket: &Ticket, is_requester: bool) -> Message {
+    let line = vec![said(format!("Only the desk can do that, so I've added your words to {}", ticket.key))];
+    let holder = ticket.assignee.as_ref().filter(|_| ticket.status.is_open());
+    let end = match holder {
+        Some(agent) => vec![said(" for "), quoted(first_name(agent)), said(".")],
+        None => vec![said(".")],
+    };
+    let message = Message::new([Line([line, end].concat())]);
+    if is_requester { message.with(requesters_controls(ticket)) } else { message }
 }
 
 /// Tells the author of a request by a command or form, privately where they gave it, that the ticket was opened.
@@ -134,6 +158,17 @@ pub fn no_longer_joined(ticket: &Ticket) -> Message {
 #[must_use]
 pub fn reply(by: &Person, text: &str) -> Message {
     Message::new([Line(vec![quoted(first_name(by)), said(" (IT): "), quoted(text)])])
+}
+
+/// Refuses an unknown command. The button opens a form that holds its words as a request.
+#[must_use]
+pub fn unknown_command(does: &ActRef, draft: &DraftId) -> Message {
+    let does = ActRef { draft: Some(draft.clone()), ..does.clone() };
+    Message::said(
+        "I don't know that command. /desk requests lists what you've asked for, and /desk help shows the rest. Is it something \
+         you need? Press the button: your words are in the form already.",
+    )
+    .with([Control::button(acts::ASK.spec.label, does).styled(Style::Primary)])
 }
 
 /// Answers a mention or message without words or files.
@@ -338,6 +373,42 @@ pub fn names_another(here: &TicketKey, named: &TicketKey) -> Message {
         "I haven't done anything: this is about {here}, but your words begin with {named}. If you mean {here}, put another \
          word before the key. If you mean {named}, use its own thread or card, or give its key with /desk."
     ))
+}
+
+/// Tells the desk, under the card, what a person did with a ticket.
+#[must_use]
+pub fn happened(actor: &Person, what: &str) -> Message {
+    Message::new([Line(vec![quoted(first_name(actor)), said(format!(" {what}"))])])
+}
+
+/// Tells the desk, under the card, who has reopened a ticket. `ping`: the assignee's account on the card's platform, if
+/// somebody else has reopened it.
+#[must_use]
+pub fn reopened_by(by: &Person, is_requester: bool, ping: Option<&PersonRef>) -> Message {
+    let mut line: Vec<Span> = ping.map(|account| vec![Span::Ping(account.clone()), said(" ")]).unwrap_or_default();
+    line.push(quoted(first_name(by)));
+    line.push(said(if is_requester { " needs it after all." } else { " reopened it." }));
+    Message::new([Line(line)])
+}
+
+/// Tells the desk, under the card, that an agent was given a ticket. `ping`: that agent's account on the card's
+/// platform.
+#[must_use]
+pub fn assigned(by: &Person, to: &Person, ping: Option<&PersonRef>) -> Message {
+    let to = ping.map_or_else(|| quoted(first_name(to)), |account| Span::Ping(account.clone()));
+    Message::new([Line(vec![quoted(first_name(by)), said(" gave this to "), to, said(".")])])
+}
+
+/// Tells the desk that a ticket is no longer on hold. `ping`: the assignee's account on the card's platform.
+#[must_use]
+pub fn wait_is_over(agent: Option<&Person>, ping: Option<&PersonRef>) -> Message {
+    let mut line = vec![said("The wait is over")];
+    match (agent, ping) {
+        (_, Some(account)) => line.extend([said(": "), Span::Ping(account.clone()), said(" has it.")]),
+        (Some(agent), None) => line.extend([said(": "), quoted(first_name(agent)), said(" has it.")]),
+        (None, None) => line.push(said(", and nobody has it yet.")),
+    }
+    Message::new([Line(line)])
 }
 
 #[cfg(test)]

@@ -82,9 +82,13 @@ pub fn malformed(spec: &Spec, faults: &[Fault]) -> Message {
     let is_written = !spec.command.is_some_and(|command| command.opens_form);
     let hints = spec.takes.iter().filter(|param| is_written && is_told(param.takes) && !param.hint.is_empty());
     let hints: String = hints.map(|param| format!(" {}", param.hint)).collect();
+    let takes_time = spec.in_words().any(|param| matches!(param.takes, Takes::Date | Takes::Future));
+    let times = if takes_time { " Times look like 14:30, tomorrow 9, in 30 min or 2026-12-01 14:30." } else { "" };
+    // Outside of a request's thread, the command needs the key.
+    let named = if spec.on == On::Ticket { format!("{} IT-1042", spec.name) } else { spec.name.to_owned() };
+    let usage = spec.usage().replacen(spec.name, &named, 1);
     Message::said(format!(
-        "Almost there: write it as \"/desk {}\".{hints} /desk help lists what I understand.",
-        spec.usage()
+        "Almost there: write it as \"/desk {usage}\".{hints}{times} /desk help lists what I understand.",
     ))
 }
 
@@ -94,13 +98,17 @@ pub fn no_key() -> Message {
     Message::said("That isn't a key. A key looks like IT-1042, and you'll find it in my answer to the request.")
 }
 
-/// Refuses an unknown command.
+/// Lists the commands of a group, such as "guard", for somebody who has written its name alone or with a word that names
+/// none of them. `None`: the first of these words names no group.
 #[must_use]
-pub fn unknown_command() -> Message {
-    Message::said(
-        "I don't know that command. /desk requests lists what you've asked for, and /desk help shows the rest. If you need \
-         something, just mention me or write to me.",
-    )
+pub fn commands_of_group(words: &str) -> Option<Message> {
+    let group = words.split_whitespace().next()?.to_lowercase();
+    let of_group = |spec: &&Spec| {
+        spec.command.is_some() && spec.name.strip_prefix(&*group).is_some_and(|rest| rest.starts_with(' '))
+    };
+    let usages: Vec<String> = specs().filter(of_group).map(|spec| format!("/desk {}", spec.usage())).collect();
+    let list = usages.join(", ");
+    (!usages.is_empty()).then(|| Message::said(format!("Almost there. There is: {list}. /desk help says more.")))
 }
 
 /// Asks for the ticket of a command that names none.

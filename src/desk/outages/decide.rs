@@ -8,9 +8,10 @@ use super::acts::{
 };
 use super::state::{Content, LONGEST_TITLE, Ledger, Named, Outage, OutageWithLedger};
 use super::text;
-use crate::desk::acts::{ActResult, Actor, Denial, TicketAct, answer, keep, refuse, refuse_to_correct};
+use crate::desk::acts::{ActResult, Actor, Denial, TicketAct, answer, refuse};
 use crate::desk::decision::{Change, Decision};
 use crate::desk::drafts;
+use crate::desk::drafts::decide::{keep, refuse_to_correct};
 use crate::desk::hear::{ActData, Desk};
 use crate::desk::plan::Plan;
 use crate::domain::act::{Args, Given, Spec, Value};
@@ -26,7 +27,7 @@ use crate::domain::plain::one_line;
 use crate::domain::right::Right;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
-use crate::domain::{limits, machine};
+use crate::domain::{limits, machine, when};
 
 /// How many outages of each phase are listed at most.
 pub const LISTED: u32 = 20;
@@ -55,7 +56,8 @@ pub fn form_values(outage: &Outage) -> Given {
         ("workaround", content.workaround.clone()),
         ("internal", content.internal.clone()),
     ];
-    fields.into_iter().map(|(name, text)| (name.to_owned(), Value::Text(text))).collect()
+    let texts = fields.into_iter().map(|(name, text)| (name.to_owned(), Value::Text(text)));
+    texts.chain(content.next_at.map(|next| ("next".to_owned(), Value::Date(next)))).collect()
 }
 
 /// Shows the state of the services.
@@ -257,15 +259,23 @@ pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &
         "" if !actor.is_form => before.to_owned(),
         text => text.to_owned(),
     };
+    let promised = before.content.next_at;
+    let next_at = match args.date("next") {
+        Some(next) => promised.filter(|promised| when::is_same_minute(*promised, next)).or(Some(next)),
+        // A command keeps a time promised before, unless it has passed.
+        None => promised.filter(|next| !actor.is_form && *next > plan.desk.now),
+    };
     let content = Content {
         public_text: or_template(plan.desk, &now("known", &before.content.public_text), phase),
         workaround: now("workaround", &before.content.workaround),
         internal: now("internal", &before.content.internal),
-        // A time promised before is kept, unless it has passed or another one is given.
-        next_at: args.date("next").or(before.content.next_at.filter(|next| *next > plan.desk.now)),
+        next_at,
         ..before.content.clone()
     };
     let after = Outage { phase, content, ..before.clone() };
+    if after == *before {
+        return refuse_to_correct(plan, actor, text::nothing_to_change(before));
+    }
     if let Err(why) = fits(&after) {
         return refuse_to_correct(plan, actor, why);
     }

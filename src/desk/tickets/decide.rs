@@ -58,7 +58,7 @@ pub(super) fn claim(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResul
     let mut after = act.ticket.clone();
     after.take(person, |one, other| roster.same(&one.who, &other.who))?;
     let after = plan.update_with_audit(act.ticket, after, act.spec);
-    plan.tell_requester(&after, text::taken(person), NOTICE);
+    plan.tell_requester(&after, text::taken(&after, person), NOTICE);
     Ok(ActResult::changed(after))
 }
 
@@ -70,7 +70,7 @@ pub(super) fn assign(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResu
     let mut after = act.ticket.clone();
     after.assign(to)?;
     let after = plan.update_with_audit(act.ticket, after, act.spec);
-    plan.tell_requester(&after, text::given_to(to), NOTICE);
+    plan.tell_requester(&after, text::given_to(&after, to), NOTICE);
     tell_assignee(plan, &after, act.actor.person);
     Ok(ActResult::changed(after))
 }
@@ -78,7 +78,11 @@ pub(super) fn assign(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResu
 pub(super) fn release(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResult, Denial> {
     let mut after = act.ticket.clone();
     after.release()?;
-    Ok(ActResult::changed(plan.update_with_audit(act.ticket, after, act.spec)))
+    let after = plan.update_with_audit(act.ticket, after, act.spec);
+    if matches!(act.ticket.status, Status::Pending { .. }) {
+        plan.tell_requester(&after, text::goes_on(&after), NOTICE);
+    }
+    Ok(ActResult::changed(after))
 }
 
 pub(super) fn wait(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResult, Denial> {
@@ -116,7 +120,7 @@ pub(in crate::desk) fn wait_is_over(desk: &Desk, timer: &Timer, ticket: Option<&
     plan.under_cards(&after, None, |channel| {
         let agent = after.assignee.as_ref();
         let account = agent.and_then(|agent| desk.roster.account_on(&agent.who, channel.platform()));
-        text::wait_is_over(agent, account.as_ref())
+        conversation::text::wait_is_over(agent, account.as_ref())
     });
     plan.end(Outcome::Done(Some(ticket.key.clone())))
 }
@@ -140,8 +144,13 @@ pub(super) fn reopen(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResu
     let after = plan.update_with_audit(act.ticket, after, act.spec);
     plan.change(Change::ClearTimer { on: after.id.into(), kind: TimerKind::AutoClose, slot: 0 });
     plan.tell_requester(&after, text::reopened(&after), NOTICE);
-    if act.is_requester {
-        plan.under_cards(&after, None, |_| text::happened(act.actor.person, "needs it after all."));
+    let (desk, by) = (plan.desk, act.actor.person);
+    let holder = after.assignee.as_ref().filter(|agent| !desk.roster.same(&agent.who, &by.who));
+    if act.is_requester || holder.is_some() {
+        plan.under_cards(&after, None, |channel| {
+            let account = holder.and_then(|agent| desk.roster.account_on(&agent.who, channel.platform()));
+            conversation::text::reopened_by(by, act.is_requester, account.as_ref())
+        });
     }
     Ok(ActResult::changed(after))
 }
@@ -259,7 +268,10 @@ pub(super) fn merge(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResul
     plan.change(Change::Move { from: ticket.id, to: other.id });
     plan.update_activity(other, other.clone(), desk.now);
     plan.under_cards(other, None, |_| {
-        text::happened(actor.person, &format!("says that {} is part of this: press More…, then Show.", ticket.key))
+        conversation::text::happened(
+            actor.person,
+            &format!("says that {} is part of this: press More…, then Show.", ticket.key),
+        )
     });
     Ok(ActResult::told(text::belongs(&other.key)).ending(Outcome::Done(Some(other.key.clone()))))
 }
@@ -300,7 +312,7 @@ fn tell_assignee(plan: &mut Plan<'_>, ticket: &Ticket, by: &Person) {
     let Some(agent) = ticket.assignee.as_ref().filter(|agent| !desk.roster.same(&agent.who, &by.who)) else { return };
     plan.under_cards(ticket, None, |channel| {
         let account = desk.roster.account_on(&agent.who, channel.platform());
-        text::assigned(by, agent, account.as_ref())
+        conversation::text::assigned(by, agent, account.as_ref())
     });
 }
 

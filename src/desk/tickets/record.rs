@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::desk::tickets::state::Ticket;
+use crate::desk::tickets::state::{Stage, Ticket};
 use crate::domain::ids::{Conversation, PersonRef, Place, Tenant, TicketId, TicketKey, TicketUid};
 use crate::store::row::{Row, json, ms};
 use crate::store::statement::texts;
@@ -39,8 +39,8 @@ texts! {
     );
     /// Selects tickets with a lower id, newest first.
     TICKETS = Text::both(tickets!("WHERE id < $1 ORDER BY id DESC LIMIT $2"));
-    /// Selects the newest open ticket of an account in a channel that no agent has answered. The list of statuses
-    /// repeats the condition of the index `tickets_live`, so that the database can use it.
+    /// Selects the newest open ticket of an account in a channel that no agent has answered. `stage <> 'over'` repeats the
+    /// condition of the index `tickets_live`, so that the database can use it.
     BURST = Text::both(
         tickets!(
         "WITH v (n, requester, platform, tenant, channel, since_ms, until_ms) AS (VALUES (0, $1, $2, $3, $4, \
@@ -48,57 +48,63 @@ texts! {
         ", v.n",
         "v JOIN tickets ON tickets.id = (SELECT t.id FROM tickets AS t WHERE t.requester = v.requester \
          AND t.opened_at_ms > v.since_ms AND t.opened_at_ms <= v.until_ms AND t.origin_platform = v.platform \
-         AND t.origin_tenant = v.tenant AND t.origin_channel = v.channel AND t.status IN ('new', 'in_progress', 'pending', 'resolved') AND t.status <> 'resolved' \
+         AND t.origin_tenant = v.tenant AND t.origin_channel = v.channel AND t.stage <> 'over' AND t.stage = 'open' \
          AND t.answered_at_ms IS NULL AND t.merged_into IS NULL ORDER BY t.opened_at_ms DESC, t.id DESC LIMIT 1)"
     )
     );
-    /// Selects the open or resolved ticket of a direct conversation that was last active.
+    /// Selects the open ticket of a direct conversation that was last active, or if there is none, the resolved one. (The
+    /// stage `open` sorts before `resolved`.)
     LATEST_DIRECT = Text::both(
         tickets!(
         "WHERE private = 1 AND origin_platform = $1 AND origin_tenant = $2 AND origin_channel = $3 \
-         AND active_at_ms > $4 AND status IN ('new', 'in_progress', 'pending', 'resolved') AND merged_into IS NULL \
-         ORDER BY active_at_ms DESC, id DESC LIMIT 1"
+         AND active_at_ms > $4 AND stage <> 'over' AND merged_into IS NULL \
+         ORDER BY stage, active_at_ms DESC, id DESC LIMIT 1"
     )
     );
     /// Selects the open tickets of an account, last active first.
     OPEN_OF = Text::both(
         tickets!(
-        "WHERE requester = $1 AND status IN ('new', 'in_progress', 'pending', 'resolved') AND status <> 'resolved' \
+        "WHERE requester = $1 AND stage <> 'over' AND stage = 'open' \
          AND private >= $3 ORDER BY active_at_ms DESC, id DESC LIMIT $2"
     )
     );
     INSERT_TICKET = Text::both(
         "INSERT INTO tickets (id, key, title, requester, requester_json, opened_by_json, origin_platform, origin_tenant, \
          origin_channel, origin_root, private, origin_message_json, opened_at_ms, status, status_json, assignee, \
-         assignee_json, priority, answered_at_ms, active_at_ms, follows, merged_into, version, uid, titled_by_json) \
+         assignee_json, priority, answered_at_ms, active_at_ms, follows, merged_into, version, stage, uid, titled_by_json) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-         $23, $24, $25)"
+         $23, $24, $25, $26)"
     );
-    /// Updates the parts of a ticket that change while it is worked on.
+    /// Updates the parts of a ticket that change while it is worked on, except `stage`: naming a column, changed or not,
+    /// makes SQLite write the indexes of the column.
     UPDATE_TICKET = Text::both(
         "UPDATE tickets SET title = $2, status = $3, status_json = $4, assignee = $5, assignee_json = $6, priority = $7, \
          answered_at_ms = $8, active_at_ms = $9, follows = $10, merged_into = $11, version = $12 \
          WHERE id = $1 AND version = $12 - 1"
     );
-    /// Updates also the parts of a ticket that only an erasure changes, such as its requester. `UPDATE_TICKET` leaves
-    /// these out, because naming a column, changed or not, makes the database write the indexes of the column.
+    /// Updates the same parts of a ticket that was opened, resolved or ended, and its `stage`.
+    UPDATE_STAGE = Text::both(
+        "UPDATE tickets SET title = $2, status = $3, status_json = $4, assignee = $5, assignee_json = $6, priority = $7, \
+         answered_at_ms = $8, active_at_ms = $9, follows = $10, merged_into = $11, version = $12, stage = $13 \
+         WHERE id = $1 AND version = $12 - 1"
+    );
+    /// Updates also the parts of a ticket that only an erasure changes, such as its requester.
     REWRITE_TICKET = Text::both(
         "UPDATE tickets SET key = $2, title = $3, requester = $4, requester_json = $5, opened_by_json = $6, \
          origin_platform = $7, origin_tenant = $8, origin_channel = $9, origin_root = $10, private = $11, \
          origin_message_json = $12, opened_at_ms = $13, status = $14, status_json = $15, assignee = $16, \
          assignee_json = $17, priority = $18, answered_at_ms = $19, active_at_ms = $20, follows = $21, \
-         merged_into = $22, version = $23 WHERE id = $1 AND version = $23 - 1"
+         merged_into = $22, version = $23, stage = $24 WHERE id = $1 AND version = $23 - 1"
     );
     /// Selects the open and resolved tickets with a greater id that have no card in a channel and were not merged.
     WITHOUT_CARD = Text::both(
-        "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.status IN ('new', 'in_progress', 'pending', 'resolved') \
+        "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.stage <> 'over' \
          AND t.merged_into IS NULL AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.subject_kind = 'ticket' \
          AND s.subject_id = CAST(t.id AS TEXT) AND s.view = 'card' AND s.platform = $2 AND s.tenant = $3 AND s.place_channel = $4) ORDER BY t.id LIMIT $5"
     );
     /// Counts the open tickets.
     OPEN = Text::both(
-        "SELECT count(*) AS open FROM tickets WHERE status IN ('new', 'in_progress', 'pending', 'resolved') \
-         AND status <> 'resolved'"
+        "SELECT count(*) AS open FROM tickets WHERE stage <> 'over' AND stage = 'open'"
     );
     /// Counts all tickets.
     TOTAL = Text::both("SELECT count(*) AS tickets FROM tickets");
@@ -173,7 +179,8 @@ pub async fn burst(
     Ok(newest)
 }
 
-/// Reads the open or resolved ticket of this direct conversation that was last active, if that was after `since`.
+/// Reads the open ticket of this direct conversation that was last active, or if there is none, the resolved one, if
+/// that was after `since`.
 ///
 /// # Errors
 /// If the database is away.
@@ -252,18 +259,22 @@ pub async fn open(ask: &mut dyn Ask) -> Result<u64, StoreError> {
 /// If the database is away.
 pub fn insert(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
     let insert = bind_all(statement(INSERT_TICKET), ticket)?
+        .bind(ticket.status.stage().as_str())
         .bind(ticket.uid.as_str())
         .bind(ticket.titled_by.as_ref().map(json).transpose()?);
     tx.write(insert)
 }
 
-/// Updates the parts of a ticket that change while it is worked on. Conflicts if the ticket was changed meanwhile.
+/// Updates the parts of a ticket that change while it is worked on. Its stage was `before`. Conflicts if the ticket was
+/// changed meanwhile.
 ///
 /// # Errors
 /// If the database is away.
-pub fn update(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
-    let update = statement(UPDATE_TICKET).bind(ticket.id.0).bind(&ticket.title);
-    tx.write(bind_state(update, ticket)?.or_conflict())
+pub fn update(tx: &mut dyn Tx, before: Stage, ticket: &Ticket) -> Result<(), StoreError> {
+    let stage = ticket.status.stage();
+    let text = if stage == before { UPDATE_TICKET } else { UPDATE_STAGE };
+    let update = bind_state(statement(text).bind(ticket.id.0).bind(&ticket.title), ticket)?;
+    tx.write(if stage == before { update } else { update.bind(stage.as_str()) }.or_conflict())
 }
 
 /// Updates all parts of a ticket except `uid` and `titled_by`. Conflicts if the ticket was changed meanwhile.
@@ -271,7 +282,7 @@ pub fn update(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
 /// # Errors
 /// If the database is away.
 pub fn rewrite(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
-    tx.write(bind_all(statement(REWRITE_TICKET), ticket)?.or_conflict())
+    tx.write(bind_all(statement(REWRITE_TICKET), ticket)?.bind(ticket.status.stage().as_str()).or_conflict())
 }
 
 fn bind_all(query: Statement, ticket: &Ticket) -> Result<Statement, StoreError> {

@@ -121,6 +121,29 @@ pub enum CancelReason {
     Merged,
 }
 
+/// How far a ticket is. Changes less often than its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The desk still has to do something.
+    Open,
+    /// The ticket is done, but its requester or an agent can reopen it.
+    Resolved,
+    /// The ticket is closed or cancelled.
+    Over,
+}
+
+impl Stage {
+    /// Returns the stage's name in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Resolved => "resolved",
+            Self::Over => "over",
+        }
+    }
+}
+
 impl Status {
     /// Returns the status's name in the database and in the audit.
     #[must_use]
@@ -135,10 +158,20 @@ impl Status {
         }
     }
 
+    /// Returns how far a ticket of this status is.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        match self {
+            Self::New | Self::InProgress | Self::Pending { .. } => Stage::Open,
+            Self::Resolved { .. } => Stage::Resolved,
+            Self::Closed { .. } | Self::Cancelled { .. } => Stage::Over,
+        }
+    }
+
     /// Whether the desk still has to do something.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        matches!(self, Self::New | Self::InProgress | Self::Pending { .. })
+        matches!(self.stage(), Stage::Open)
     }
 
     /// Whether a ticket of this status can be reopened.

@@ -98,14 +98,20 @@ fn reads_along(ticket: &Ticket) -> &'static str {
 
 /// Tells the requester which agent has taken the request.
 #[must_use]
-pub fn taken(by: &Person) -> Message {
-    Message::new([Line(vec![quoted(first_name(by)), said(" is on it.")])])
+pub fn taken(ticket: &Ticket, by: &Person) -> Message {
+    Message::new([Line(vec![quoted(first_name(by)), said(format!(" is on it{}.", key_if_private(ticket)))])])
 }
 
 /// Tells the requester to which agent the request was given.
 #[must_use]
-pub fn given_to(to: &Person) -> Message {
-    Message::new([Line(vec![quoted(first_name(to)), said(" has it now.")])])
+pub fn given_to(ticket: &Ticket, to: &Person) -> Message {
+    Message::new([Line(vec![quoted(first_name(to)), said(format!(" has it now{}.", key_if_private(ticket)))])])
+}
+
+/// Returns the key of a private ticket after a colon: its direct conversation may be about several tickets. Empty for a
+/// ticket with a thread of its own.
+fn key_if_private(ticket: &Ticket) -> String {
+    if ticket.is_private() { format!(": {}", ticket.key) } else { String::new() }
 }
 
 /// Tells the requester that the request is on hold.
@@ -143,18 +149,6 @@ pub fn goes_on(ticket: &Ticket) -> Message {
     })])
 }
 
-/// Tells the desk that a ticket is no longer on hold. `ping`: the assignee's account on the card's platform.
-#[must_use]
-pub fn wait_is_over(agent: Option<&Person>, ping: Option<&PersonRef>) -> Message {
-    let mut line = vec![said("The wait is over")];
-    match (agent, ping) {
-        (_, Some(account)) => line.extend([said(": "), Span::Ping(account.clone()), said(" has it.")]),
-        (Some(agent), None) => line.extend([said(": "), quoted(first_name(agent)), said(" has it.")]),
-        (None, None) => line.push(said(", and nobody has it yet.")),
-    }
-    Message::new([Line(line)])
-}
-
 /// Tells the requester that the request is resolved.
 #[must_use]
 pub fn resolved(ticket: &Ticket, resolution: &str) -> Message {
@@ -177,8 +171,12 @@ pub fn not_right(ticket: &Ticket) -> Vec<Span> {
 #[must_use]
 pub fn reopened(ticket: &Ticket) -> Message {
     Message::new([Line(match &ticket.assignee {
-        Some(agent) => vec![said("Reopened: "), quoted(first_name(agent)), said(" has it again.")],
-        None => vec![said("Reopened: it's with the desk again.")],
+        Some(agent) => vec![
+            said("Reopened: "),
+            quoted(first_name(agent)),
+            said(format!(" has it again{}.", key_if_private(ticket))),
+        ],
+        None => vec![said(format!("Reopened: it's with the desk again{}.", key_if_private(ticket)))],
     })])
 }
 
@@ -193,6 +191,16 @@ pub fn cancelled(ticket: &Ticket) -> Message {
 pub fn no_request(ticket: &Ticket) -> Message {
     Message::said(format!(
         "The desk saw nothing to do in {}, so it's cancelled. Still need help? Press the button:",
+        ticket.key
+    ))
+    .with([ask_again(ticket)])
+}
+
+/// Tells a requester who writes on a cancelled request that nobody works on it, and how to ask again.
+#[must_use]
+pub fn is_cancelled(ticket: &Ticket) -> Message {
+    Message::said(format!(
+        "{} is cancelled, so nobody is working on it. Still need help? Press the button:",
         ticket.key
     ))
     .with([ask_again(ticket)])
@@ -415,20 +423,6 @@ pub fn requests(of: Option<&Person>, open: &[Ticket]) -> Message {
     Message::new(std::iter::once(Line(std::mem::take(&mut head))).chain(lines))
 }
 
-/// Tells the desk, under the card, what a person did with a ticket.
-#[must_use]
-pub fn happened(actor: &Person, what: &str) -> Message {
-    Message::new([Line(vec![quoted(first_name(actor)), said(format!(" {what}"))])])
-}
-
-/// Tells the desk, under the card, that an agent was given a ticket. `ping`: that agent's account on the card's
-/// platform.
-#[must_use]
-pub fn assigned(by: &Person, to: &Person, ping: Option<&PersonRef>) -> Message {
-    let to = ping.map_or_else(|| quoted(first_name(to)), |account| Span::Ping(account.clone()));
-    Message::new([Line(vec![quoted(first_name(by)), said(" gave this to "), to, said(".")])])
-}
-
 /// Refuses an act that only the requester or an agent may do.
 #[must_use]
 pub fn requester_only(ticket: &Ticket) -> Message {
@@ -442,7 +436,7 @@ pub fn requester_only(ticket: &Ticket) -> Message {
 /// Refuses an act that only agents may do. `ticket`: the ticket of the act, if there is one.
 #[must_use]
 pub fn agents_only(ticket: Option<&Ticket>, is_requester: bool) -> Message {
-    let mut line = vec![said("Sorry, you need desk permissions for that; /desk help shows what you can do.")];
+    let mut line = vec![said("Sorry, only the desk can do that; /desk help shows what you can do.")];
     if let Some(ticket) = ticket.filter(|ticket| is_requester && ticket.status.is_open()) {
         match &ticket.assignee {
             Some(agent) => line.extend([said(" Your request is with "), quoted(first_name(agent)), said(".")]),

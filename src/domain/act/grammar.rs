@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Given, On, Spec, Takes, Value};
+use super::{Given, May, On, Spec, Takes, Value};
 use crate::domain::ids::{ArticleKey, Person, TicketKey};
 use crate::domain::when::{self, Now};
 
@@ -32,6 +32,9 @@ pub enum Where {
     TicketThread,
     /// In a mention in the thread under a card.
     CardThread,
+    /// In a direct conversation with the bot. A command to a ticket must name it by its key, or be nothing but the
+    /// command's name, like "cancel".
+    Direct,
     /// Anywhere else. A command to a ticket must name it by its key.
     Elsewhere,
 }
@@ -66,16 +69,26 @@ pub fn parse(
             take_key(rest, prefix, !spec.takes.is_empty() && !spec.takes_words())
         }
     };
-    if spec.on == On::Ticket && key.is_none() && place == Where::Elsewhere {
-        return Read::Words;
+    let is_requesters = matches!(spec.may, May::Requester | May::RequesterOr(_));
+    let is_bare = rest.is_empty() && spec.takes.is_empty() && is_requesters;
+    if spec.on == On::Ticket && key.is_none() {
+        match place {
+            Where::Elsewhere => return Read::Words,
+            Where::Direct if rest.is_empty() && !is_bare => return Read::Malformed(spec),
+            Where::Direct if !is_bare => return Read::Words,
+            _ => {}
+        }
     }
     if spec.takes.is_empty() && place == Where::Slash && spec.on == On::Nothing {
         return Read::Act { spec, key, given: Given::new() };
     }
     match params(spec, &rest, mentions, now) {
         Ok(given) => Read::Act { spec, key, given },
-        Err(NoMatch { almost }) if almost || (place == Where::Slash && !spec.takes.is_empty()) => Read::Malformed(spec),
-        Err(NoMatch { .. }) => Read::Words,
+        Err(NoMatch { almost }) => {
+            // After `/desk`, "show nonsense" is a wrong command; "claim my expenses" may be meant as a request.
+            let is_meant = place == Where::Slash && (!spec.takes.is_empty() || is_requesters);
+            if almost || is_meant { Read::Malformed(spec) } else { Read::Words }
+        }
     }
 }
 
@@ -203,6 +216,7 @@ mod tests {
     use super::super::{Command, Param};
     use super::*;
     use crate::domain::ids::{PersonRef, PlatformName};
+    use crate::domain::right::Right;
 
     const LEVELS: &[(&str, &str)] = &[("P1", "critical"), ("P2", "high")];
     const ON_TICKET: Spec = Spec { on: On::Ticket, command: Some(Command::new("")), ..Spec::BASE };
@@ -212,7 +226,7 @@ mod tests {
         Param { name, takes, is_required, ..Param::BASE }
     }
 
-    static SPECS: [Spec; 11] = [
+    static SPECS: [Spec; 12] = [
         Spec {
             name: "lunch",
             command: Some(Command::new("")),
@@ -222,6 +236,7 @@ mod tests {
         Spec { name: "help", command: Some(Command::new("")), ..Spec::BASE },
         Spec { name: "claim", synonyms: &["take"], ..ON_TICKET },
         Spec { name: "release", ..ON_TICKET },
+        Spec { name: "cancel", may: May::RequesterOr(Right::TicketWork), ..ON_TICKET },
         Spec { name: "resolve", takes: &[param("how", Takes::Text, true)], ..ON_TICKET },
         Spec {
             name: "pending",
@@ -278,7 +293,7 @@ mod tests {
 
     #[test]
     fn words_are_commands_only_where_they_can_be() {
-        use super::Where::{CardThread, Elsewhere, Slash, TicketThread};
+        use super::Where::{CardThread, Direct, Elsewhere, Slash, TicketThread};
         let table = [
             ("resolve my dns problem", Elsewhere, "-"),
             ("resolve it-7 new fuser", Elsewhere, "resolve IT-7 how=new fuser"),
@@ -295,6 +310,14 @@ mod tests {
             ("pending tomorrow 9", CardThread, "pending until=2026-11-29T08:00:00Z"),
             ("claim", TicketThread, "claim"),
             ("claim", Elsewhere, "-"),
+            ("claim", Direct, "~claim"),
+            ("claim my expenses", Direct, "-"),
+            ("cancel", Elsewhere, "-"),
+            ("Cancel ", Direct, "cancel"),
+            ("cancel it-7", Direct, "cancel IT-7"),
+            ("cancel my badge", Direct, "-"),
+            ("cancel my badge", Slash, "~cancel"),
+            ("resolve", Direct, "~resolve"),
             ("Claim IT-7", Elsewhere, "claim IT-7"),
             ("take IT-7", Elsewhere, "claim IT-7"),
             ("claim my expenses", TicketThread, "-"),

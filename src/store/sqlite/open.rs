@@ -20,7 +20,7 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 const STATEMENTS: usize = 400;
 /// The size of the writer's page cache, in KiB if negative. Each change to one of many tickets touches different pages,
 /// and reading a page again costs more than changing it.
-const CACHE: i64 = -16_384;
+const CACHE: i64 = -32_768;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// The first bytes of every SQLite file: <https://www.sqlite.org/fileformat.html>.
 const MAGIC: &[u8] = b"SQLite format 3\0";

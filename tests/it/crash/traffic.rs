@@ -172,7 +172,7 @@ impl Traffic {
             let place = thread.unwrap_or(&at.channel).to_owned();
             if let Some(ask) = self.by_place.get(&(entry.platform, place)) {
                 let ask = &mut self.asks[*ask];
-                if text.contains(" is on it.") {
+                if text.contains(" is on it") {
                     ask.stage = Stage::Taken;
                 } else if text.contains(" is resolved: ") {
                     ask.stage = Stage::Resolved;

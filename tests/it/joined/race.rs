@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deskbell::desk::conversation::state::{Record, Voice};
 use deskbell::desk::decision::Change;
+use deskbell::desk::tickets::state::Ticket;
 use deskbell::domain::effect::Effect;
 use deskbell::domain::ids::{MessageRef, TicketId};
 use deskbell::domain::message::Span;
@@ -95,9 +96,8 @@ async fn say(store: &Arc<dyn Store>, line: Effect) {
         let line = line.clone();
         Box::pin(async move {
             let id = line.about.ticket().expect("it is about a ticket");
-            let mut ticket = tx.ticket(id).await?.expect("a ticket");
-            ticket.version += 1;
-            tx.apply(&Change::Put(Box::new(ticket)))?;
+            let ticket = tx.ticket(id).await?.expect("a ticket");
+            tx.apply(&Change::put(&ticket, Ticket { version: ticket.version + 1, ..ticket.clone() }))?;
             for of in line.what.view().map(View::shows).unwrap_or_default() {
                 let said = Record { message: Some(of.clone()), ..record(id, &of.id, Voice::Third, at(0), &of.id) };
                 tx.apply(&Change::Record(said))?;

@@ -178,7 +178,7 @@ pub async fn tickets_that_lack_a_card_in_a_channel_are_found(store: Arc<dyn Stor
     let mut closed = tickets[3].clone();
     closed.version += 1;
     closed.status = Status::Closed { at: at(1), resolution: String::new() };
-    write(&store, [Change::Put(Box::new(closed))], []).await;
+    write(&store, [Change::put(&tickets[3], closed)], []).await;
     for (ticket, place) in [(&tickets[1], "C9"), (&tickets[2], "C8")] {
         write(&store, [], [about(ticket, show_card(place))]).await;
         let stands = card_of(ticket, &channel(place), &ticket.id.0.to_string());

@@ -220,10 +220,11 @@ pub async fn who_delivers_is_woken(store: Arc<dyn Store>) {
 pub async fn dead_events_counts_and_tidying(store: Arc<dyn Store>) {
     store.ping().await.expect("it can be written to");
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
-    let mut closed = opened(&store, 2, &channel("C1"), "U1", at(0)).await;
+    let second = opened(&store, 2, &channel("C1"), "U1", at(0)).await;
+    let mut closed = second.clone();
     closed.version += 1;
     closed.status = Status::Closed { at: at(1), resolution: String::new() };
-    write(&store, [Change::Put(Box::new(closed))], [about(&ticket, show_card("C9"))]).await;
+    write(&store, [Change::put(&second, closed)], [about(&ticket, show_card("C9"))]).await;
     lease_and_settle(&store, Settlement::Failed(Undeliverable::ChannelClosed)).await;
     write(&store, [], [about(&ticket, show_card("C9"))]).await;
     let key = DedupeKey::message(&message("C1", "1.1"));

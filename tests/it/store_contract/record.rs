@@ -52,9 +52,10 @@ pub async fn a_ticket_is_read_back_as_it_was_written(store: Arc<dyn Store>) {
         }
         write(&store, [Change::Open(Box::new(ticket.clone()))], []).await;
         assert_eq!(store.ticket(ticket.id).await.expect("a ticket").as_ref(), Some(&ticket));
+        let before = ticket.clone();
         ticket.version += 1;
         ticket.active_at = at(60);
-        write(&store, [Change::Put(Box::new(ticket.clone()))], []).await;
+        write(&store, [Change::put(&before, ticket.clone())], []).await;
         assert_eq!(store.ticket_by_key(&ticket.key).await.expect("a ticket").as_ref(), Some(&ticket));
         all.push(ticket);
     }
@@ -87,12 +88,13 @@ pub async fn numbers_and_ids_are_taken_once(store: Arc<dyn Store>) {
 
 pub async fn a_change_of_what_somebody_else_changed_is_a_conflict(store: Arc<dyn Store>) {
     let mut mine = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
+    let before = mine.clone();
     let mut theirs = mine.clone();
     mine.version += 1;
     mine.title = "mine".to_owned();
     theirs.version += 1;
-    write(&store, [Change::Put(Box::new(mine.clone()))], []).await;
-    let late = store.transact(applying(vec![Change::Put(Box::new(theirs))], vec![])).await;
+    write(&store, [Change::put(&before, mine.clone())], []).await;
+    let late = store.transact(applying(vec![Change::put(&before, theirs)], vec![])).await;
     assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
     let again = store.transact(applying(vec![Change::Open(Box::new(mine.clone()))], vec![])).await;
     assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
@@ -327,9 +329,10 @@ pub async fn a_burst_is_of_one_author_and_channel_within_its_window(store: Arc<d
     opened(&store, 2, &channel("C1").thread("2.2"), "U2", at(110)).await;
     assert_eq!(burst(&["U2", "U1"], channel("C1"), 99, 200).await, Some(2), "the newest of both accounts");
     let mut change = async |change: &dyn Fn(&mut Ticket)| {
+        let before = first.clone();
         first.version += 1;
         change(&mut first);
-        write(&store, [Change::Put(Box::new(first.clone()))], []).await;
+        write(&store, [Change::put(&before, first.clone())], []).await;
         burst(&["U1"], channel("C1"), 99, 200).await
     };
     assert_eq!(change(&|ticket| ticket.status = Status::Pending { reason: String::new(), until: None }).await, Some(1));
@@ -364,12 +367,17 @@ pub async fn the_latest_direct_ticket_and_open_ones(store: Arc<dyn Store>) {
     assert_eq!(latest(49).await, Some(1));
     assert_eq!(latest(50).await, None);
     let mut second = store.ticket(TicketId(2)).await.expect("an answer").expect("a ticket");
+    let before = second.clone();
     second.version += 1;
     second.active_at = at(90);
+    write(&store, [Change::put(&before, second.clone())], []).await;
+    assert_eq!(latest(49).await, Some(2), "the one that was last active");
+    let before = second.clone();
+    second.version += 1;
     second.status =
         Status::Resolved { at: at(90), by: person(PlatformName::Slack, "U9", "Mia"), resolution: String::new() };
-    write(&store, [Change::Put(Box::new(second))], []).await;
-    assert_eq!(latest(49).await, Some(2), "resolved ones too");
+    write(&store, [Change::put(&before, second)], []).await;
+    assert_eq!(latest(49).await, Some(1), "an open one rather than a resolved one, whichever was last active");
     let open = |which| {
         within(&store, move |tx| {
             Box::pin(async move {
@@ -380,6 +388,11 @@ pub async fn the_latest_direct_ticket_and_open_ones(store: Arc<dyn Store>) {
     };
     assert_eq!(open(Which::All).await, [5, 4]);
     assert_eq!(open(Which::Private).await, [4, 1], "the public one takes no place in the list");
+    let first = store.ticket(TicketId(1)).await.expect("an answer").expect("a ticket");
+    let status =
+        Status::Cancelled { at: at(91), by: person(PlatformName::Slack, "U1", "Jeff"), why: CancelReason::TakenBack };
+    write(&store, [Change::put(&first, Ticket { version: 2, status, ..first.clone() })], []).await;
+    assert_eq!(latest(49).await, Some(2), "without an open one, the resolved one");
 }
 
 pub async fn one_failing_work_among_ten_leaves_nothing_and_harms_nobody(store: Arc<dyn Store>) {

@@ -12,8 +12,8 @@ use crate::crash::tag::{Kind, Tag};
 const CONFIRMED: [&str; 2] = ["Got it, ", "Got it: "];
 /// Acts of the audit that are told in the request's thread, and the words that tell them.
 const TOLD: [(&str, &str); 7] = [
-    ("claimed", " is on it."),
-    ("assigned", " has it now."),
+    ("claimed", " is on it"),
+    ("assigned", " has it now"),
     ("set to pending", " is on hold"),
     ("resolved", " is resolved: "),
     ("reopened by writing", "Reopened: "),
