@@ -120,7 +120,7 @@ impl App {
             let router = if is_public { http::public_router(port) } else { http::own_router(port) };
             tasks.spawn(async move {
                 if let Err(error) = http::serve(listener, router, http_stop).await {
-                    tracing::error!(%error, "the HTTP port has failed; it answers nothing until the next start");
+                    tracing::error!(%error, is_public, "an HTTP port has failed: it answers nothing until a restart");
                 }
             });
         }

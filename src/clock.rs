@@ -3,9 +3,9 @@
 //! All times that matter to the desk (limits, windows, auto-close, the platforms' time stamps) are read from a
 //! [`Clock`], so that a test or a replay can stop, scale or move the time. Network time-outs use real time ([`real`]).
 //!
-//! In production the clock runs evenly. When the machine's clock is set (by a correction, or after sleep), it follows,
-//! forwards or back, because request signatures are checked with it. Code that measures a window must therefore bear a
-//! step back.
+//! In production the clock runs evenly. When the machine's clock is set (by a correction, or after sleep), this clock
+//! steps to the new time, forwards or back, because the times of signed requests are compared with this clock. So code
+//! that measures a window must bear a step back.
 
 pub mod real;
 
@@ -29,8 +29,8 @@ pub struct Clock {
 /// A function that returns the machine's time.
 type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The smallest difference from the machine's clock that shows that it was set. A smaller one can come from reading the
-/// two clocks one after the other.
+/// The smallest difference from the machine's clock that shows that the machine's clock was set. A smaller difference
+/// can arise because the two clocks are read one after the other.
 const STEP: SignedDuration = SignedDuration::from_secs(2);
 
 /// The longest real sleep before the clock is read again, since the machine's clock may have been set meanwhile.

@@ -173,7 +173,10 @@ impl Health {
             }
         });
         if is_new {
-            tracing::warn!(%platform, %kind, detail, "a condition is raised: it keeps people from being answered or seen");
+            tracing::warn!(
+                %platform, %kind, detail,
+                "a condition is raised: people there may not be answered or seen; see its `kind` in the README"
+            );
         }
     }
 

@@ -49,7 +49,7 @@ pub fn init<'a>(
     Ok(())
 }
 
-/// Returns the subscriber of [`init`] with another writer.
+/// Returns the subscriber that [`init`] installs, with this writer in place of standard error.
 ///
 /// # Errors
 /// If the level cannot be understood.
@@ -127,8 +127,8 @@ pub struct Redacted<W> {
 }
 
 impl<W> Redacted<W> {
-    /// Creates one that writes to `writer`, without `secrets` (of at least eight bytes) and anything that looks like
-    /// one.
+    /// Creates a source of writers to `writer`. The writers remove `secrets` of at least eight bytes, and everything
+    /// that looks like a secret.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretString>, writer: W) -> Self {
         // A very short secret would remove parts of ordinary words.
         let secrets = secrets.into_iter().filter(|secret| secret.expose_secret().len() >= 8);

@@ -6,8 +6,8 @@ use clap::Parser as _;
 use deskbell::cli::Cli;
 use deskbell::commands;
 
-/// Memory that one thread allocates is often freed by another. This allocator needs less processor time for that than
-/// the system's, and as much memory.
+/// Memory that one thread allocates is often freed by another. For that, this allocator needs less processor time than
+/// the system's allocator, and no more memory.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

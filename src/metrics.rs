@@ -86,21 +86,21 @@ const EVENTS: Metric = Metric {
     kind: Kind::Counter,
     labels: &["kind", "outcome"],
     unit: "events",
-    help: "Events by what happened and what became of them. `away`: not stored, since the database was away; the platform sends them again, or they wait.",
+    help: "Events by kind and outcome. `away`: not stored, since the database was away; the platform sends the event again, or the event waits.",
 };
 const INTAKE_LAG: Metric = Metric {
     name: "deskbell_intake_lag_seconds",
     kind: Kind::Histogram,
     labels: &["kind"],
     unit: "seconds",
-    help: "Received to committed: from the moment that the platform gives an event to its commit. Only of events that were stored for the first time.",
+    help: "The time from the platform's time stamp of an event to the commit of the event. Only for events that were stored for the first time.",
 };
 const DEAD_EVENTS: Metric = Metric {
     name: "deskbell_dead_events_total",
     kind: Kind::Counter,
     labels: &[],
     unit: "events",
-    help: "Events whose handling failed by a fault of ours, since the start.",
+    help: "Events whose handling failed by a fault of the program, since the start.",
 };
 const DEAD_EVENTS_KEPT: Metric = Metric {
     name: "deskbell_dead_events_kept",
@@ -114,28 +114,28 @@ const CAUGHT_UP: Metric = Metric {
     kind: Kind::Counter,
     labels: &["platform"],
     unit: "events",
-    help: "Events that were read back after the program, or its connection, had been away.",
+    help: "Events that were read from the platform's history after the program, or its connection, had been away.",
 };
 const DELIVERIES: Metric = Metric {
     name: "deskbell_deliveries_total",
     kind: Kind::Counter,
     labels: &["platform", "kind", "end"],
     unit: "effects",
-    help: "Effects by how they ended. `done`: delivered, or there was nothing left to deliver; `held`: an operator can mend what refuses them, and they are kept for that; `failed`: they never can be; `dropped`: so it is with an answer to one person alone.",
+    help: "Effects by how they ended. `done`: delivered, or nothing was left to deliver; `held`: refused for a cause that an operator can fix, and kept until then; `failed`: can never be delivered; `dropped`: a private answer that can never be delivered.",
 };
 const DELIVERY_LAG: Metric = Metric {
     name: "deskbell_delivery_lag_seconds",
     kind: Kind::Histogram,
     labels: &["platform", "kind"],
     unit: "seconds",
-    help: "Committed to delivered: from the moment that an effect was decided (or was to be delivered, if that is later) to its end as `done`.",
+    help: "The time from the commit of an effect (or from the time for which it was planned, if that is later) to its end as `done`.",
 };
 const RETRIES: Metric = Metric {
     name: "deskbell_retries_total",
     kind: Kind::Counter,
     labels: &["platform"],
     unit: "tries",
-    help: "Tries to deliver that did not succeed and are repeated, those among them that have to wait for a limit.",
+    help: "Tries to deliver an effect that did not succeed and are repeated. Tries that must wait for a rate limit count, too.",
 };
 const REFUSALS: Metric = Metric {
     name: "deskbell_refusals_total",
@@ -163,7 +163,7 @@ const OUTBOX_HELD: Metric = Metric {
     kind: Kind::Gauge,
     labels: &[],
     unit: "effects",
-    help: "Effects that are kept until an operator has mended what refuses them.",
+    help: "Effects that are held until an operator fixes the cause of the refusal.",
 };
 const OUTBOX_FAILED: Metric = Metric {
     name: "deskbell_outbox_failed",
@@ -191,28 +191,28 @@ const PINGS: Metric = Metric {
     kind: Kind::Counter,
     labels: &["ruling"],
     unit: "pings",
-    help: "Messages that ping staff, by what the guard made of them.",
+    help: "Messages that ping staff, by the guard's ruling.",
 };
 const PING_ENDS: Metric = Metric {
     name: "deskbell_ping_ends_total",
     kind: Kind::Counter,
     labels: &["end"],
     unit: "pings",
-    help: "What came of pings of staff. `asked`: their author was asked; then `accepted`, `urgent` or `dismissed` by their author; `routed` by the guard. False alarms are `dismissed` of `asked` and `routed`.",
+    help: "What became of pings of staff. `asked`: the guard asked the author, who then `accepted`, called it `urgent` or `dismissed` it; `routed`: the guard opened a ticket at once. The share of false alarms is `dismissed` divided by the sum of `asked` and `routed`.",
 };
 const CONDITION: Metric = Metric {
     name: "deskbell_condition",
     kind: Kind::Gauge,
     labels: &["platform", "kind"],
     unit: "0 or 1",
-    help: "Whether something keeps people on a platform from being answered or seen. `delivery`: it takes nothing; `token`: it refuses the bot's token; `connection`: nothing is heard of it; `triage`: the desk's channel refuses cards; `guild`: the bot was put out; `roster`: who is on the desk cannot be read; `door`: its requests are refused at the port; `guard`: what was said before a ping of staff may not be read somewhere.",
+    help: "Whether something keeps people on a platform from being answered or seen. `delivery`: the platform takes no messages; `token`: the platform refuses the bot's token; `connection`: no events are received; `triage`: the desk's channel refuses cards; `guild`: the bot is not in a guild that it is to serve; `roster`: the members of the desk's groups cannot be read; `door`: the platform's requests are refused at the port; `guard`: in some channel the bot may not read the messages before a ping of staff.",
 };
 const DOOR_REFUSALS: Metric = Metric {
     name: "deskbell_door_refusals_total",
     kind: Kind::Counter,
     labels: &["platform", "why"],
     unit: "requests",
-    help: "Requests that were refused at the port. `unsigned`: somebody else's; `forged`: signed with another secret; `stale`: too far from this machine's time; `foreign`: of another workspace; `full`: too much was under way, and Slack sends it again.",
+    help: "Requests that were refused at the port. `unsigned`: without a signature, so not from Slack; `forged`: signed with another secret; `stale`: the time stamp differs too much from this machine's time; `foreign`: from another workspace; `full`: too many requests were under way, and Slack sends this one again.",
 };
 const CONNECTED: Metric = Metric {
     name: "deskbell_connected",
@@ -226,35 +226,35 @@ const BEHIND: Metric = Metric {
     kind: Kind::Gauge,
     labels: &["platform"],
     unit: "0 or 1",
-    help: "Whether something may have been missed that is being read from the platform.",
+    help: "Whether events may have been missed and are being read from the platform's history.",
 };
 const RECONNECTS: Metric = Metric {
     name: "deskbell_reconnects_total",
     kind: Kind::Counter,
     labels: &["platform"],
     unit: "connections",
-    help: "Sockets that took the place of an earlier one.",
+    help: "Connections that replaced an earlier connection.",
 };
 const UNREADABLE: Metric = Metric {
     name: "deskbell_unreadable_total",
     kind: Kind::Counter,
     labels: &["platform"],
     unit: "payloads",
-    help: "Payloads of a platform without what nothing can be done without. What they were about is asked for where that is known.",
+    help: "Payloads of a platform that lack a required field (an id, a channel, an author). The bot requests the data from the platform if it knows what the payload was about.",
 };
 const GAPS: Metric = Metric {
     name: "deskbell_gateway_gaps_total",
     kind: Kind::Counter,
     labels: &["kind"],
     unit: "gaps",
-    help: "What Discord's gateway has left out. `numbers`: events, by their numbers; `guild`: a guild that was named and did not come. It is asked for.",
+    help: "Gaps in the events of Discord's gateway. `numbers`: a gap in the numbers of the events; `guild`: a guild was named at the beginning of the session and did not arrive, so the bot requests it.",
 };
 const READY: Metric = Metric {
     name: "deskbell_ready",
     kind: Kind::Gauge,
     labels: &[],
     unit: "0 or 1",
-    help: "Whether the database stores what it is given, as `/readyz` says.",
+    help: "Whether the database takes writes, as `/readyz` says.",
 };
 const POOL: Metric = Metric {
     name: "deskbell_pool_connections",

@@ -96,7 +96,7 @@ pub(super) async fn refresh_roster(platform: &dyn Platform, intake: &Intake) -> 
         };
         tracing::warn!(
             platform = %platform.name(), group = group.id, %error,
-            "the members of a group cannot be read; the last known ones count for an hour, unless it is gone"
+            "the members of a group cannot be read: the last known members count for an hour, a deleted group has none"
         );
         if matches!(error, DeliveryError::Permanent { reason: Undeliverable::Gone, .. }) {
             intake.change_members(&group, |members| members.end(at));
@@ -125,8 +125,8 @@ impl Prover for PlatformProver {
             Ok(Proven::All(listed)) => intake.learn_members(group, listed, at),
             Err(error) => {
                 tracing::warn!(
-                    group = group.id, %error,
-                    "a person's membership in a group cannot be read; the last proof counts"
+                    platform = %group.platform, group = group.id, person = %who, %error,
+                    "a person's membership in a group cannot be read: the last proof counts for an hour"
                 );
                 return false;
             }

@@ -206,7 +206,10 @@ impl PlatformRunner {
             }
         };
         if let Err(error) = kept.await {
-            tracing::warn!(%error, "the workspace's id cannot be stored for the next start");
+            tracing::warn!(
+                workspace = tenant.id, %error,
+                "the workspace's id cannot be stored: at the next start no card is posted on Slack until Slack answers"
+            );
         }
         Ok(())
     }

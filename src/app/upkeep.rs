@@ -71,7 +71,10 @@ async fn fire_due(store: &Arc<dyn Store>, intake: &Intake) -> Result<Option<Time
                 Ok(Outcome::Repeated) => store.clear_fired(&timer).await?,
                 Ok(Outcome::Dead) => {}
                 Ok(_) => handled += 1,
-                Err(error) => tracing::warn!(%error, "a timer could not be handled; trying again"),
+                Err(error) => tracing::warn!(
+                    timer = timer.kind.as_str(), about = %timer.on, %error,
+                    "a timer could not be handled; trying again"
+                ),
             }
         }
         if is_last || handled == 0 {
@@ -135,7 +138,10 @@ async fn end_held(store: &Arc<dyn Store>, clock: &Clock) -> Result<(), StoreErro
         }
         for effect in ended {
             let why = effect.error;
-            tracing::error!(effect = %effect.id, platform = %effect.outlet, kind = effect.kind, why, "an effect is given up: it was held for 30 days and its cause was not fixed");
+            tracing::error!(
+                effect = %effect.id, platform = %effect.outlet, kind = effect.kind, about = %effect.about, why,
+                "an effect is given up: it was held for 30 days, and nobody fixed the cause in `why`"
+            );
         }
     }
 }
@@ -221,7 +227,7 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
     match intake.tell_the_desk(&name, except, message).await {
         Ok(outcome) => outcome != Outcome::Ignored,
         Err(error) => {
-            tracing::warn!(%error, "the desk cannot be told that a condition has begun or is over");
+            tracing::warn!(%platform, %kind, is_over, %error, "the desk cannot be told of a condition or its end");
             false
         }
     }

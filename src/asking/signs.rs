@@ -399,7 +399,7 @@ static PATTERNS: LazyLock<RegexSet> = LazyLock::new(|| {
     let patterns = SIGNS.iter().map(|sign| ascii(sign.pattern));
     RegexSetBuilder::new(patterns).unicode(false).dfa_size_limit(DFA_BYTES).build().unwrap_or_else(|error| {
         // A test makes sure that the patterns are valid. Without them no sign is found.
-        tracing::error!(%error, "the patterns of the classifier cannot be compiled; it goes without them");
+        tracing::error!(%error, "the patterns of the classifier cannot be compiled: it judges messages without them");
         RegexSet::empty()
     })
 });

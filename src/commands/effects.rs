@@ -97,7 +97,7 @@ async fn subject(store: &dyn Store, text: &str) -> anyhow::Result<Subject> {
         let ticket = tickets::record::by_key(&mut *store.reader().await?, &key).await?;
         return Ok(ticket.with_context(|| format!("there is no ticket {key}"))?.id.into());
     }
-    text.parse().ok().with_context(|| format!("{text} is neither the key of a ticket nor a notice (notice:NAME)"))
+    text.parse().ok().with_context(|| format!("{text:?} is no ticket (IT-1042), notice:NAME or outage:NUMBER"))
 }
 
 /// Returns the keys of the tickets that these effects are about.

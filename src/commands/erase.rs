@@ -28,9 +28,9 @@ pub async fn erase(config: &Config, given: &[PersonRef], yes: bool) -> anyhow::R
     let store = app::open_beside(config, clock.clone()).await?;
     let tally = match erase::person(&store, &clock, &accounts, !yes).await {
         Err(StoreError::Conflict) => bail!(
-            "something with their words is being delivered, or was when a bot was cut off or a platform did not answer, and \
-             may stand there: let the bot run for a minute, or until the platform answers, then do it again. What was \
-             erased by now stays erased."
+            "a message with the person's words is being delivered, or may stand on a platform after an interrupted \
+             delivery: let the bot run for a minute, or until the platform answers, then give this command again. What \
+             is erased already stays erased."
         ),
         other => other?,
     };

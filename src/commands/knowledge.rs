@@ -137,10 +137,10 @@ async fn bring_in(
 ) -> anyhow::Result<ExitCode> {
     let Import { prune, dry_run, .. } = how;
     if prune && !from.is_dir() {
-        bail!("--prune retires what is not in the folder: name a folder, not a file");
+        bail!("--prune retires articles whose files are not in the folder: name a folder, not a file");
     }
     if prune && below.is_some_and(|below| below != from) {
-        bail!("--prune retires what is not in the folder: it needs the whole of it, without --below");
+        bail!("--prune retires articles whose files are not in the folder: leave out --below");
     }
     let Read { files, unread } = read(from, below)?;
     if prune && unread.iter().any(|(path, why)| why != NO_MARKDOWN && !path.is_empty()) {

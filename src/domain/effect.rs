@@ -475,7 +475,7 @@ pub enum Undeliverable {
     #[error("the channel is gone")]
     ChannelGone,
     /// The thread, message or person is gone.
-    #[error("it is gone")]
+    #[error("the thread, message or person is gone")]
     Gone,
     /// The answer came too late (an expired interaction).
     #[error("too late to answer")]
@@ -487,13 +487,13 @@ pub enum Undeliverable {
     #[error("the platform refused the message")]
     Invalid,
     /// This effect was refused again and again while others were delivered.
-    #[error("it is refused again and again")]
+    #[error("the platform refuses it again and again")]
     Stuck,
     /// The effect was written by another version of the program, or is damaged.
-    #[error("it cannot be read by this version")]
+    #[error("this version of the program cannot read the effect")]
     Unreadable,
     /// The effect was tried, or held, for too long.
-    #[error("it was held for too long")]
+    #[error("the effect was held for too long")]
     GivenUp,
 }
 

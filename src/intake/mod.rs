@@ -118,7 +118,7 @@ impl Intake {
         match self.attempt(&event).await {
             Ok(outcome) => Ok(outcome),
             Err(StoreError::Away(why)) => {
-                tracing::warn!(why, "the event cannot be handled now, and is not acknowledged");
+                tracing::warn!(why, "the database is away: the event is not acknowledged; it is tried or sent again");
                 Err(StoreError::Away(why))
             }
             Err(fault) => self.set_aside(&event, &fault).await,
@@ -483,7 +483,7 @@ impl Intake {
     }
 
     async fn set_aside(&self, event: &Event, fault: &StoreError) -> Result<Outcome, StoreError> {
-        tracing::error!(%fault, "the event could not be handled; it is kept as a dead event");
+        tracing::error!(%fault, "the event cannot be handled, and is kept as a dead event: see `deskbell events`");
         let whole = match &event.what {
             // The words that were read belong to people who have not addressed the desk, so they are left out.
             EventKind::Looked { look, .. } => {

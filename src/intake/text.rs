@@ -31,7 +31,7 @@ pub fn is_done() -> Message {
     Message::said("Done, it went through. Sorry for the wait.")
 }
 
-/// Tells a person who pressed a button or gave a command that the database is away.
+/// Tells a person that their act changed nothing, since the database is away or a form could not be opened.
 #[must_use]
 pub fn try_again() -> Message {
     Message::said("I can't do that right now, so nothing was changed. Please try again in a minute.")

@@ -2,11 +2,11 @@
 //!
 //! A platform that is away refuses every call. Trying every effect would cost many calls and show nothing new. The
 //! breaker opens on evidence that the platform, not one message, is at fault. While open it lets one probe through from
-//! time to time: the oldest waiting effect of the most urgent lane. No effect is given up or ages meanwhile. The first
-//! delivery that the platform answers in its own words closes the breaker.
+//! time to time: the oldest waiting effect of the most urgent lane. Meanwhile no effect is given up, and no try counts
+//! as a failure of its effect. The first delivery that the platform answers in its own words closes the breaker.
 //!
 //! A probe may be refused for its own content (for example by a firewall). So where the probe itself may be at fault,
-//! every other probe is the next effect in line: if that one succeeds, the platform is there.
+//! every second probe is the next effect in line: if that effect is delivered, the platform is there.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::platform::Absence;
 const FAILURES: u32 = 3;
 /// The longest time between two probes.
 const PROBE_EVERY: Duration = Duration::from_secs(30);
-/// The number of failed probes after which every other probe may be the next effect in line.
+/// The number of failed probes after which every second probe may be the next effect in line.
 const PROBES_OF_ONE: u32 = 2;
 
 /// The breaker of one platform.
@@ -88,8 +88,8 @@ impl Breaker {
         self.open.take().map(|open| open.since)
     }
 
-    /// Notes that the platform as a whole did not take a delivery. `chance` (0 to 1) spreads the probes of several
-    /// replicas. Returns whether this failure opened the breaker.
+    /// Notes that the platform as a whole did not take a delivery. `chance` (0 to 1) varies the wait before the next
+    /// probe. Returns whether this failure opened the breaker.
     pub fn failed(&mut self, now: Timestamp, cause: Absence, detail: &str, chance: f64) -> bool {
         if let Some(open) = &mut self.open {
             // Deliveries that were under way when the breaker opened are no probes.

@@ -90,17 +90,17 @@ impl Dispatcher {
         }
         if matches!(queued.effect.what, EffectKind::Silent(SilentAct::OpenDirect { .. })) {
             // The requester gets the words back, so that they do not stay stuck in the outbox.
-            tracing::error!(error, "an effect is given up: it is refused again and again, while others are delivered");
+            tracing::error!(error, "a direct conversation cannot be opened, try after try; its requester is told");
             return self.report_direct(queued, Err(Undeliverable::Stuck)).await.unwrap_or(end);
         }
         if matches!(queued.effect.what, EffectKind::Silent(SilentAct::Look(_))) {
             tracing::error!(
                 error,
-                "an effect is given up: a message cannot be read, again and again, while others are delivered"
+                "a message cannot be read, try after try, while others are delivered; the desk decides without it"
             );
             return self.report_look(queued, None).await.unwrap_or(end);
         }
-        tracing::error!(error, "an effect is held: it is refused again and again, while others are delivered");
+        tracing::error!(error, "an effect is held: it alone is refused, try after try; see `deskbell effects --held`");
         match self.report_end(queued, Err(Undeliverable::Stuck)).await {
             Ok(()) => {
                 let held_in = self.knowledge().refusals.stuck(&queued.id, error, now);
@@ -149,11 +149,11 @@ impl Dispatcher {
             return;
         }
         for message in posted.iter().filter(|message| !theirs.contains(message)) {
-            tracing::warn!(message = message.id, "another process has delivered this, too; our copy is removed");
+            tracing::warn!(posted = %message, "another process has delivered this effect, too: this copy is removed");
             let operation = Operation::Silent(SilentAct::Remove { message: message.clone() });
             let delivery = delivery(queued, operation);
             if let Err(error) = self.platform.deliver(&delivery).await {
-                tracing::error!(%error, message = message.id, "a duplicate message cannot be removed: delete it by hand");
+                tracing::error!(%error, posted = %message, "a duplicate message cannot be removed: delete it by hand");
             }
         }
     }
@@ -167,7 +167,10 @@ impl Dispatcher {
             real::sleep(wait).await;
             match self.platform.find_second(delivery, theirs).await {
                 Ok(second) => self.withdraw(queued, second.as_slice(), theirs).await,
-                Err(error) => tracing::warn!(%error, "a second copy may stand: that cannot be checked now"),
+                Err(error) => tracing::warn!(
+                    %error, about = %queued.effect.about,
+                    "a second copy of a message may stand, and cannot be looked for: delete it by hand if it does"
+                ),
             }
         }
     }
@@ -328,9 +331,9 @@ impl Dispatcher {
             Err(DeliveryError::Astray { message, is_removed }) => {
                 let reason = Undeliverable::Gone;
                 tracing::warn!(
-                    message = message.id,
-                    is_removed,
-                    "a message was posted in another place than meant: it is removed there, and its effect has failed"
+                    posted = %message, is_removed,
+                    "a message was posted in another place than meant: its effect fails, and the message is removed \
+                     (later, if `is_removed` is false)"
                 );
                 if !is_removed {
                     self.remove_later(queued, message, now).await?;
@@ -347,13 +350,19 @@ impl Dispatcher {
             }
             Err(DeliveryError::Permanent { reason, detail }) if reason.is_mendable() => {
                 let held_in = self.knowledge().refusals.refused(&delivery.operation, reason, &detail, now);
-                tracing::warn!(%reason, detail, by = held_in, "an effect is held until an operator fixes its place");
+                tracing::warn!(
+                    %reason, detail, by = held_in, about = %queued.effect.about,
+                    "an effect is held, since its place refuses it: fix that, then `deskbell effects retry` sends it"
+                );
                 self.update_desk_condition(&delivery.operation, reason);
                 self.report_end(queued, Err(reason)).await?;
                 Ok(Settlement::Held { held_in, error: format!("{reason}: {detail}"), unsure: false })
             }
             Err(DeliveryError::Permanent { reason, detail }) => {
-                tracing::warn!(%reason, detail, "an effect can never be delivered: it failed, its words are deleted");
+                tracing::warn!(
+                    %reason, detail, about = %queued.effect.about,
+                    "an effect can never be delivered: it has failed, and its words are deleted"
+                );
                 self.report_end(queued, Err(reason)).await?;
                 Ok(Settlement::Failed(reason))
             }

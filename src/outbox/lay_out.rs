@@ -119,7 +119,10 @@ impl Dispatcher {
     ) -> Result<Option<T>, StoreError> {
         match laid_out {
             Err(error @ (StoreError::Corrupt(_) | StoreError::Work(_))) => {
-                tracing::error!(effect = %queued.id, %error, "the content of an effect cannot be built; the effect is held");
+                tracing::error!(
+                    effect = %queued.id, about = %queued.effect.about, %error,
+                    "the content of an effect cannot be built: the effect is held, and tried again every ten minutes"
+                );
                 let held = Settlement::Held { held_in: UNREADABLE.to_owned(), error: error.to_string(), unsure: false };
                 self.end_unleased(queued, held).await?;
                 Ok(None)
@@ -364,7 +367,10 @@ impl Dispatcher {
             return Ok(());
         }
         if queued.effect.was_requeued {
-            tracing::error!(effect = %queued.id, "a line is dropped: its ticket has no card, and none can be posted");
+            tracing::error!(
+                effect = %queued.id, about = %queued.effect.about,
+                "a line under a card is dropped: its ticket has no card, and none can be posted"
+            );
             return self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await;
         }
         let (now, id, about) = (self.clock.now(), queued.id.clone(), queued.effect.about.clone());

@@ -131,7 +131,7 @@ impl LocalDispatcher {
         for unreadable in &page.unreadable {
             tracing::error!(
                 effect = %unreadable,
-                "an effect cannot be read: another version's, or damaged; it is held, and read again from time to time"
+                "an effect cannot be read (damaged, or another version's): it is held, and read again every ten minutes"
             );
             let error = Undeliverable::Unreadable.to_string();
             let held = Settlement::Held { held_in: UNREADABLE.to_owned(), error, unsure: false };
@@ -198,7 +198,7 @@ impl LocalDispatcher {
             }
         };
         let found = found.unwrap_or_else(|why| {
-            tracing::warn!(call = call.name, why, "a call failed, and counts as having found nothing");
+            tracing::warn!(call = call.name, why, "a call failed: the desk goes on as if the call had found nothing");
             None
         });
         let (about, call) = (queued.effect.about.clone(), call.clone());

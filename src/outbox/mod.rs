@@ -163,7 +163,10 @@ impl Dispatcher {
         }
         // Spares the next process the wait until the lease ends. If this fails, that process waits.
         if let Err(error) = self.store.release_lease(&name, &self.worker).await {
-            tracing::debug!(%error, "the lease of the outbox cannot be released; it ends by itself");
+            tracing::debug!(
+                platform = %self.platform.name(), %error,
+                "the lease of the outbox cannot be released; it ends by itself"
+            );
         }
     }
 
@@ -277,7 +280,10 @@ impl Dispatcher {
         let effects =
             self.store.take_over(&self.worker, platform, call_timeout, take_over_pause, self.clock.now()).await?;
         if effects > 0 {
-            tracing::info!(%platform, effects, "effects of a dead process were taken over; each is looked for first");
+            tracing::info!(
+                %platform, effects,
+                "effects of a dead or frozen process were taken over; messages are looked for before they are sent"
+            );
         }
         Ok(())
     }
@@ -427,8 +433,8 @@ impl Dispatcher {
     /// blocks nothing.
     async fn set_aside(&self, effect: &EffectId) -> Result<(), StoreError> {
         tracing::error!(
-            %effect,
-            "an effect cannot be read: another version's, or damaged; it is held, and read again from time to time"
+            %effect, platform = %self.platform.name(),
+            "an effect cannot be read (damaged, or another version's): it is held, and read again every ten minutes"
         );
         let (held_in, error) = (UNREADABLE.to_owned(), Undeliverable::Unreadable.to_string());
         let held = Settlement::Held { held_in, error, unsure: false };

@@ -289,7 +289,7 @@ impl Progress {
             match answers {
                 Ok(()) if has_left_behind => {
                     tracing::warn!(
-                        tenant = self.tenant.id,
+                        platform = %self.tenant.platform, tenant = self.tenant.id,
                         "events could not be stored; their messages are read again from the platform"
                     );
                     self.fall_behind();

@@ -282,7 +282,7 @@ pub enum DeliveryError {
         detail: String,
     },
     /// The message was posted in another place, since the intended place is gone.
-    #[error("it was posted in another place than intended")]
+    #[error("the message was posted in another place than intended")]
     Astray {
         /// The message in the wrong place.
         message: MessageRef,

@@ -22,7 +22,7 @@ pub struct Entry {
     pub seq: u64,
     /// The clock's time, in epoch milliseconds.
     pub at_ms: i64,
-    /// Wall-clock microseconds since the journal began (monotonic).
+    /// Real microseconds since the journal began, from a clock that never steps back.
     pub wall_us: u64,
     /// `slack` or `discord`.
     pub platform: &'static str,

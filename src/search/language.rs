@@ -36,7 +36,7 @@ const ALL: [(&str, Lang, Stems); 17] = [
 impl Language {
     /// English, the default.
     pub const ENGLISH: Self = Self(0);
-    /// German, for tests and training.
+    /// German, for tests, benchmarks and examples.
     pub const GERMAN: Self = Self(1);
 
     /// Returns its ISO 639-1 code.
@@ -53,7 +53,7 @@ impl Language {
 
 /// The code is that of no known language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("that is none of the languages {}", Known)]
+#[error("the code is none of the languages {}", Known)]
 pub struct UnknownLanguage;
 
 /// Displays the codes of all languages.
@@ -113,9 +113,10 @@ impl Languages {
         self.told(text).unwrap_or_else(|| self.0.first().copied().unwrap_or(Language::ENGLISH))
     }
 
-    /// Returns the detected language of a text, if it is certain. It is not for a text of a few words, or of names and
-    /// codes. The language must be the likeliest of all that the library knows, so that a text in another language is
-    /// not taken for one of these. It must also be reliable, among all languages or among these.
+    /// Returns the detected language of a text, if the detection is certain. For a text of a few words, or of names and
+    /// codes, it is not. The language must be the likeliest of all that the library knows, so that a text in another
+    /// language is not taken for one of this detector's. The library must also call its result reliable, either among
+    /// all languages or among those of this detector.
     #[must_use]
     pub fn told(&self, text: &str) -> Option<Language> {
         let likeliest = whatlang::detect(text)?;

@@ -1,4 +1,5 @@
-//! One transaction, as a work sees it. Writes are gathered, and sent before the next read and at the end.
+//! The view of one work ([`Work`](super::port::Work)) on its transaction. Writes are gathered, and sent before the next
+//! read and at the end.
 
 use async_trait::async_trait;
 
@@ -64,7 +65,7 @@ impl<'c> StoreTx<'c> {
         self.note_failure(sent)
     }
 
-    /// Fails if the database was away at an earlier call of this transaction.
+    /// Fails if the database was away at an earlier call of this work.
     pub fn check_sound(&self) -> Result<(), StoreError> {
         match &self.away {
             None => Ok(()),
@@ -72,7 +73,7 @@ impl<'c> StoreTx<'c> {
         }
     }
 
-    /// Returns `result`. If it says that the database was away, all later calls of this transaction fail.
+    /// Returns `result`. If it says that the database was away, all later calls of this work fail.
     fn note_failure<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(StoreError::Away(why)) = &result {
             self.away.get_or_insert_with(|| why.clone());
@@ -83,8 +84,8 @@ impl<'c> StoreTx<'c> {
 
 #[async_trait]
 impl Ask for StoreTx<'_> {
-    /// Returns the rows that were read ahead for this query, if there are any. Otherwise sends the pending writes
-    /// first, so that the query sees them.
+    /// Returns the rows that were read ahead, if this query was read ahead. Otherwise sends the pending writes first,
+    /// so that the query sees them, and then runs the query.
     async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
         self.check_sound()?;
         if let Some(place) = self.read_ahead.iter().position(|(asked, _)| *asked == query) {

@@ -1,5 +1,6 @@
-//! The database is away for a while, and people go on writing to the program. The submodules test other failures of
-//! what the program depends on: at its start, answers that are nonsense, a database file that is not its own.
+//! The database is away for a while, and people go on writing to the program. The submodules test other failures: a
+//! database or platform that cannot be reached at the start (`start`), answers that are nonsense (`nonsense`), and a
+//! database file that must not be used (`files`).
 //!
 //! "Away" means PostgreSQL behind a gate that is shut, or SQLite on a disk that is full.
 
@@ -68,7 +69,8 @@ struct Outage<'s> {
 }
 
 impl Outage<'_> {
-    /// People ask and press before, during and after the outage, which `begins` and `ends` bring about.
+    /// People write requests before, during and after the outage, and press a button during and after it. `begins`
+    /// starts the outage, and `ends` ends it.
     async fn run(&self, begins: impl Fn(), ends: impl Fn()) {
         self.child.ready().await;
         let ready = format!("http://{}/readyz", self.child.address().await);

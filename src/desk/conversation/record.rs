@@ -66,7 +66,7 @@ texts! {
         "UPDATE messages SET text = $5, edited_at_ms = $6 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
          AND message = $4 AND deleted_at_ms IS NULL AND (edited_at_ms IS NULL OR edited_at_ms <= $6)"
     );
-    /// Removes the words of a record.
+    /// Removes the words of a record, and marks the record as deleted.
     ERASE = Text::both(
         "UPDATE messages SET text = '', deleted_at_ms = $5 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
          AND message = $4 AND deleted_at_ms IS NULL"
@@ -180,7 +180,7 @@ pub fn bind(tx: &mut dyn Tx, place: &Place, ticket: TicketId, side: Side) -> Res
 }
 
 /// Returns the statement to write when a message of the bot is posted: if the message is a card, the thread under it is
-/// bound to the card's ticket. A thread that already belongs to a ticket stays there. `None`: the message is no card.
+/// bound to the card's ticket. A thread that already belongs to a ticket stays with it. `None`: the message is no card.
 ///
 /// # Errors
 /// If a value cannot be written as JSON, which is a fault of the program.
@@ -315,7 +315,7 @@ pub fn reword(tx: &mut dyn Tx, message: &MessageRef, text: &str, at: Timestamp) 
     tx.write(statement(REWRITE).bind_message(message).bind(text).bind(ms(at)))
 }
 
-/// Removes the words of a message.
+/// Removes the words of a message on record, and marks the record as deleted.
 ///
 /// # Errors
 /// If the database is away.

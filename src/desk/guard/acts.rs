@@ -17,7 +17,7 @@ pub(super) const MODES: [(&str, &str); 5] = [
 /// The choice that removes the channel's own mode, so that the settings apply.
 pub(super) const DEFAULT: &str = "default";
 
-/// The ping that the button belongs to, by its id.
+/// The ping that the button belongs to. The button carries the ping's id, a hash, and not the id of a message.
 const PING: Param = Param { name: "ping", takes: Takes::Message, ..Param::BASE };
 
 /// The base of acts that only staff, and people who may set the guard, can do.

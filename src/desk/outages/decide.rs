@@ -254,7 +254,8 @@ pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &
     };
     let before = &seen.outage;
     let phase = args.text("phase").parse().unwrap_or(before.phase);
-    // A form shows the former values, so the actor has emptied an empty field. A command leaves out values that stay.
+    // A form shows the former values, so an empty field is a value that the actor has removed. A command leaves out the
+    // values that stay.
     let now = |param: &str, before: &str| match args.text(param) {
         "" if !actor.is_form => before.to_owned(),
         text => text.to_owned(),

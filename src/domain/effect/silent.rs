@@ -21,8 +21,8 @@ pub enum SilentAct {
         /// Whether the sign is added, not removed.
         is_on: bool,
     },
-    /// Look up the direct conversation with a person who has asked elsewhere. The result comes back as an event, also
-    /// if there is none.
+    /// Find or open the direct conversation with a requester who has asked elsewhere. The conversation, or the reason
+    /// why there is none, comes back as an event.
     OpenDirect { request: Box<DirectRequest> },
     /// Read a message and the messages before it. The result comes back as an event.
     Look(Box<Look>),
@@ -54,7 +54,8 @@ pub struct SilentSpec<'a> {
     pub slack: Limit,
     /// The limit that it counts against on Discord, besides the limit of all calls. It holds for the channel or thread.
     pub discord: Limit,
-    /// Whether it brings words of people into the record. An erasure withdraws such acts.
+    /// Whether an erasure withdraws the act if it is about a ticket of the erased person, since the act can bring words
+    /// into the record. (An act about the person is withdrawn in any case.)
     pub brings_words: bool,
 }
 
@@ -89,8 +90,8 @@ impl SilentAct {
                 name: "look",
                 lane: Lane::Answer,
                 order_key: match &look.why {
-                    // The same order key as private messages to this person, so that an erasure of the person withdraws
-                    // it.
+                    // The order key of private messages to this person, so that an erasure of the person withdraws the
+                    // look, too.
                     LookFor::Behalf { by, .. } => format!("to:{}", by.who),
                     _ => format!("look:{}:{}:{}", look.place.platform(), look.message.channel, look.message.id),
                 },

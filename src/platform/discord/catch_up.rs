@@ -1,12 +1,14 @@
 //! Catch-up: reads messages that were posted while no session listened (before the start, or between two sessions).
 //!
 //! When a session begins, Discord names the newest message of each channel and active thread. Messages after the stored
-//! position are read, oldest first, and handed to the intake like live ones; dedupe keys make repeats harmless. Direct
-//! conversations and ticket threads with new messages come first, then other channels, then the messages on record of
-//! open tickets. These are compared with the record, and a changed or deleted message becomes an edit or a deletion.
+//! position are read, oldest first, and handed to the intake like live ones; dedupe keys make repeats harmless. The
+//! recorded messages of live tickets (open, resolved or lately active) are compared with Discord: a changed or deleted
+//! message becomes an edit or a deletion. Conversations of live tickets come first if they may have new messages, then
+//! other places with new messages, then places without any.
 //!
-//! A channel whose newest message is known costs no call. Reading uses a part of the calls that Discord allows. Clicks,
-//! commands, and a person's very first direct message cannot be read afterwards: Discord keeps or lists none of them.
+//! Without new messages or live tickets, a channel costs no call. Reading uses a part of the calls that Discord allows.
+//! Clicks and commands cannot be read afterwards, since Discord does not keep them. The very first direct message of a
+//! person cannot be read either, since Discord does not list direct conversations.
 
 mod pace;
 
@@ -35,9 +37,9 @@ use crate::platform::catch_up::{COMPARED, Handling, OVERLAP, Progress, SPAN};
 
 /// The number of messages per call.
 const PAGE: usize = 100;
-/// The shortest idle time after which Discord archives a thread. No thread with missed messages is archived earlier.
+/// The shortest idle time after which Discord archives a thread. A thread that was idle for less is still listed.
 const ARCHIVED_AFTER: Duration = Duration::from_secs(3600);
-/// The longest time after which Discord archives a thread.
+/// The longest idle time after which Discord archives a thread.
 const ARCHIVED_LATEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The positions of a guild, or of the direct conversations.
@@ -54,15 +56,15 @@ impl GuildPositions {
     }
 }
 
-/// The report of a guild at the beginning of a session. The gaps to read are determined from it once, for all lanes.
+/// The places that Discord lists when a session begins. The gaps to read are determined from them once, for all lanes.
 pub(super) struct Plan {
     guild: Option<GuildId>,
-    /// Where reading begins if nothing was ever read.
+    /// The time from which on messages are read if the tenant has no stored beginning.
     beginning: Timestamp,
     listed: Vec<Listed>,
     progress: Progress,
     number: u64,
-    /// The newest message at the beginning of the session.
+    /// The last id that may have been missed. Later messages come live.
     through: u64,
     found: OnceCell<Found>,
     counted: Mutex<Option<CountOnDrop>>,
@@ -79,6 +81,7 @@ struct Found {
 #[derive(Clone, Debug)]
 struct Stretch {
     channel: ChannelId,
+    /// The channel itself, or the parent channel of a thread.
     family: ChannelId,
     /// Messages after this id are new.
     after: u64,
@@ -97,9 +100,8 @@ enum Rank {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Scope {
-    /// New messages.
     New,
-    /// New messages, and those on record.
+    /// New messages, and the messages on record.
     Live,
     /// Only these messages on record: the roots of tickets' threads.
     Roots(BTreeSet<u64>),
@@ -110,7 +112,7 @@ struct Round {
     progress: Progress,
     number: u64,
     through: u64,
-    /// Whether a gap was given up, so that the catch-up must not end.
+    /// Whether a gap was given up, or there is a newer plan. The catch-up does not end then.
     is_left: AtomicBool,
     _counted: Option<CountOnDrop>,
 }
@@ -123,7 +125,6 @@ impl Drop for Round {
     }
 }
 
-/// The result of [`Worker::survey`].
 pub(super) enum Missed {
     Gaps(Vec<Gap>),
     /// The gaps could not be determined before the stop.
@@ -183,13 +184,13 @@ impl Plan {
             (reached.progress.clone(), reached.plans)
         };
         let newest = listed.iter().map(|it| it.last.map_or(it.channel.get(), MessageId::get)).max();
-        // Discord does not list direct conversations.
+        // Discord lists no direct conversations, so the present time takes the place of their newest message.
         let through = match guild {
             Some(guild) => newest.unwrap_or_default().max(guild.get()),
             None => snowflake_at(shared.clock.now()),
         };
         let (found, counted) = (OnceCell::new(), Mutex::new(Some(counted)));
-        // Messages from before the desk was opened, or before the bot joined, are never read.
+        // Messages from before the program's very first start, or before the bot joined the guild, are never read.
         let beginning = shared.opened_at.get().copied().max(joined_at).unwrap_or_else(|| shared.clock.now());
         Self { guild, beginning, listed, progress, number, through, found, counted }
     }
@@ -247,7 +248,7 @@ impl Worker {
         let stretches = self.stretches(plan).await?;
         let _counted = plan.counted.lock().unwrap_or_else(PoisonError::into_inner).take();
         if !stretches.is_empty() {
-            tracing::info!(guild = plan.guild.map(GuildId::get), places = stretches.len(), "reading missed messages");
+            tracing::info!(guild = plan.guild.map(GuildId::get), places = stretches.len(), "catching up with Discord");
         }
         let round = match number.filter(|_| plan.is_newest(&self.shared)) {
             Some(number) => {
@@ -289,7 +290,7 @@ impl Worker {
             let Some((channel, parent)) = channel_of(&place) else { continue };
             if let Some(parent) = parent {
                 roots.entry(parent).or_default().insert(channel.get());
-                // A thread without any known message may not exist.
+                // A thread that is not listed and has no position possibly does not exist, so it is skipped.
                 if !listed.contains_key(&channel) && !spoken.contains(&channel) {
                     continue;
                 }
@@ -338,7 +339,7 @@ impl Worker {
             }
         }
         self.gaps.push(gap);
-        // A channel is read before its threads, since the message that opened a thread must be handled first.
+        // Within a rank, a channel is read before its threads: the message that opened a thread is handled first.
         self.gaps.sort_by_key(|gap| std::cmp::Reverse((gap.stretch.rank, gap.stretch.channel)));
     }
 
@@ -351,7 +352,7 @@ impl Worker {
         self.gaps.pop()
     }
 
-    /// Reads a gap to its end.
+    /// Reads a gap, and notes its conversation as caught up. At a stop, gives the gap up.
     pub(super) async fn fill(&mut self, mut gap: Gap) {
         if self.read(&mut gap).await {
             let round = gap.round.as_ref().filter(|round| !round.is_left.load(Ordering::Relaxed) && !gap.is_roots());
@@ -368,7 +369,7 @@ impl Worker {
         }
     }
 
-    /// Reads a gap. Returns `false` if it was stopped before the end.
+    /// Reads the messages of a gap. Returns `false` if a stop came before its end.
     async fn read(&mut self, gap: &mut Gap) -> bool {
         let Some(records) = self.records(gap).await else { return false };
         let channel = gap.stretch.channel;
@@ -412,8 +413,8 @@ impl Worker {
         }
     }
 
-    /// Returns which of these messages are deleted: those that Discord does not find by their ids. (It shows an empty
-    /// history to a bot that may not read it.) `None` if it was stopped before.
+    /// Returns the messages that are deleted: Discord does not find them by their ids. Their absence from a history
+    /// proves nothing, since Discord shows an empty history to a bot without the right to read it. `None`: a stop.
     async fn gone(&mut self, gap: &Gap, not_shown: &[MessageId]) -> Option<Vec<MessageId>> {
         let channel = gap.stretch.channel;
         let mut gone = Vec::new();
@@ -436,7 +437,7 @@ impl Worker {
                     self.hidden.insert(gap.family);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "it cannot be found out yet whether a message was deleted; trying again");
+                    tracing::warn!(%channel, %error, "whether a message was deleted is not known yet; trying again");
                     if !self.pause(&mut wait).await {
                         return None;
                     }
@@ -448,7 +449,7 @@ impl Worker {
         Some(gone)
     }
 
-    /// Returns the ids of the messages on record, each with its last edit. `None` if it was stopped before.
+    /// Returns the messages on record to compare: their ids, each with the time of its last edit. `None`: a stop.
     async fn records(&self, gap: &Gap) -> Option<BTreeMap<u64, Option<Timestamp>>> {
         let from = match &gap.stretch.scope {
             Scope::New => return Some(BTreeMap::new()),
@@ -460,7 +461,7 @@ impl Worker {
         let records = loop {
             match self.intake.said_in(&tenant, &channel, &from.to_string(), COMPARED).await {
                 Ok(records) => break records,
-                Err(error) => tracing::warn!(%error, "catching up waits: the database cannot be read yet"),
+                Err(error) => tracing::warn!(channel, %error, "catching up waits: the database cannot be read yet"),
             }
             if !self.pause(&mut wait).await {
                 return None;
@@ -474,11 +475,11 @@ impl Worker {
         })
     }
 
-    /// Hands a message on if it is new or changed. Returns `false` if it was stopped before it was committed.
+    /// Hands a message on if it is new or changed. Returns `false` if a stop came before the commit.
     async fn compare(&mut self, gap: &mut Gap, message: Value, records: &BTreeMap<u64, Option<Timestamp>>) -> bool {
         let Some(id) = snowflake(&message).filter(|id| *id > 0) else { return true };
         let channel = gap.stretch.channel;
-        // A message that was read counts as seen. Otherwise the session would be taken for deaf.
+        // A message that was read counts as seen. Otherwise `watch` would take the session for deaf.
         self.shared.directory.saw(channel, gap.guild, MessageId::new(id));
         let record = records.get(&id);
         let is_new = id > gap.stretch.after && record.is_none();
@@ -504,7 +505,7 @@ impl Worker {
         is_done
     }
 
-    /// Adds a gap for a thread under a missed message: it may have been archived since, so that no session lists it.
+    /// Adds a gap for a thread under a missed message if the thread was archived since, so that no session lists it.
     fn look_into(&mut self, gap: &Gap, thread: &Value) {
         let (Some(channel), Some(last)) = (thread["id"].as_str().and_then(id), snowflake_in(thread, "last_message_id"))
         else {
@@ -532,8 +533,7 @@ impl Worker {
         }
     }
 
-    /// Asks for an author's roles if rights may depend on them, since a message of the REST API does not include them.
-    /// Returns `false` if it was stopped before.
+    /// Asks for an author's roles if rights may depend on them: messages of the REST API lack them. `false`: a stop.
     async fn know_author(&mut self, message: &mut Message) -> bool {
         let Some(guild) = message.guild else { return true };
         let is_person = !message.author.is_bot && !message.is_webhook;

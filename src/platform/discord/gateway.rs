@@ -196,7 +196,8 @@ impl ShardState {
             shard,
             missing,
             after = last,
-            "events of Discord are missing: the session is resumed, or replaced, or in the end they are given up"
+            tried = before,
+            "events of Discord are missing: the session is resumed, then replaced; after that the events are given up"
         );
         match before {
             0 => {}
@@ -532,9 +533,9 @@ impl Keeper {
             }
             refused::INTENTS_NOT_GRANTED => Err(anyhow!("Discord's gateway refuses the intents that the bot asks for")),
             refused::SHARD | refused::TOO_FEW_SHARDS => {
-                Err(anyhow!("Discord's gateway wants another number of shards ({code}); it is asked again"))
+                Err(anyhow!("Discord's gateway wants another number of shards ({code}): the bot connects again"))
             }
-            refused::VERSION => Err(anyhow!("Discord's gateway does not speak version 10 any more ({code})")),
+            refused::VERSION => Err(anyhow!("Discord's gateway has left version 10 ({code}): update Deskbell")),
             code => {
                 tracing::info!(shard = self.info.id.0, code, "Discord's gateway has closed the connection");
                 Ok(ConnectionOutcome::Lost(held))

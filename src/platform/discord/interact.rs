@@ -357,7 +357,7 @@ async fn first_answer(shared: &Shared, id: InteractionId, token: &str, answer: &
             // The answer may have arrived. If not, the person may repeat the act, which is another interaction.
             Err(RestError::Unknown { detail, .. }) => {
                 tracing::warn!(
-                    why = detail,
+                    interaction = %id, why = detail,
                     "it is not known whether the answer to an interaction arrived; the program goes on as if it had"
                 );
                 return true;
@@ -366,7 +366,10 @@ async fn first_answer(shared: &Shared, id: InteractionId, token: &str, answer: &
                 real::sleep(Duration::from_millis(200)).await;
             }
             Err(error) => {
-                tracing::warn!(%error, "an interaction could not be answered in time: it is not carried out");
+                tracing::warn!(
+                    interaction = %id, %error,
+                    "an interaction could not be answered: it is not carried out, and Discord tells its person"
+                );
                 return false;
             }
         }
@@ -394,7 +397,7 @@ async fn settle(shared: &Shared, intake: &Intake, what: EventKind, handle: &Hand
     };
     match end {
         Ok(outcome) => {
-            tracing::debug!(key = key.as_str(), event = name, outcome = outcome.name());
+            tracing::debug!(key = key.as_str(), event = name, outcome = outcome.name(), "an interaction was handled");
             // A refusal already says why.
             if is_slow && !is_answered && !matches!(outcome, Outcome::Refused | Outcome::Dead) {
                 say(shared, handle, &text::is_done(), "done").await;
@@ -417,7 +420,7 @@ async fn say(shared: &Shared, handle: &Handle, message: &Message, why: &str) {
     // A private message with a menu is not replaced by this message, but later by the act's own answer.
     let beside = Handle { in_private: false, ..handle.clone() };
     if let Err(error) = shared.answer(&beside, &rendered, &effect).await {
-        tracing::warn!(%error, why, "a short message to the person who acted could not be sent");
+        tracing::warn!(interaction = %handle.id, %error, why, "a short message to the acting person could not be sent");
     }
 }
 

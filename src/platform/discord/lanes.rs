@@ -171,7 +171,8 @@ impl Pump {
         for lane in &self.lanes {
             if lane.sender.send(LaneMessage::Missed(Arc::clone(&plan))).is_err() {
                 tracing::error!(
-                    "a queue of Discord's events has ended by a fault; its channels are read at the next start"
+                    guild = guild.map(GuildId::get),
+                    "a queue of Discord's events has ended by a fault: restart the bot, so that its channels are read"
                 );
             }
         }
@@ -232,7 +233,9 @@ impl Pump {
         lane.load.waiting.fetch_add(1, Ordering::Relaxed);
         if lane.sender.send(LaneMessage::Event(Waiting { family, item, _counted: counted })).is_err() {
             tracing::error!(
-                "an event of Discord is dropped, since its queue has ended: a message is read at the next start"
+                %channel,
+                "an event of Discord is dropped, since its queue has ended by a fault: restart the bot; a message is \
+                 read then"
             );
         }
     }
@@ -496,10 +499,12 @@ impl Worker {
             match self.shared.rest.call_patiently(LightMethod::Get, route, query, None).await {
                 Ok(found) => return Asked::Found(found),
                 Err(error @ RestError::Refused { .. }) => {
-                    tracing::warn!(%error, "Discord refuses data that an event needs; the event is dropped");
+                    tracing::warn!(path = %route.path(), %error, "Discord refuses data of an event: it is dropped");
                     return Asked::Refused;
                 }
-                Err(error) => tracing::warn!(%error, "Discord does not answer: an event waits; trying again"),
+                Err(error) => {
+                    tracing::warn!(path = %route.path(), %error, "Discord does not answer: an event waits for that")
+                }
             }
             if !self.pause(&mut wait).await {
                 return Asked::Halted;
@@ -513,7 +518,12 @@ impl Worker {
         loop {
             match self.intake.handle(event.clone()).await {
                 Ok(outcome) => {
-                    tracing::debug!(key = event.key.as_str(), event = event.what.name(), outcome = outcome.name());
+                    tracing::debug!(
+                        key = event.key.as_str(),
+                        event = event.what.name(),
+                        outcome = outcome.name(),
+                        "an event was handled"
+                    );
                     return true;
                 }
                 Err(error) => {

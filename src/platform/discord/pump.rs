@@ -45,7 +45,10 @@ async fn persist<F: Future<Output = Result<(), StoreError>>>(guild: GuildId, sto
         }
         real::sleep(Duration::from_secs(u64::from(tried))).await;
     }
-    tracing::error!(%guild, "the state of a guild's channels is not stored; it is stored when one of them changes, or after a restart");
+    tracing::error!(
+        %guild,
+        "the state of a guild's channels is not stored: it is stored after the next change of one, or after a restart"
+    );
 }
 
 impl Pump {
@@ -76,7 +79,7 @@ impl Pump {
         let shared = &self.shared;
         match name.as_str() {
             "READY" => {
-                tracing::info!("connected to Discord");
+                tracing::info!(shard, "connected to Discord");
                 let named: Vec<GuildId> = list(&data["guilds"]).iter().filter_map(|guild| id(&guild["id"])).collect();
                 self.awaits(&named);
                 self.note_guilds_of(shard, &named);
@@ -86,7 +89,7 @@ impl Pump {
                     self.missed(None, None, Vec::new(), counted);
                 }
             }
-            "RESUMED" => tracing::info!("connected to Discord again, nothing was missed"),
+            "RESUMED" => tracing::info!(shard, "connected to Discord again; nothing was missed"),
             "GUILD_CREATE" => {
                 let guild = id(&data["id"]).ok_or(Unreadable)?;
                 if data["unavailable"] != true && self.shared.serves(Some(guild)) {
@@ -290,7 +293,7 @@ impl Pump {
             let is_ours = |tenant: &Tenant| id(&json!(tenant.id)).is_some_and(|guild| shard_of(guild, shards) == shard);
             if let Err(error) = intake.only_served(PlatformName::Discord, is_ours, &served).await {
                 tracing::warn!(
-                    %error,
+                    shard, %error,
                     "the list of served guilds cannot be stored; news may be sent to guilds that the bot has left"
                 );
             }
@@ -348,7 +351,10 @@ impl Pump {
                 match this.shared.whole_guild(guild).await {
                     Ok(told) => return this.guild(guild, &told, CountOnDrop::uncounted()),
                     Err(error @ RestError::Refused { .. }) => {
-                        tracing::error!(%guild, %error, "Discord does not show a guild to the bot: its events are not handled");
+                        tracing::error!(
+                            %guild, %error,
+                            "Discord does not show a guild to the bot: its events are not handled; run `deskbell check`"
+                        );
                         return;
                     }
                     Err(error) => tracing::warn!(%guild, %error, "a guild cannot be read yet; trying again"),

@@ -404,7 +404,10 @@ fn rows(controls: &[Control], effect: &EffectId) -> Vec<Value> {
         open_row = is_button;
     }
     if rows.len() > limits::ROWS {
-        tracing::error!(rows = rows.len(), "a message has more rows of controls than Discord shows; the last are cut");
+        tracing::error!(
+            %effect, rows = rows.len(),
+            "a message has more rows of buttons and menus than Discord shows: the last rows are cut"
+        );
         rows.truncate(limits::ROWS);
     }
     rows.into_iter().map(|row| json!({ "type": 1, "components": row })).collect()

@@ -46,13 +46,15 @@ const BUCKETS_KEPT: usize = 1_024;
 /// Why a call did not succeed. No text in it holds a token or an address.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(super) enum RestError {
-    /// Nothing was done: Discord asks to wait, or a limit is known to be used up.
+    /// Nothing was done: Discord asks to wait, a limit is known to be used up, or a ban is near.
     #[error("rate limited for {retry_after:?}")]
     RateLimited { retry_after: Duration, global: bool },
-    /// Nothing was done: Discord as a whole accepts no calls at the moment.
+    /// Discord as a whole accepts no calls at the moment: it cannot be reached, it answers with 5xx or 408, or somebody
+    /// in between refuses the call. The call counts as not done.
     #[error("{detail}")]
     Away { cause: Absence, detail: String },
-    /// The request was sent, and the answer is missing or not Discord's own.
+    /// The request was sent, and nothing shows whether Discord carried it out: the answer is missing, or it reports no
+    /// refusal and is not in Discord's form.
     #[error("{detail}")]
     Unknown { cause: Absence, detail: String },
     /// Nothing was done: Discord refuses the token, and an operator must renew it.
@@ -294,7 +296,7 @@ impl Rest {
         // An expired interaction token is refused with 401, too.
         if status == 401 && code != code::INVALID_WEBHOOK_TOKEN {
             if !self.told_unauthorized.swap(true, Ordering::Relaxed) {
-                tracing::error!("Discord refuses the bot's token: make a new one and set discord.token");
+                tracing::error!("Discord refuses the bot's token: make a new one, set discord.token, and restart");
             }
             return RestError::Unauthorized;
         }

@@ -170,7 +170,7 @@ impl Shared {
                 of_guild.filter(|group| group.id == gone).for_each(|group| {
                     tracing::warn!(
                         role = gone,
-                        "a role of the desk was deleted: nobody is on the desk through it any more"
+                        "a role of the desk was deleted: nobody has rights by it; change the settings"
                     );
                     intake.change_members(&group, |members| members.end(now));
                 });

@@ -78,7 +78,9 @@ async fn catch_up(workspace: &Workspace, intake: &Intake, opened: Opened) {
                     return reading.note_channels().await;
                 }
                 Ok(()) => continue,
-                Err(error) => tracing::warn!(%error, "catching up: the first start cannot be stored yet; trying again"),
+                Err(error) => {
+                    tracing::warn!(%error, "catching up: the time of the first start cannot be stored; trying again")
+                }
             },
             Err(error) => tracing::warn!(%error, "catching up: the positions cannot be read yet; trying again"),
         }
@@ -239,7 +241,10 @@ impl Reading<'_> {
         });
         let mut channels = match self.channels().await {
             Err(trouble) if self.is_lasting(&trouble) => {
-                tracing::error!(%trouble, "the bot's channels cannot be listed: only the places of tickets are read");
+                tracing::error!(
+                    %trouble,
+                    "the bot's channels cannot be listed: only the places of tickets are read; run `deskbell check`"
+                );
                 Vec::new()
             }
             read => read?,

@@ -1,7 +1,7 @@
 //! The channels that the bot is in, and which of them people of another organisation read (Slack Connect).
 //!
 //! Each catch-up reads the list. Changes in between arrive as events. Besides, each event says whether its channel is
-//! shared; that is stored at once. Source: <https://docs.slack.dev/apis/events-api#event-type-structure>.
+//! shared; a shared channel is stored at once. Source: <https://docs.slack.dev/apis/events-api#event-type-structure>.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(super) fn told_of(channel: &Value) -> Option<Channel> {
 }
 
 impl Reading<'_> {
-    /// Returns the channels that the bot is in and its direct conversations, and stores the former.
+    /// Returns the ids of the bot's channels and direct conversations. Stores the channels.
     pub(super) async fn channels(&mut self) -> Result<Vec<String>, Trouble> {
         let params = [
             ("types", "public_channel,private_channel,im".to_owned()),
@@ -62,7 +62,7 @@ impl Reading<'_> {
     pub(super) async fn note_channels(&mut self) {
         let mut wait = RETRY_AFTER;
         while let Err(trouble) = self.channels().await {
-            tracing::warn!(%trouble, "the bot's channels cannot be listed now; the ones known so far count");
+            tracing::warn!(%trouble, "the bot's channels cannot be listed now; the channels known so far are used");
             if self.is_lasting(&trouble) {
                 return;
             }

@@ -145,7 +145,7 @@ async fn events(State(door): State<Door>, request: Request) -> Response {
     };
     let Some(payload) = lenient::json(&body) else {
         metrics::unreadable(PlatformName::Slack);
-        tracing::warn!(bytes = body.len(), "Slack sent something that makes no sense; it is refused");
+        tracing::warn!(bytes = body.len(), "a request at the port cannot be read: it is refused with status 400");
         return StatusCode::BAD_REQUEST.into_response();
     };
     if payload["type"] == "url_verification" {

@@ -190,7 +190,7 @@ impl Workspace {
                     if is_deleted && is_newest(id, subteam, intake) {
                         tracing::warn!(
                             group = id,
-                            "a user group of the desk was deleted: nobody is on the desk through it any more"
+                            "a user group of the desk was deleted: nobody has rights by it; change the settings"
                         );
                         let now = intake.clock().now();
                         intake.change_members(&group(id), |members| members.end(now));
@@ -229,7 +229,7 @@ impl Workspace {
         let is_ours = named.clone().all(|team| !team.is_string()) || named.any(|team| team == ours);
         if !is_ours {
             metrics::door_refusal(PlatformName::Slack, "foreign");
-            tracing::warn!("a payload of another workspace is dropped: install the app in one workspace only");
+            tracing::warn!("a payload of another Slack workspace is dropped: install the app in one workspace only");
         }
         is_ours
     }
@@ -301,7 +301,7 @@ impl Workspace {
                 Err(error) if error.code().is_some_and(is_no_group) => {
                     tracing::warn!(
                         group = group.id,
-                        "a user group of the desk is gone: nobody is on the desk through it any more"
+                        "a user group of the desk is gone: nobody has rights by it; change the settings"
                     );
                     intake.change_members(&group, |members| members.end(at));
                 }

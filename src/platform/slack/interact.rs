@@ -27,7 +27,8 @@ use crate::intake::{self, text};
 
 /// How long opening a form may take: a `trigger_id` is valid for three seconds.
 const OPENING: Duration = Duration::from_millis(2_500);
-/// How long the acknowledgement of a click or command waits for its handling. Slack waits three seconds for it.
+/// How long the acknowledgement of a click or command waits until the act is handled, at most. Slack waits for three
+/// seconds.
 const HANDLING: Duration = Duration::from_millis(2_200);
 
 /// The data for answering a person who used a button, form or command. It contains a secret: never print it.
@@ -41,7 +42,7 @@ pub(super) struct Handle {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
     pub user: String,
-    /// Whether the act was a slash command, which is answered by the `response_url`.
+    /// Whether the act was a slash command. Its answer always goes through the `response_url` first.
     #[serde(default)]
     pub command: bool,
     /// Whether the act was done on a message that only its person sees. The answer replaces that message.
@@ -154,7 +155,7 @@ impl Workspace {
             let slow = text::takes_a_while();
             let ((), end) = tokio::join!(workspace.say(&reply, &slow), handling);
             match end {
-                // A refusal already says why.
+                // The person already has an answer: the reason of the refusal, or an apology for the dead event.
                 Ok(Ok(Outcome::Refused | Outcome::Dead)) => {}
                 Ok(Ok(_)) if is_answered => {}
                 Ok(Ok(_)) => workspace.say(&reply, &text::is_done()).await,
@@ -452,7 +453,7 @@ pub(super) struct Click {
     pub in_private: bool,
 }
 
-/// Reads a use of a button or menu. `None` if it is a link, or was not used in a channel.
+/// Reads a use of a button or menu. `None` for a link, and outside of messages (such as in a form).
 pub(super) fn click(payload: &Value) -> Option<Click> {
     let action = payload["actions"].as_array()?.first()?;
     if text_of(&action["url"]).is_some() {

@@ -139,7 +139,7 @@ impl SlackPlatform {
             },
             team_url: field("url").unwrap_or_else(|| "https://slack.com/".to_owned()),
             user: field("user_id").context("Slack does not say who the bot is")?,
-            bot: field("bot_id").context("this token is no bot's: take the one that begins with xoxb-")?,
+            bot: field("bot_id").context("slack.bot_token is no bot's token: take the one that begins with xoxb-")?,
             listened_bots: settings.listen_to_bots.into_iter().collect(),
         };
         let tenant = me.tenant.clone();

@@ -43,7 +43,7 @@ impl Workspace {
             // Slack does not accept tables and similar blocks everywhere. So a message with such blocks that is refused
             // as invalid is sent once more without them.
             (Err(DeliveryError::Permanent { reason: Undeliverable::Invalid, detail }), Some(simple)) => {
-                tracing::warn!(detail, "Slack refuses a message with a table or similar block; it is sent without");
+                tracing::warn!(detail, "Slack refuses a message with a table or similar block: the block is left out");
                 self.carry_out(&simple, delivery).await
             }
             _ => delivered,
@@ -209,9 +209,12 @@ impl Workspace {
     /// missing scope.
     pub(super) fn failed(&self, error: CallError, repeat: Repeat) -> DeliveryError {
         if error.is_about_the_token() && !self.told_about_token.swap(true, Ordering::Relaxed) {
-            tracing::error!(%error, "Slack does not accept the bot's token: renew it in the app's settings (OAuth & Permissions)");
+            tracing::error!(
+                %error,
+                "Slack does not accept the bot's token: renew it, set slack.bot_token, and restart"
+            );
         } else if error.code() == Some("missing_scope") {
-            tracing::error!("the bot's token lacks a scope: `deskbell check` tells which");
+            tracing::error!("the bot's token for Slack lacks a scope: `deskbell check` tells which one to add");
         }
         error.into_delivery(repeat)
     }

@@ -245,7 +245,7 @@ impl SlackSocketModeClientListener for Listener {
         // The frame's content is never logged, since it may hold people's words or secrets.
         let Some(frame) = lenient::json(body.as_bytes()).filter(Value::is_object) else {
             metrics::unreadable(PlatformName::Slack);
-            tracing::warn!(bytes = body.len(), "Slack sent a frame that makes no sense; it is dropped");
+            tracing::warn!(bytes = body.len(), "a frame from Slack cannot be read: it is dropped");
             return None;
         };
         match frame["type"].as_str().unwrap_or_default() {
@@ -256,7 +256,7 @@ impl SlackSocketModeClientListener for Listener {
             "disconnect" => {
                 let reason = frame["reason"].as_str().unwrap_or_default().to_owned();
                 if reason == "link_disabled" {
-                    tracing::error!("Socket Mode is switched off in the app's settings: nothing is received");
+                    tracing::error!("Socket Mode is off in the app's settings: nothing is received; switch it on");
                 }
                 self.report(Report::Leaving(reason));
                 None
@@ -297,7 +297,7 @@ impl Listener {
         let kind = frame["type"].as_str().unwrap_or_default().to_owned();
         let payload = frame["payload"].take();
         if !payload.is_object() {
-            tracing::warn!("Slack sent an envelope with nothing in it; it is acknowledged and dropped");
+            tracing::warn!(kind, "Slack sent an envelope without a payload; it is acknowledged and dropped");
         }
         let (workspace, intake) = (self.workspace.clone(), self.intake.clone());
         // In a task of its own, so that a panic does not end the connection.
@@ -313,7 +313,7 @@ impl Listener {
             }
             Err(_) => {
                 tracing::error!(
-                    "handling an envelope failed by a fault of the program; it is acknowledged, and read again if it is a message"
+                    "handling an envelope failed by a fault of the program: it is acknowledged; a message is read again"
                 );
                 None
             }
@@ -337,7 +337,7 @@ async fn handle(
         "interactive" => workspace.act(payload, intake).await,
         "slash_commands" => workspace.handle_command(payload, intake).await.map(|()| None),
         _ => {
-            tracing::warn!("Slack sent an envelope of a kind that is not known; it is acknowledged and dropped");
+            tracing::warn!(kind, "Slack sent an envelope of an unknown kind; it is acknowledged and dropped");
             Ok(None)
         }
     };
@@ -361,7 +361,7 @@ async fn address_is_trusted(workspace: &Workspace, token: &SlackApiToken) -> any
     match workspace.api.post_as(token, "apps.connections.open", &json!({}), workspace.api.deadline()).await {
         Ok(answer) if workspace.api.may_connect_to(answer["url"].as_str().unwrap_or_default()) => Ok(true),
         Ok(_) => {
-            tracing::error!("the address for Socket Mode is not on the host of slack.api_url: nothing is sent there");
+            tracing::error!("the address for Socket Mode is not on the host of slack.api_url: fix slack.api_url");
             Ok(false)
         }
         Err(error) => report_refusal(error).map(|()| false),

@@ -102,7 +102,7 @@ pub async fn counts_about(
 pub enum Listed {
     /// Effects that wait or are being delivered.
     Waiting,
-    /// Effects that are held until an operator fixes the cause.
+    /// Effects that a place refuses, that fail again and again by themselves, or that cannot be read.
     Held,
     Failed,
 }
@@ -130,7 +130,7 @@ pub struct ListedEffect {
     /// When it is tried next, if it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
-    /// The place that refuses it, if it is held.
+    /// Where it is held: the place that refuses it, `effect:` and its id if it fails by itself, or `unreadable`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_in: Option<String>,
     /// Since when it is held.

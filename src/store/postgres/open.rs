@@ -69,8 +69,8 @@ pub enum OpenError {
     Older,
     /// The database was written before the first release, when the schema was still changing.
     #[error(
-        "the database is from before the first release of this program, and cannot be brought up to date: name another one, \
-         which may be empty"
+        "the database is from before the first release of this program, and cannot be brought up to date: name another \
+         database, such as an empty one"
     )]
     Unreleased,
     /// The database belongs to another program, or was altered.

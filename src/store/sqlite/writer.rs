@@ -163,7 +163,7 @@ impl Writer {
         }
         let Self { conn, owner, .. } = self;
         if let Err(error) = conn.close() {
-            tracing::warn!(%error, "the database was not closed cleanly");
+            tracing::warn!(%error, "the database was not closed cleanly; what was committed is safe");
         }
         drop(owner);
     }
@@ -187,7 +187,7 @@ impl Writer {
                     savepoints = Savepoints::PerWork;
                 }
                 Err(Failure::AtWork(index, error)) => {
-                    tracing::warn!(%error, "one write broke its transaction: it has failed, the others run again");
+                    tracing::warn!(%error, "a write broke its transaction: this write fails, the others run again");
                     self.roll_back();
                     batch.remove(index).end(Err(StoreError::Away(error.to_string())));
                 }

@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 impl Core {
-    /// Sends an event.
+    /// Sends an event. An injected fault may double it, delay it, or let the next event overtake it.
     pub(in crate::sandbox::slack) fn dispatch(self: &Arc<Self>, parcel: Parcel) {
         let mut inner = self.hub.lock();
         let doubled = inner.doubles > 0;
@@ -123,7 +123,8 @@ impl Core {
         Some(id)
     }
 
-    /// Removes a socket. The events that it did not acknowledge go to another one.
+    /// Removes a socket. Events that the bot did not acknowledge over it go to another socket; clicks, forms and
+    /// commands are given up.
     pub(in crate::sandbox::slack) fn socket_closed(self: &Arc<Self>, id: u64) {
         let mut inner = self.hub.lock();
         if inner.sockets.remove(&id).is_none() {
@@ -157,7 +158,7 @@ impl Core {
         ids.into_iter().for_each(|id| self.socket_closed(id));
     }
 
-    /// Asks the bot to open new sockets for its present ones.
+    /// Asks the bot to replace its open sockets by new ones.
     pub(in crate::sandbox::slack) fn ask_reconnect(self: &Arc<Self>) {
         let mut inner = self.hub.lock();
         let count = inner.sockets.len();
@@ -186,7 +187,7 @@ impl Core {
         }
     }
 
-    /// Gives a parcel to a connection, or lets it wait for one.
+    /// Sends a parcel by HTTP, or over the next socket. Without a socket, the parcel waits for one.
     fn send(self: &Arc<Self>, inner: &mut Inner, id: u64, reason: &str) {
         if inner.target.is_some() {
             tokio::spawn(Arc::clone(self).deliver_by_http(id));

@@ -64,10 +64,10 @@ pub(super) fn messages(case: &Case<'_>, report: &mut Report) {
     }
 }
 
-/// Reports a message that is not recorded, unless that is right or cannot be prevented.
+/// Reports a message that is not recorded, unless its absence is right or cannot be prevented.
 fn missing(case: &Case<'_>, said: &Said, report: &mut Report) {
     if said.deleted {
-        // It may have been recorded before its deletion. The export cannot show that, and now the record is right.
+        // The message may have been deleted before the bot could record it. Its absence is right in any case.
         return;
     }
     let request = case
@@ -110,7 +110,7 @@ fn compare(said: &Said, tag: Tag, key: &str, message: &Recorded, report: &mut Re
             report.lost.push(format!("the deletion of {} of {key}", words(said)));
         }
     } else if message.deleted {
-        report.wrong.push(format!("{} of {key} counts as deleted, and stands", words(said)));
+        report.wrong.push(format!("{} of {key} is recorded as deleted, but still stands on the platform", words(said)));
     } else if message.text.trim() != said.words() {
         let (is, should) = (&message.text, said.words());
         report.lost.push(format!("an edit: {key} holds \"{is}\" and should hold \"{should}\""));
