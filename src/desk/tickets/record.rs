@@ -100,7 +100,6 @@ texts! {
         "SELECT count(*) AS open FROM tickets WHERE status IN ('new', 'in_progress', 'pending', 'resolved') \
          AND status <> 'resolved'"
     );
-    /// Counts all tickets.
     TOTAL = Text::both("SELECT count(*) AS tickets FROM tickets");
 }
 
