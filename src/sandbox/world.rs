@@ -115,7 +115,7 @@ pub struct MessageAt {
 pub struct PersonInfo {
     /// Short name, used by tests and the page.
     pub handle: String,
-    /// The display name.
+    /// The display name, such as `Jeff Park`.
     pub name: String,
     pub id: String,
     /// The person's role, which the page shows beside the name ("employee", "agent", "admin", "engineer").
