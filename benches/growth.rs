@@ -60,7 +60,7 @@ const PAGE: u32 = 50;
 /// Step from one measured ticket to the next, which is far away. It reaches every ticket in the end, unless the number
 /// of tickets is a multiple of it.
 const STRIDE: u64 = 611_953;
-/// People who write.
+/// Number of people who write.
 const PEOPLE: i64 = 5_000;
 /// Channels that they write in.
 const CHANNELS: i64 = 50;

@@ -58,7 +58,7 @@ pub enum Limits {
     Lifted,
 }
 
-/// The running program.
+/// A started program: it works until [`App::stop`], which finishes what is under way.
 pub struct App {
     store: Arc<dyn Store>,
     intake: Intake,
@@ -207,7 +207,7 @@ impl App {
         Ok(Self { store, intake, knowledge, platforms, health, address, health_address, stop, tasks })
     }
 
-    /// Returns the store.
+    /// Returns the database that the program works on. It is closed when the program stops.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
@@ -219,7 +219,7 @@ impl App {
         &self.knowledge
     }
 
-    /// Returns the intake.
+    /// Returns the door through which every event enters.
     #[must_use]
     pub const fn intake(&self) -> &Intake {
         &self.intake

@@ -64,10 +64,10 @@ pub struct Config {
     pub services: Vec<Service>,
 }
 
-/// `[slack]`: one workspace.
+/// Section `[slack]`: the one workspace of the bot, and how it is connected.
 #[derive(Clone, Debug)]
 pub struct SlackConfig {
-    /// `bot_token` (`xoxb-…`).
+    /// `bot_token`: the token for the Web API (`xoxb-…`).
     pub bot_token: SecretString,
     /// `mode`, with the secret that it needs.
     pub connection: SlackConnection,
@@ -84,7 +84,7 @@ pub struct SlackConfig {
 pub enum SlackConnection {
     /// `mode = "socket"`: the bot calls Slack; no public address is needed.
     Socket {
-        /// `app_token` (`xapp-…`).
+        /// `app_token`: the app-level token that opens sockets (`xapp-…`).
         app_token: SecretString,
     },
     /// `mode = "http"`: Slack calls the bot, on the port of `[http]`.

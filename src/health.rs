@@ -72,7 +72,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All kinds.
     pub const ALL: [Self; 8] = [
         Self::Delivery,
         Self::Token,
@@ -180,7 +179,7 @@ impl Health {
         }
     }
 
-    /// Clears a condition.
+    /// Clears a condition, and logs its end. Nothing happens if it was not raised.
     pub fn clear(&self, platform: PlatformName, kind: Kind) {
         if self.board.send_if_modified(|board| board.conditions.remove(&(platform, kind)).is_some()) {
             tracing::info!(%platform, %kind, "a condition is over");

@@ -418,7 +418,7 @@ pub enum Gap {
     Guild,
 }
 
-/// Counts a gap.
+/// Counts a gap in the events of Discord's gateway.
 pub fn gap(what: Gap) {
     let kind = match what {
         Gap::Numbers => "numbers",

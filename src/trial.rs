@@ -82,7 +82,7 @@ mod switches {
     #[inline(always)]
     pub const fn point(_name: &str) {}
 
-    /// Makes the call.
+    /// Makes the call. A release build does not stop in it.
     #[inline(always)]
     pub async fn in_flight<T>(call: impl Future<Output = T>) -> T {
         call.await

@@ -35,9 +35,9 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// Settings of the bot's process.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The stub's address.
+    /// Address of the stub of Slack's Web API.
     pub api: SocketAddr,
-    /// The database's address.
+    /// URL of the database.
     pub database: String,
     /// Folder for the settings file and the log.
     pub folder: PathBuf,
@@ -51,7 +51,7 @@ pub struct Settings {
     pub sync_delay: Duration,
 }
 
-/// The running bot.
+/// A process of the bot that is measured. It is asked over its standard input.
 pub struct Bot {
     child: Child,
     input: ChildStdin,
@@ -78,7 +78,7 @@ pub struct Known {
 pub struct Usage {
     /// Processor time so far, user and system.
     pub cpu_secs: f64,
-    /// Resident memory now.
+    /// Resident memory at the moment, in mebibytes.
     pub memory_mb: f64,
     /// Largest resident memory so far.
     pub peak_mb: f64,

@@ -13,11 +13,10 @@ use anyhow::Context as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The workspace's id.
 pub const TEAM: &str = "T0LOAD";
-/// The bot's account.
+/// The account of the bot's user.
 pub const BOT: &str = "U0LOADBOT";
-/// The one agent.
+/// The account of the desk's only agent.
 pub const AGENT: &str = "U0LOADAGENT";
 /// The desk's channel, for the cards.
 pub const TRIAGE: &str = "C0TRIAGE";

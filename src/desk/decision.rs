@@ -100,7 +100,7 @@ pub enum Change {
     },
     /// Updates an article. If another transaction has changed it since `before` was read, this transaction conflicts.
     PutArticle { before: Box<Kept>, after: Box<Article>, by: Person },
-    /// Inserts an outage.
+    /// Inserts the draft of an outage.
     WriteOutage(Box<Outage>),
     /// Updates an outage. Its `version` is one more than the version that was read.
     PutOutage(Box<Outage>),
@@ -111,14 +111,14 @@ pub enum Change {
     GiveUpOutage { outage: OutageId, at: Timestamp },
     /// Makes a channel follow a service.
     FollowService {
-        /// The service's key.
+        /// The key of the service in the settings (`[[services]]`).
         service: String,
         place: Place,
         at: Timestamp,
     },
     /// Ends the following of a service by a channel.
     UnfollowService {
-        /// The service's key.
+        /// The key of the service in the settings (`[[services]]`).
         service: String,
         place: Place,
         at: Timestamp,
@@ -173,7 +173,7 @@ pub enum Change {
     HoldBack { about: Subject, view: View, until: Timestamp },
     /// Sets a timer. It replaces the timer of the same kind, subject and slot.
     SetTimer(Timer),
-    /// Clears a timer.
+    /// Clears a timer, if it is set.
     ClearTimer {
         on: Subject,
         kind: TimerKind,

@@ -37,7 +37,6 @@ pub enum ArticleStatus {
 }
 
 impl ArticleStatus {
-    /// Every status.
     pub const ALL: [Self; 3] = [Self::Draft, Self::Published, Self::Retired];
 
     /// Returns the name in the database, in front matter and in the audit.
@@ -68,7 +67,6 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// Every audience.
     pub const ALL: [Self; 2] = [Self::Everyone, Self::Agents];
 
     /// Returns the name in the database and in front matter.

@@ -66,9 +66,7 @@ pub enum EffectKind {
         to: PersonRef,
         /// The place of their message.
         place: Place,
-        /// Their message.
         reply_to: MessageRef,
-        /// The answer.
         message: Message,
     },
     /// Show a view of the subject in every place of its audience. One effect queues one page of places, and another
@@ -102,7 +100,6 @@ pub enum Outlet {
 }
 
 impl Outlet {
-    /// Every outlet.
     pub const ALL: [Self; 3] =
         [Self::Platform(PlatformName::Slack), Self::Platform(PlatformName::Discord), Self::Local];
 
@@ -404,7 +401,7 @@ pub enum Prior {
     NewSubject,
     /// A message stands on the platform, and the effect will change it.
     MessageStands,
-    /// Neither is certain.
+    /// It is not known whether a message stands or an effect waits.
     Unknown,
 }
 

@@ -90,7 +90,7 @@ impl EventKind {
 /// A request by a command or form, which nobody else reads. It is answered in its author's direct conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DirectRequest {
-    /// The requester.
+    /// The requester. If a message was passed on, this is its author.
     pub by: Person,
     pub words: String,
     pub at: Timestamp,
@@ -174,7 +174,7 @@ pub enum LookFor {
     Request {
         /// The ping that the author was told about.
         ping: PingId,
-        /// The author.
+        /// The author of the message, whose request it becomes.
         by: PersonRef,
         /// The handle for answering the author.
         via: Option<ReplyHandle>,
@@ -417,7 +417,6 @@ macro_rules! timer_kinds {
         }
 
         impl TimerKind {
-            /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$kind),+];
 
             /// Returns the kind's name in the database.

@@ -33,7 +33,7 @@ pub struct Page {
     pub of: u8,
 }
 
-/// A field.
+/// One input of a [`Form`], with its texts and its initial value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     /// The name of the act's parameter that the field fills.

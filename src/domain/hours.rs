@@ -24,7 +24,7 @@ const MINUTES_OF_A_DAY: u16 = 24 * 60;
 pub struct Hours {
     first: Weekday,
     last: Weekday,
-    /// Minutes since midnight.
+    /// The first minute, counted from midnight. If `to` is not later, the hours end on the next day.
     from: u16,
     to: u16,
 }

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::event::DedupeKey;
 use super::plain;
 
-/// A chat platform.
+/// A chat platform that the program has an adapter for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlatformName {
@@ -292,7 +292,7 @@ pub struct Place {
 pub enum Conversation {
     /// The top level of a channel.
     Channel {
-        /// The platform's id.
+        /// The platform's id of the channel.
         channel: String,
     },
     /// A thread. On Discord a thread that was started from a message has that message's id, so `root` is both.
@@ -462,13 +462,13 @@ impl Key {
         Self { prefix: prefix.to_ascii_uppercase(), number }
     }
 
-    /// Returns the prefix.
+    /// Returns the prefix, always in capital letters: `IT` in `IT-1042`.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// Returns the number.
+    /// Returns the number after the hyphen: 1042 in `IT-1042`.
     #[must_use]
     pub const fn number(&self) -> i64 {
         self.number

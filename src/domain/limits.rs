@@ -58,11 +58,11 @@ pub const HELD_AT_MOST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// the original message.
 pub const LINE_CHARS: usize = 8_000;
 
-/// Slack's limits.
+/// Slack's limits. Its documentation groups the methods of the Web API in tiers 1 to 4 by their rate.
 pub mod slack {
     use super::{Duration, Rate, rate};
 
-    /// `chat.postMessage`, per channel.
+    /// Messages by `chat.postMessage`, per channel.
     pub const POST_PER_CHANNEL: Rate = rate(1, 1);
     /// Posts of the whole workspace ("several hundred" is documented).
     pub const POST_PER_WORKSPACE: Rate = rate(300, 60);
@@ -131,7 +131,7 @@ pub mod slack {
     pub const SIGNATURE_WINDOW: Duration = Duration::from_secs(5 * 60);
 }
 
-/// Discord's limits.
+/// Discord's limits. Rates "by Discord's headers" are not documented: Discord names them in its answers.
 pub mod discord {
     use super::{Duration, Rate, rate};
 

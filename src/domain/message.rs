@@ -185,20 +185,20 @@ impl Message {
         Self::new([Line::said(text)])
     }
 
-    /// Adds these controls.
+    /// Adds these controls after those that the message already has.
     #[must_use]
     pub fn with(mut self, controls: impl IntoIterator<Item = Control>) -> Self {
         self.controls.extend(controls);
         self
     }
 
-    /// Sets the tone.
+    /// Sets whom the message notifies when it is posted, besides those whom it pings.
     #[must_use]
     pub fn in_tone(self, tone: Tone) -> Self {
         Self { tone, ..self }
     }
 
-    /// Sets the table.
+    /// Sets the table, which is shown below the lines. It replaces a table that was set before.
     #[must_use]
     pub fn with_table(self, table: Table) -> Self {
         Self { table: Some(table), ..self }

@@ -20,7 +20,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// Every severity.
+    /// Every severity, the highest first.
     pub const ALL: [Self; 3] = [Self::High, Self::Medium, Self::Low];
 
     /// Returns the severity's name in the database and in forms.
@@ -72,7 +72,6 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Every phase.
     pub const ALL: [Self; 6] =
         [Self::Drafted, Self::Investigating, Self::Identified, Self::Monitoring, Self::Resolved, Self::Retracted];
 

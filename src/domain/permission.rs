@@ -14,7 +14,6 @@ use super::right::{Holder, Right};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Principal {
-    /// One account.
     Person(PersonRef),
     /// Everybody in a Slack user group or with a Discord role.
     Group(GroupRef),

@@ -18,7 +18,7 @@ macro_rules! rights {
         }
 
         impl Right {
-            /// Every right.
+            /// Every right, in the order of the declarations.
             pub const ALL: &[Self] = &[$(Self::$right),+];
 
             /// The name of each right, in the same order.
@@ -46,11 +46,11 @@ macro_rules! rights {
 rights! {
     /// Sees, takes, answers and resolves every ticket: an agent.
     TicketWork = "ticket_work", &[Holder::Agents];
-    /// Publishes knowledge articles.
+    /// Publishes, reviews and retires articles. It suffices for writing and editing them, too.
     ArticlePublish = "article_publish", &[Holder::Agents];
-    /// Announces outages.
+    /// Announces outages, and reports their progress and end.
     OutageAnnounce = "outage_announce", &[Holder::Agents];
-    /// Announces outages of the highest severity.
+    /// Announces outages of high severity, or to every channel at once. `outage_announce` is needed, too.
     OutageAnnounceHigh = "outage_announce_high", &[];
     /// Mentions everybody in an announcement. Admins do not have it by themselves.
     OutageMentionAll = "outage_mention_all", &[];

@@ -7,11 +7,9 @@ use super::right::Holder;
 
 /// A source of settings. Its implementation reports values that are not valid; they count as not given.
 pub trait Reader {
-    /// Reads a text.
     fn text(&mut self, key: &'static str) -> Option<String>;
     /// Reads one of these texts.
     fn choice(&mut self, key: &'static str, of: &'static [&'static str]) -> Option<&'static str>;
-    /// Reads several texts.
     fn texts(&mut self, key: &'static str) -> Option<Vec<String>>;
     /// Reads yes or no.
     fn flag(&mut self, key: &'static str) -> Option<bool>;
@@ -72,7 +70,7 @@ pub trait Section: Default {
     /// The names of its settings.
     const KEYS: &'static [&'static str];
 
-    /// Reads the section.
+    /// Reads the section. A setting that is not given, or is not valid, gets its default.
     fn read(from: &mut dyn Reader) -> Self;
 }
 

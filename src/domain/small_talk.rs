@@ -9,9 +9,9 @@ use super::ids::Person;
 pub enum SmallTalk {
     /// Nothing but emoji or punctuation.
     NoWords,
-    /// "hi all".
+    /// A greeting and nothing else: "hi all".
     Greeting,
-    /// "thanks, works!".
+    /// Thanks, with or without a greeting: "thanks, works!".
     Thanks,
 }
 

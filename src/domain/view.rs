@@ -144,7 +144,7 @@ pub struct ViewRequest {
     pub is_first: bool,
 }
 
-/// A rendered view.
+/// A view as rendered from the record, ready for delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RenderedView {
     pub message: Message,

@@ -347,7 +347,7 @@ impl Intake {
         self.inner.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Replaces the rules.
+    /// Replaces the rules, by which events are decided from now on.
     pub fn set_rules(&self, rules: Rules) {
         *self.inner.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
     }

@@ -163,7 +163,7 @@ const OUT_OF_ORDER: SignedDuration = SignedDuration::from_secs(1);
 #[derive(Debug, Default)]
 struct Calls {
     under_way: usize,
-    /// In ascending order.
+    /// When calls ended, in ascending order.
     ended: VecDeque<Timestamp>,
     /// The length of the window. After that time, the calls may be forgotten.
     per: Duration,

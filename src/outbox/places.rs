@@ -49,7 +49,7 @@ struct Closed {
 /// Why an effect need not be tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// The refusing place.
+    /// What refuses, with the kind of call, as `effects --held` names it: `post:C0123456789`.
     pub held_in: String,
     pub reason: Undeliverable,
     /// The platform's own words.

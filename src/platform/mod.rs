@@ -143,7 +143,7 @@ pub enum Proven {
     All(Listed),
 }
 
-/// One delivery.
+/// An effect that is delivered by one call, and what is needed to find the message of an earlier try.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
     /// The same id for every try. It is part of the mark by which a post can be found.
@@ -169,7 +169,7 @@ pub enum Operation {
     Update {
         place: Place,
         message: MessageRef,
-        /// The new content.
+        /// The content that replaces the present one.
         to: Message,
     },
     /// Do something that posts no text.
@@ -205,7 +205,7 @@ pub enum Receipt {
     PostedBriefly(MessageRef, Duration),
     /// Changed or removed as wanted.
     Changed,
-    /// Sent privately.
+    /// Shown to one person alone. A whisper that is looked for counts as shown, too.
     Whispered,
     /// The direct conversation was found.
     Opened(Place),
@@ -267,7 +267,7 @@ pub enum DeliveryError {
     #[error("away: {detail}")]
     Away {
         cause: Absence,
-        /// Details for operators.
+        /// The error of the connection, or the platform's answer, for operators.
         detail: String,
     },
     /// The platform itself says that nothing was done; the same call may succeed later.
@@ -278,7 +278,7 @@ pub enum DeliveryError {
     #[error("outcome unknown: {detail}")]
     Unknown {
         cause: Absence,
-        /// Details for operators.
+        /// The error of the connection, or the platform's answer, for operators.
         detail: String,
     },
     /// The message was posted in another place, since the intended place is gone.
@@ -366,9 +366,9 @@ fn some_of(names: &[String]) -> String {
 pub enum Verdict {
     /// As it should be.
     Good,
-    /// Works with restrictions.
+    /// It works, but something is missing or restricted. `check` succeeds nevertheless.
     Degraded,
-    /// Does not work.
+    /// It does not work, and `check` ends with a failure.
     Bad,
 }
 

@@ -58,7 +58,7 @@ pub enum Part {
     Start,
     /// It answers the start with this number, directly or through other replies, and goes into its thread.
     Reply(usize),
-    /// Anything else.
+    /// It neither starts a conversation nor answers one that was started.
     Chatter,
 }
 
@@ -95,9 +95,8 @@ pub struct Listed<'a> {
 /// The result of a replay on one platform.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
-    /// Messages said.
     pub messages: usize,
-    /// Tickets opened.
+    /// Tickets in the bot's database that were opened on this platform.
     pub tickets: usize,
     /// Starts that were joined to the ticket of another message.
     pub merged: usize,
@@ -119,9 +118,7 @@ pub struct Report {
 /// A distribution of times, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
-    /// The median.
     pub p50: f64,
-    /// The 99th percentile.
     pub p99: f64,
 }
 

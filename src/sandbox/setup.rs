@@ -3,9 +3,9 @@
 /// A person of a workspace.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// Short name (`jeff`).
+    /// The short name, by which tests and the page name the person: `jeff`.
     pub handle: String,
-    /// Display name (`Jeff`).
+    /// The display name: `Jeff Park`.
     pub name: String,
     /// The person's role, such as `employee`: the page shows it beside the name.
     pub part: String,
@@ -14,7 +14,7 @@ pub struct Member {
 /// A channel that a workspace starts with.
 #[derive(Clone, Debug)]
 pub struct ChannelSetup {
-    /// Name without `#`.
+    /// The name, without `#`.
     pub name: String,
     /// Whether only members see it.
     pub private: bool,

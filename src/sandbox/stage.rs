@@ -23,7 +23,7 @@ pub const CAST: [(&str, &str, &str); 6] = [
     ("ada", "Ada Berg", "admin"),
     ("sam", "Sam Reyes", "engineer"),
 ];
-/// The public channels.
+/// The public channels of both workspaces, in which everybody can ask for help.
 pub const CHANNELS: [&str; 3] = ["sales", "general", "random"];
 /// The channel of the desk.
 pub const TRIAGE: &str = "desk-triage";
@@ -274,7 +274,7 @@ impl Stage {
         text
     }
 
-    /// Stops both workspaces.
+    /// Stops the servers of both workspaces, and waits until their connections are closed.
     pub async fn close(&self) {
         self.slack.shut_down().await;
         self.discord.shut_down().await;

@@ -34,7 +34,7 @@ pub struct Record {
 pub(super) struct Traffic(Mutex<Option<VecDeque<Record>>>);
 
 impl Traffic {
-    /// Starts to record.
+    /// Starts to record. What is recorded already stays.
     pub(super) fn switch_on(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
     }

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 /// platform's own mass mention; the workspace turns them into the platform's own form, as its client would.
 #[async_trait]
 pub trait World: Send + Sync {
-    /// `slack` or `discord`.
+    /// Returns `slack` or `discord`, the platform's name in the settings and in the journal.
     fn platform(&self) -> &'static str;
     /// Everybody but the bot, in the order of the cast.
     fn people(&self) -> Vec<PersonInfo>;
@@ -49,7 +49,7 @@ pub trait World: Send + Sync {
 
     /// Sets whether this person refuses direct messages.
     fn close_direct(&self, who: &str, closed: bool);
-    /// Injects a fault.
+    /// Arms a fault, or lets it happen at once. Faults of the other platform do nothing.
     fn inject(&self, fault: Fault);
     /// Returns what this person sees now.
     fn view(&self, who: &str) -> Result<View, WorldError>;
@@ -101,7 +101,7 @@ impl Spot {
     }
 }
 
-/// Identifies a message.
+/// The identity of a message: its channel, and its id there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageAt {
     /// The platform's id of the channel. (On Discord a thread is a channel of its own.)
@@ -115,9 +115,8 @@ pub struct MessageAt {
 pub struct PersonInfo {
     /// Short name, used by tests and the page.
     pub handle: String,
-    /// Display name.
+    /// The display name, such as `Jeff Park`.
     pub name: String,
-    /// The platform's id.
     pub id: String,
     /// The person's role, which the page shows beside the name ("employee", "agent", "admin", "engineer").
     pub part: String,
@@ -126,9 +125,8 @@ pub struct PersonInfo {
 /// A channel of the workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelInfo {
-    /// Name without `#`.
+    /// The name, without `#`.
     pub name: String,
-    /// The platform's id.
     pub id: String,
     /// Whether only members see it.
     pub private: bool,
@@ -154,9 +152,8 @@ pub struct View {
 /// One channel as one person sees it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChannelView {
-    /// Name without `#`.
+    /// The name, without `#`. Of the conversation with the bot: `desk`.
     pub name: String,
-    /// The platform's id.
     pub id: String,
     /// Whether only members see it.
     pub private: bool,
@@ -236,7 +233,7 @@ pub struct OptionView {
     pub value: String,
 }
 
-/// An open form.
+/// A form (a modal) that is open before one person.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FormView {
     /// The `form` of [`World::submit`].
@@ -257,7 +254,6 @@ pub struct FormField {
     pub label: String,
     pub multiline: bool,
     pub optional: bool,
-    /// The initial value.
     pub value: String,
     /// The options, if it is a menu.
     pub options: Vec<OptionView>,
@@ -317,7 +313,7 @@ pub enum Fault {
     Greeting { text: String, times: u32 },
     /// The bot loses a channel: the channel is archived (Slack), or the bot loses its rights there (Discord).
     CloseChannel { channel: String },
-    /// Undoes [`Fault::CloseChannel`].
+    /// Undoes [`Fault::CloseChannel`]: the channel is unarchived, or the bot has its rights again.
     OpenChannel { channel: String },
     /// A channel is deleted, with everything in it.
     DeleteChannel { channel: String },
@@ -370,7 +366,7 @@ pub enum Fault {
     DelayEvents,
     /// The bot loses the right to read the history of a channel (Discord), which then looks empty.
     HideHistory { channel: String },
-    /// Undoes [`Fault::HideHistory`].
+    /// Undoes [`Fault::HideHistory`]: the bot may read the history of the channel again.
     ShowHistory { channel: String },
 }
 

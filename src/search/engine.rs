@@ -44,7 +44,7 @@ pub struct Engine {
 
 #[derive(Clone, Debug)]
 enum State {
-    /// Not opened yet.
+    /// The index is opened by the next search or write.
     Closed,
     Open(Arc<OpenIndex>),
     /// The index cannot be read. It must be emptied and filled again.

@@ -148,7 +148,7 @@ pub(super) fn hash(term: &str) -> u32 {
     term.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-/// An open index.
+/// An index on disk that is open for reading and writing.
 #[derive(Clone)]
 pub(super) struct OpenIndex {
     pub(super) index: Index,

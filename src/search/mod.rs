@@ -56,7 +56,7 @@ pub struct Document {
     pub at_ms: i64,
 }
 
-/// A question.
+/// What is searched for, and whether an agent asks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Question<'q> {
     /// The most important part, such as a title. If it is empty, the first sentence of `text` takes its place.

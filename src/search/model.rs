@@ -17,7 +17,7 @@ pub enum Kind {
     Tickets,
 }
 
-/// A trained model.
+/// A trained model for documents of one [`Kind`], as a file in `models/` holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     /// The weights of the score by which documents are put in order.
@@ -91,7 +91,7 @@ impl Model {
     }
 }
 
-/// Documents in order.
+/// The result of [`Model::rank`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ranked {
     /// For each document its position among the described ones, and its score, the best first.

@@ -23,7 +23,6 @@ texts! {
     THEIRS = Text::both("SELECT id, actor_json FROM audit WHERE subject_kind = $1 AND actor_json LIKE $2");
     /// Replaces the account of an entry.
     SIGN = Text::both("UPDATE audit SET actor_json = $2 WHERE id = $1");
-    /// Inserts an entry.
     NOTE = Text::both("INSERT INTO audit (subject_kind, subject_id, at_ms, actor_json, act, from_json, fields_json) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)");
 }

@@ -30,7 +30,6 @@ texts! {
     );
     /// Selects the tenants of a platform of which any channel is known.
     TENANTS = Text::both("SELECT DISTINCT tenant FROM channels WHERE platform = $1");
-    /// Deletes a channel.
     DROP_CHANNEL = Text::both("DELETE FROM channels WHERE platform = $1 AND tenant = $2 AND channel = $3");
     /// Counts the channels with a kind of access.
     CHANNELS_WITH = Text::both("SELECT count(*) AS channels FROM channels WHERE access = $1");

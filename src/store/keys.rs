@@ -13,7 +13,7 @@ texts! {
     KNOWS = Text::both("WITH v (n, key) AS (VALUES (0, $1)) SELECT v.n FROM v JOIN seen ON seen.key = v.key");
     /// Inserts the key of a handled fact.
     REMEMBER = Text::both("INSERT INTO seen (key, at_ms) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING");
-    /// Deletes old keys.
+    /// Deletes at most `$2` keys from before the time `$1`, the oldest first.
     TIDY_SEEN = Text::both("DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at_ms < $1 ORDER BY at_ms LIMIT $2) RETURNING key");
 }
 

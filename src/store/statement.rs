@@ -63,7 +63,7 @@ const ROWS: usize = 64;
 /// prepare a text before its first use, so few texts are better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rows {
-    /// Powers of two.
+    /// Powers of two, up to [`ROWS`].
     Powers,
     /// Any number up to this one, and powers of two beyond.
     UpTo(usize),
@@ -102,7 +102,7 @@ pub const fn statement(text: Text) -> Statement {
 }
 
 impl Statement {
-    /// Adds a value.
+    /// Adds a value after the others: the first one stands for `$1` in the text, the second one for `$2`.
     #[must_use]
     pub fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());

@@ -21,12 +21,11 @@ texts! {
     );
     /// Reads the earliest moment after `$1` for which a timer is set.
     NEXT_TIMER = Text::both("SELECT min(due_at_ms) AS due_at_ms FROM timers WHERE due_at_ms > $1");
-    /// Sets a timer.
+    /// Sets a timer, or moves the one of the same subject, kind and slot.
     SET_TIMER = Text::both(
         "INSERT INTO timers (subject_kind, subject_id, kind, slot, due_at_ms) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (subject_kind, subject_id, kind, slot) DO UPDATE SET due_at_ms = excluded.due_at_ms"
     );
-    /// Deletes a timer.
     CLEAR_TIMER =
         Text::both("DELETE FROM timers WHERE subject_kind = $1 AND subject_id = $2 AND kind = $3 AND slot = $4");
     /// Deletes a timer that has fired, unless it was set to another moment since.

@@ -288,7 +288,7 @@ async fn slack_shapes(folder: &Path) -> Vec<Finding> {
     findings
 }
 
-/// Shapes by kind.
+/// The shapes of frames, by the kind of frame.
 type Shapes = BTreeMap<String, Shape>;
 
 /// Adds the shapes of the envelope, of the payload in it and of the event in the payload, each as a kind of its own.

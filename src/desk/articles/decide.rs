@@ -133,7 +133,7 @@ pub(super) fn edit(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActDat
     }
 }
 
-/// Publishes an article.
+/// Publishes a draft, or a retired article again. The actor counts as having checked it now.
 pub(super) fn publish(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &ActData) -> Decision {
     let overview = match found(args, data) {
         Ok(overview) => overview,

@@ -19,7 +19,6 @@ texts! {
          ON CONFLICT (id) DO UPDATE SET does = excluded.does, given_json = excluded.given_json, page = excluded.page, \
          at_ms = excluded.at_ms WHERE drafts.person = excluded.person"
     );
-    /// Deletes a draft.
     FORGET = Text::both("DELETE FROM drafts WHERE id = $1");
     /// Deletes the drafts of an account, and the drafts with a value that names it.
     FORGET_OF = Text::both("DELETE FROM drafts WHERE at_ms >= $1 AND (person = $2 OR given_json LIKE $3) RETURNING id");

@@ -236,7 +236,7 @@ pub struct Report {
     pub worked: u64,
     /// Requests without any activity for some days. Whether the article helped is not known.
     pub abandoned: u64,
-    /// All other requests.
+    /// The other requests that were shown an article.
     pub open: u64,
 }
 

@@ -30,7 +30,7 @@ pub struct Outage {
     pub opened_at: Timestamp,
     /// When anything about it was last changed.
     pub changed_at: Timestamp,
-    /// When it ended.
+    /// When it was resolved or retracted. `None` while it runs.
     pub ended_at: Option<Timestamp>,
 }
 

@@ -106,7 +106,6 @@ texts! {
     OPEN = Text::both(
         "SELECT count(*) AS open FROM tickets WHERE stage <> 'over' AND stage = 'open'"
     );
-    /// Counts all tickets.
     TOTAL = Text::both("SELECT count(*) AS tickets FROM tickets");
 }
 

@@ -174,9 +174,7 @@ pub enum On {
 /// The people who may do an act. Whether they may know of its subject is checked before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum May {
-    /// Everybody.
     Anyone,
-    /// The requester.
     Requester,
     /// The requester, and people with this right.
     RequesterOr(Right),
@@ -232,7 +230,6 @@ pub struct Param {
 /// The initial value of a form's field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begins {
-    /// Nothing.
     Empty,
     /// The last words of the requester, if the requester opens the form.
     LastWords,

@@ -144,13 +144,11 @@ impl Directory {
         known.channels.retain(|_, channel| channel.guild != Some(guild));
     }
 
-    /// Stores a role.
     pub(super) fn take_role(&self, guild: GuildId, role: &Role) {
         let known = self.role(role);
         self.write().guilds.entry(guild).or_default().insert(role.id, known);
     }
 
-    /// Forgets a role.
     pub(super) fn forget_role(&self, guild: GuildId, role: RoleId) {
         if let Some(roles) = self.write().guilds.get_mut(&guild) {
             roles.remove(&role);

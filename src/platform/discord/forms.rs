@@ -13,7 +13,7 @@ use crate::domain::form::{Field, Form, Page};
 use crate::domain::ids::Person;
 use crate::domain::limits::discord as limits;
 
-/// Types of components.
+// Discord's numbers for the types of components.
 const MENU: u8 = 3;
 const TEXT_INPUT: u8 = 4;
 const PERSON_MENU: u8 = 5;

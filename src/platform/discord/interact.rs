@@ -35,12 +35,12 @@ const HANDLING: Duration = Duration::from_millis(2_500);
 const ALREADY_ANSWERED: u64 = 40_060;
 const EPHEMERAL: u32 = 1 << 6;
 
-/// Types of answers.
+// Discord's numbers for the types of answers to interactions.
 const DEFERRED_MESSAGE: u8 = 5;
 const DEFERRED_UPDATE: u8 = 6;
 const MODAL: u8 = 9;
 
-/// Types of a command's options.
+// Discord's numbers for the types of a command's options.
 const SUB_COMMAND_GROUP: u64 = 2;
 const BOOLEAN: u64 = 5;
 const USER: u64 = 6;
@@ -61,7 +61,7 @@ pub(super) enum Kind {
     Form,
 }
 
-/// An interaction.
+/// An act of a person as Discord reports it: a command, a click, a choice from a menu, or a submitted form.
 #[derive(Clone, Debug)]
 pub(super) struct Interaction {
     pub(super) kind: Kind,

@@ -66,7 +66,7 @@ pub(super) struct Dispatch {
     pub(super) data: Value,
 }
 
-/// An incoming frame.
+/// What a frame of the gateway reports, if it is not about the connection itself.
 #[derive(Debug)]
 pub(super) enum Received {
     Dispatch(Dispatch),
@@ -103,7 +103,7 @@ pub(super) struct Identity<'t> {
     pub(super) shards: u32,
 }
 
-/// An open connection.
+/// An open connection to the gateway with its heartbeat. A session was begun or resumed on it.
 pub(super) struct Link {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     interval: Duration,

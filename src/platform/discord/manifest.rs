@@ -8,12 +8,12 @@ use serenity::model::gateway::GatewayIntents;
 use crate::domain::act::{KEY, May, On, Param, Spec, Takes};
 use crate::intake;
 
-/// Types of commands.
+// Discord's numbers for the types of commands.
 const CHAT: u8 = 1;
 const PERSON: u8 = 2;
 const MESSAGE: u8 = 3;
 
-/// Types of a command's options.
+// Discord's numbers for the types of a command's options.
 const SUB_COMMAND: u8 = 1;
 const SUB_COMMAND_GROUP: u8 = 2;
 const STRING: u8 = 3;

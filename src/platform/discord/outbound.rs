@@ -58,7 +58,7 @@ pub(super) struct Handle {
     /// Whether the act was done on a message that only its person sees. The answer replaces that message.
     #[serde(default)]
     pub(super) in_private: bool,
-    /// The acting person.
+    /// The person who did the act that is answered.
     pub(super) user: UserId,
     pub(super) channel: ChannelId,
 }

@@ -80,7 +80,7 @@ pub fn message(payload: &[u8]) -> Option<Said> {
     reader.said(&message, place(&directory, message.guild, message.channel))
 }
 
-/// Renders a message.
+/// Renders a message as the adapter posts it and as it edits one. The ids of controls carry the mark of `effect`.
 #[must_use]
 pub fn render(message: &Message, effect: &EffectId) -> Rendered {
     let rendered = render::message(message, effect);

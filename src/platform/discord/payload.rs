@@ -61,7 +61,7 @@ pub(super) fn guild_of(payload: &Value) -> Result<Option<GuildId>, Unreadable> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unreadable;
 
-/// An account.
+/// An account of a person or a bot, or one that speaks for Discord.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) id: UserId,
@@ -75,7 +75,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Reads an account.
+    /// Reads an account. `None` if it has no id; a blank name becomes "somebody".
     pub(super) fn read(user: &Value) -> Option<Self> {
         let shown = [&user["global_name"], &user["username"]].into_iter().filter_map(Value::as_str);
         let name = shown.map(str::trim).find(|name| !is_blank(name)).unwrap_or("somebody").to_owned();
@@ -103,7 +103,7 @@ impl Account {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Member {
     nick: Option<String>,
-    /// `None`: not included.
+    /// The ids of the roles. `None` if the payload does not include them.
     pub(super) roles: Option<Vec<RoleId>>,
 }
 
@@ -211,7 +211,7 @@ pub(super) struct Role {
 }
 
 impl Role {
-    /// Reads a role.
+    /// Reads a role. `None` if it has no id.
     pub(super) fn read(role: &Value) -> Option<Self> {
         Some(Self { id: id(&role["id"])?, name: text(&role["name"]), bot: id(&role["tags"]["bot_id"]) })
     }

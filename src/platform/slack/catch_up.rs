@@ -118,7 +118,7 @@ async fn catch_up(workspace: &Workspace, intake: &Intake, opened: Opened) {
     }
 }
 
-/// A reading task.
+/// A place to read, or to compare with the record, after Slack has not been listened to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Job {
     /// A ticket's thread.

@@ -38,7 +38,7 @@ const THREADS: usize = 20_000;
 /// The number of pages of people to read at the start, of a thousand each.
 const PAGES: usize = 10;
 
-/// The caches.
+/// The caches of names, time zones, direct conversations, threads with replies, and shared channels.
 pub(super) struct Directory {
     api: Arc<Api>,
     people: Arc<Cache>,

@@ -27,7 +27,7 @@ const CALLBACK_ID: &str = "deskbell";
 /// secret: never print it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Origin {
-    /// The form's act.
+    /// The form's act, as the text of an [`ActRef`](crate::domain::act::ActRef).
     pub form: String,
     /// The `response_url` of the private message in which it was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]

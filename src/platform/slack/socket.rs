@@ -179,7 +179,7 @@ impl Workspace {
     }
 }
 
-/// One connection.
+/// A Socket Mode connection, which the SDK's manager opens and serves.
 struct Connection {
     id: u64,
     manager: Arc<dyn SlackSocketModeClientsManager + Send + Sync>,
@@ -203,7 +203,6 @@ enum Report {
     Hello,
     /// Slack will close the connection, for this reason.
     Leaving(String),
-    /// An envelope arrived.
     Envelope,
     Closed,
 }

@@ -72,6 +72,7 @@ impl State {
         Ok((message, MessagePlace { channel, id, private: false }))
     }
 
+    /// Posts a person's message, which pings whom it mentions, and returns where it stands. A locked thread refuses it.
     pub fn person_says(
         &mut self,
         who: &str,
@@ -115,6 +116,7 @@ impl State {
         Ok(content)
     }
 
+    /// Edits a person's own message. It pings nobody anew, and is refused in an archived thread.
     pub fn person_edits(&mut self, who: &str, at: &MessageAt, text: &str) -> Result<(), WorldError> {
         let person = self.person(who)?;
         let content = self.checked_text(text)?;
@@ -132,6 +134,7 @@ impl State {
         Ok(())
     }
 
+    /// Deletes a person's own message, in an archived thread as well.
     pub fn person_deletes(&mut self, who: &str, at: &MessageAt) -> Result<(), WorldError> {
         let person = self.person(who)?;
         let message = self.own_message(person, at)?;
@@ -150,6 +153,7 @@ impl State {
         }
     }
 
+    /// Adds a person's reaction, or takes it back. Ephemeral messages and archived threads take no reactions.
     pub fn person_reacts(&mut self, who: &str, at: &MessageAt, emoji: &str, add: bool) -> Result<(), WorldError> {
         let person = self.person(who)?;
         let (message, place) = self.visible_message(person, at)?;
@@ -382,6 +386,7 @@ impl State {
         Ok(())
     }
 
+    /// Enters the command `/desk text`. The words fill the options that the bot has registered.
     pub fn person_commands(&mut self, who: &str, spot: &Spot, text: &str) -> Result<Awaited, WorldError> {
         let person = self.person(who)?;
         let channel = self.place_for(person, spot)?;

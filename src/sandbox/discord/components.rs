@@ -120,7 +120,7 @@ fn check_select(select: &Value, kind: u64, path: &str, wrong: &mut Wrong) {
     }
 }
 
-/// Checks a form.
+/// Checks a modal against Discord's limits: its title, its `custom_id`, and its one to five components.
 pub fn check_modal(modal: &Value, wrong: &mut Wrong) {
     check_custom_id(modal, "data", wrong);
     let title = modal["title"].as_str().map_or(0, chars);
@@ -229,6 +229,7 @@ fn check_custom_id(component: &Value, path: &str, wrong: &mut Wrong) {
     wrong.length(&format!("{path}.custom_id"), id, 1, platform::CUSTOM_ID_CHARS);
 }
 
+/// Returns the length of a text in Unicode code points, as the sandbox counts Discord's limits.
 pub fn chars(text: &str) -> usize {
     text.chars().count()
 }

@@ -25,14 +25,23 @@ use crate::sandbox::{Absence, Nonsense};
 
 /// The bits of IDENTIFY's `intents`.
 pub mod intents {
+    /// Guilds, channels, roles and threads.
     pub const GUILDS: u64 = 1;
+    /// Members who join, leave or change. It is privileged: the sandbox has to grant it.
     pub const GUILD_MEMBERS: u64 = 1 << 1;
+    /// Bans, which the sandbox sends, and entries of the audit log, which it does not send.
     pub const GUILD_MODERATION: u64 = 1 << 2;
+    /// Presences. It is privileged, and the sandbox never grants it.
     pub const GUILD_PRESENCES: u64 = 1 << 8;
+    /// Messages in channels and threads of guilds.
     pub const GUILD_MESSAGES: u64 = 1 << 9;
+    /// Reactions to messages in channels and threads of guilds.
     pub const GUILD_REACTIONS: u64 = 1 << 10;
+    /// Messages in direct conversations with the bot.
     pub const DIRECT_MESSAGES: u64 = 1 << 12;
+    /// Reactions in direct conversations with the bot.
     pub const DIRECT_REACTIONS: u64 = 1 << 13;
+    /// The content of messages that neither mention the bot nor are direct. It is privileged: the setup may grant it.
     pub const MESSAGE_CONTENT: u64 = 1 << 15;
     /// For events that need no intent.
     pub const NONE: u64 = 0;
@@ -82,7 +91,7 @@ impl Happening {
     }
 }
 
-/// All sessions.
+/// The Gateway's sessions, connected or waiting for a resume, and the events that are held back to be overtaken.
 #[derive(Default)]
 pub struct Gateway {
     sessions: Vec<Session>,

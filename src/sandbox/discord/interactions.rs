@@ -72,6 +72,7 @@ pub struct Form {
 }
 
 impl Form {
+    /// Returns the form as its person sees it.
     pub fn view(&self) -> FormView {
         FormView {
             id: self.id.clone(),
@@ -482,11 +483,13 @@ impl State {
         Ok((id, interaction.person, place, thinking && Some(place) == original))
     }
 
+    /// Returns the JSON of a message of an interaction (`message` `None`: `@original`).
     pub fn webhook_get(&self, application: u64, token: &str, message: Option<u64>) -> Result<Value, ApiError> {
         let (_, person, place, _) = self.webhook_message(application, token, message)?;
         Ok(self.placed_json(person, place))
     }
 
+    /// Edits a message of an interaction, and returns its JSON. The edit of a placeholder is the deferred answer.
     pub fn webhook_edit(
         &mut self,
         application: u64,
@@ -506,6 +509,7 @@ impl State {
         Ok(self.placed_json(person, place))
     }
 
+    /// Deletes a message of an interaction. A deferred answer whose placeholder is deleted counts as given.
     pub fn webhook_delete(
         &mut self,
         application: u64,

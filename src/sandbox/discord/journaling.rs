@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::state::{Message, State};
 
 impl State {
+    /// Writes an entry of this kind into the journal, at the clock's present time.
     pub fn log(&self, kind: &'static str, fields: Value) {
         self.journal.write(self.now_ms(), "discord", kind, fields);
     }

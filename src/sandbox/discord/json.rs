@@ -22,6 +22,7 @@ pub fn stamp(at_ms: i64) -> String {
 }
 
 impl State {
+    /// Returns a user as others see it. An unknown id gets the name "Deleted User".
     pub fn user_json(&self, id: u64) -> Value {
         let (handle, name, bot) = match self.users.get(&id) {
             Some(user) => (user.handle.as_str(), user.name.as_str(), user.bot),
@@ -43,6 +44,7 @@ impl State {
         me
     }
 
+    /// Returns a member of a guild with its roles. `with_user` adds the user, which events about messages leave out.
     pub fn member_json(&self, guild: u64, id: u64, with_user: bool) -> Value {
         let roles: Vec<String> = self.roles_of(guild, id).iter().map(u64::to_string).collect();
         let nick = (id == self.bot).then(|| self.users.get(&id).map(|user| user.name.clone())).flatten();
@@ -64,10 +66,13 @@ impl State {
         member
     }
 
+    /// Returns the permissions of the bot's role as the decimal number that Discord writes. They are the same
+    /// everywhere.
     pub fn bot_permissions(&self) -> String {
         BOT_MAY.to_string()
     }
 
+    /// Returns a role. The role whose id is the guild's is `@everyone`, and the bot's own role is managed.
     pub fn role_json(&self, guild: u64, id: u64, name: &str) -> Value {
         let is_bot = self.guilds.iter().any(|guild| guild.bot_role == id);
         let permissions = if id == guild {
@@ -90,6 +95,7 @@ impl State {
         role
     }
 
+    /// Returns the roles of a guild: `@everyone`, the bot's, and in the desk's guild those of people.
     pub fn roles_json(&self, guild: &Guild) -> Value {
         let role = |id, name| self.role_json(guild.id, id, name);
         let mut roles = vec![role(guild.id, "@everyone"), role(guild.bot_role, "Desk")];
@@ -99,6 +105,7 @@ impl State {
         Value::Array(roles)
     }
 
+    /// Returns a text channel, thread or direct conversation; null if there is none with this id.
     pub fn channel_json(&self, id: u64) -> Value {
         let Some(channel) = self.channels.get(&id) else { return Value::Null };
         let last = channel.last_message.map(|id| id.to_string());
@@ -168,6 +175,7 @@ impl State {
         Value::Array(overwrites)
     }
 
+    /// Returns a guild with its roles, but without channels, members and threads.
     pub fn guild_json(&self, guild: &Guild) -> Value {
         let owner = self.people.first().copied().unwrap_or(self.bot);
         json!({

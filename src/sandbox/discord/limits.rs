@@ -80,6 +80,7 @@ pub struct TooMany {
 }
 
 impl Limits {
+    /// Creates limits of which nothing is used up. Calls are refused only if they are `enforced`.
     pub fn new(enforced: bool) -> Self {
         Self { enforced, windows: HashMap::new(), overall: Window { ends_ms: i64::MIN, used: 0 } }
     }

@@ -179,7 +179,7 @@ impl DiscordSandbox {
         format!("http://{}", self.shared.address)
     }
 
-    /// The bot's token.
+    /// Returns the bot's token, which it sends as `Authorization: Bot …` and in IDENTIFY.
     #[must_use]
     pub fn token(&self) -> String {
         self.shared.with(|state| state.token.clone())
@@ -200,7 +200,7 @@ impl DiscordSandbox {
         self.shared.with(|state| state.bot)
     }
 
-    /// The guild's id.
+    /// Returns the id of the desk's guild. Further guilds ([`DiscordSetup::more_guilds`]) have other ids.
     #[must_use]
     pub fn guild_id(&self) -> String {
         self.shared.with(|state| state.guild.to_string())
@@ -231,7 +231,7 @@ impl DiscordSandbox {
         self.shared.with(|state| state.channel_named(name).map(|id| id.to_string()))
     }
 
-    /// A role's id.
+    /// Returns the id of a role of the desk's guild, by its name. `None`: there is no such role.
     #[must_use]
     pub fn role_id(&self, name: &str) -> Option<String> {
         self.shared.with(|state| state.roles.iter().find(|role| role.name == name).map(|role| role.id.to_string()))
@@ -247,7 +247,7 @@ impl DiscordSandbox {
         self.shared.with(|state| state.put_out(who, is_banned));
     }
 
-    /// Deletes a role.
+    /// Deletes a role of the desk's guild, and tells the bot. An unknown name changes nothing.
     pub fn delete_role(&self, name: &str) {
         self.shared.with(|state| state.delete_role(name));
     }
@@ -270,7 +270,7 @@ impl DiscordSandbox {
         self.shared.with(|state| state.gateway.links())
     }
 
-    /// Cancels the injected faults that have not happened yet.
+    /// Cancels the injected faults that have not happened yet, and ends an absence and a lag.
     pub fn cancel_faults(&self) {
         self.shared.with(|state| state.faults = faults::InjectedFaults::default());
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// A shard: a part of the guilds. The first shard also has the direct conversations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// From 0.
+    /// Its number, counted from 0.
     pub number: u64,
     /// The number of shards.
     pub total: u64,

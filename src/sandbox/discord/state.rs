@@ -89,7 +89,7 @@ pub struct User {
     pub form: Option<Form>,
 }
 
-/// A role.
+/// A role of the desk's guild that people can have.
 #[derive(Debug)]
 pub struct Role {
     pub id: u64,
@@ -154,7 +154,7 @@ pub struct Thread {
     pub joined: bool,
 }
 
-/// A message.
+/// A message in a channel, a thread or a direct conversation, ordinary or ephemeral.
 #[derive(Clone, Debug)]
 pub struct Message {
     pub id: u64,
@@ -194,6 +194,7 @@ pub const HAS_THREAD: u64 = 1 << 5;
 pub const SILENT: u64 = 1 << 12;
 
 impl State {
+    /// Creates the guilds, channels, people and roles of a setup. Fails if a guild has too many channels for Discord.
     pub fn new(setup: DiscordSetup, gateway_url: String) -> anyhow::Result<Self> {
         let seed = setup.seed;
         let (guild, bot) = (fixed(seed, "guild", "guild"), fixed(seed, "user", "\u{0}desk"));
@@ -272,6 +273,7 @@ impl State {
         id
     }
 
+    /// Adds a channel of any kind. The bot is not told of it.
     pub fn add_channel(&mut self, id: u64, name: String, place: Place) {
         let guild = match &place {
             Place::Thread(thread) => self.guild_of(thread.parent),
@@ -292,10 +294,12 @@ impl State {
         self.channels.insert(id, channel);
     }
 
+    /// Returns the clock's time, in milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
     }
 
+    /// Returns a new snowflake for the present time.
     pub fn next_id(&mut self) -> u64 {
         let now_ms = self.now_ms();
         self.ids.next(now_ms)
@@ -306,6 +310,7 @@ impl State {
         self.dirty = true;
     }
 
+    /// Returns whether a view may have changed since the last call.
     pub fn take_dirty(&mut self) -> bool {
         std::mem::take(&mut self.dirty)
     }
@@ -318,10 +323,12 @@ impl State {
         }
     }
 
+    /// Returns the id of the person with this handle, or [`WorldError::Unknown`].
     pub fn person(&self, handle: &str) -> Result<u64, WorldError> {
         self.handles.get(handle).copied().ok_or_else(|| WorldError::Unknown(format!("person {handle}")))
     }
 
+    /// Returns the id of the text channel with this name, of the first guild that has one.
     pub fn channel_named(&self, name: &str) -> Option<u64> {
         self.channel_names.get(name).copied()
     }
@@ -331,6 +338,7 @@ impl State {
         self.users.get(&user).map_or("", |user| user.handle.as_str())
     }
 
+    /// Returns the channel, whether or not the bot may see it. The refusal is "Unknown Channel".
     pub fn channel(&self, id: u64) -> Result<&Channel, ApiError> {
         self.channels.get(&id).ok_or_else(ApiError::unknown_channel)
     }
@@ -341,6 +349,7 @@ impl State {
         if self.sees(self.bot, id) { Ok(channel) } else { Err(ApiError::missing_access()) }
     }
 
+    /// Returns the properties of a thread; `None` if the channel is none, or does not exist.
     pub fn thread(&self, id: u64) -> Option<&Thread> {
         match &self.channels.get(&id)?.place {
             Place::Thread(thread) => Some(thread),
@@ -360,6 +369,7 @@ impl State {
         self.thread(channel).map_or(channel, |thread| thread.parent)
     }
 
+    /// Whether this channel is a person's conversation with the bot.
     pub fn is_direct(&self, channel: u64) -> bool {
         matches!(self.channels.get(&channel).map(|channel| &channel.place), Some(Place::Direct { .. }))
     }
@@ -477,7 +487,7 @@ impl State {
         self.touch();
     }
 
-    /// Deletes a role.
+    /// Deletes a role of the desk's guild, and tells the bot. An unknown name changes nothing.
     pub fn delete_role(&mut self, name: &str) {
         let Some(at) = self.roles.iter().position(|role| role.name == name) else { return };
         let role = self.roles.remove(at);
@@ -561,6 +571,7 @@ impl Message {
         }
     }
 
+    /// Whether only one person sees it, by its flags.
     pub fn is_ephemeral(&self) -> bool {
         self.flags & EPHEMERAL != 0
     }

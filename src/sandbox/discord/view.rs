@@ -9,6 +9,7 @@ use crate::sandbox::{ChannelView, MessageView, View, WorldError};
 const SHOWN_MESSAGES: usize = 200;
 
 impl State {
+    /// Returns all that this person sees now, or [`WorldError::Unknown`] if there is no such person.
     pub fn view_of(&self, who: &str) -> Result<View, WorldError> {
         let person = self.person(who)?;
         let visible = self.channel_order.iter().copied().filter(|channel| self.sees(person, *channel));

@@ -67,7 +67,7 @@ impl Core {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).take(method)
     }
 
-    /// Injects a fault.
+    /// Arms a fault of calls or deliveries, or does at once what the fault says. Discord's faults do nothing here.
     pub(super) fn inject(self: &Arc<Self>, fault: Fault) {
         let arm = |method, injected, times| {
             self.faults.lock().unwrap_or_else(PoisonError::into_inner).arm(method, injected, times);

@@ -156,10 +156,10 @@ pub enum Delivery {
     },
 }
 
-/// A user group.
+/// A user group (`@handle`) that the workspace has from the start.
 #[derive(Clone, Debug)]
 pub struct GroupSetup {
-    /// Handle without `@`.
+    /// The handle, without `@`.
     pub handle: String,
     pub name: String,
     /// Handles of the members.
@@ -210,7 +210,7 @@ impl SlackSandbox {
         format!("http://{}/api", self.core.base)
     }
 
-    /// The bot's token.
+    /// Returns the bot's token, with which the methods of the Web API are called (except `apps.connections.open`).
     #[must_use]
     pub fn bot_token(&self) -> String {
         self.core.secrets.bot_token.clone()
@@ -304,7 +304,7 @@ impl SlackSandbox {
         self.core.delete_files(who, message)
     }
 
-    /// Deactivates an account.
+    /// Deactivates a person's account, and sends the event `user_change` to a bot that may have it.
     pub fn deactivate(&self, handle: &str) {
         self.core.deactivate(handle);
     }
@@ -345,7 +345,7 @@ impl Drop for SlackSandbox {
 
 /// The state that the server, the connections and the people share.
 struct Core {
-    /// `127.0.0.1:PORT`.
+    /// Host and port of the server, without a scheme: `127.0.0.1:PORT`.
     base: String,
     clock: Clock,
     journal: Journal,

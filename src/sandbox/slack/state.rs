@@ -30,7 +30,6 @@ pub(super) struct Ids {
     pub bot_user: String,
 }
 
-/// A person.
 pub(super) struct Person {
     /// Whether the account was deactivated.
     pub deleted: bool,
@@ -46,7 +45,7 @@ pub(super) struct Person {
     pub forms: Vec<Form>,
 }
 
-/// An open modal.
+/// A modal that a person has open (`views.open`).
 pub(super) struct Form {
     pub id: String,
     /// As the app sent it, with ids where it left them out.
@@ -55,7 +54,6 @@ pub(super) struct Form {
     pub errors: BTreeMap<String, String>,
 }
 
-/// A user group.
 pub(super) struct Group {
     pub id: String,
     pub handle: String,
@@ -90,7 +88,7 @@ pub(super) struct Channel {
     pub messages: BTreeMap<Ts, Message>,
     /// The messages at the top level of the channel: roots and broadcast replies.
     pub tops: BTreeSet<Ts>,
-    /// Replies by root.
+    /// The replies in each thread, by the time stamp of its root.
     pub replies: HashMap<Ts, BTreeSet<Ts>>,
     pub whispers: BTreeMap<Ts, Whisper>,
 }
@@ -166,7 +164,6 @@ pub(super) struct Content {
     pub files: Vec<Value>,
 }
 
-/// A message.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
     pub ts: Ts,
@@ -188,7 +185,7 @@ pub(super) struct Message {
     pub tombstone: bool,
 }
 
-/// An ephemeral message.
+/// A message that only one person sees (ephemeral).
 #[derive(Clone, Debug)]
 pub(super) struct Whisper {
     /// Id of the person who sees it.

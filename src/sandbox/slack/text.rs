@@ -26,7 +26,7 @@ pub(super) trait Names {
 /// A piece of stored text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
-    /// Escaped text.
+    /// Text outside of tokens, still escaped.
     Plain(&'a str),
     /// `<@U…>`.
     User(&'a str),
@@ -161,7 +161,7 @@ pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Undoes [`escape`].
+/// Returns the text with `&`, `<` and `>` in place of their entities: the inverse of [`escape`].
 pub(super) fn unescape(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }

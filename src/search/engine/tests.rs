@@ -6,7 +6,7 @@ use std::path::Path;
 use super::*;
 use crate::domain::article::Audience;
 
-/// Damages a file.
+/// A way to damage a file of an index.
 type Spoils = fn(&Path) -> std::io::Result<()>;
 type Tried = Result<(), Box<dyn std::error::Error>>;
 

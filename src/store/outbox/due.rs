@@ -95,7 +95,7 @@ texts! {
          FROM effects WHERE id IN (SELECT value FROM json_array_elements_text($1::json)) AND state = 'pending' \
          ORDER BY id FOR UPDATE SKIP LOCKED) AS e"
     );
-    /// Leases effects.
+    /// Leases an effect that still waits. `sent_json` holds what its tries have sent, this one included.
     LEASE = Text::both(
         "WITH v (id, now_ms, until_ms, worker, costs_json, sent_json) AS (VALUES ($1, CAST($2 AS BIGINT), \
          CAST($3 AS BIGINT), $4, $5, $6)) UPDATE effects SET state = 'leased', leased_at_ms = v.now_ms, tried_at_ms = v.now_ms, \

@@ -25,7 +25,6 @@ const OUTBOX: &str = "effects";
 /// The digits of the random part of an effect's id: Crockford's, as in a ULID.
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// Begins a transaction.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// Commits a transaction. `COMMIT` alone would silently roll back a transaction in which a statement has failed; the
 /// `SELECT` before it fails in that case.

@@ -56,7 +56,7 @@ impl Notifier {
         self.due.notify_one();
     }
 
-    /// Stops the tasks.
+    /// Stops the tasks, and waits until they have ended. From then on nobody is notified and nothing is heard.
     pub async fn end(&self) {
         self.tasks.lock().await.shutdown().await;
     }

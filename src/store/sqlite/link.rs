@@ -95,7 +95,7 @@ impl WriteConnection {
         busy.map(|busy| busy == 0).map_err(write_fault)
     }
 
-    /// Closes the connection.
+    /// Closes the connection. Unlike a drop, this returns the error with which SQLite refuses to close it.
     pub fn close(self) -> Result<(), StoreError> {
         self.conn.close().map_err(|(_, error)| write_fault(error))
     }

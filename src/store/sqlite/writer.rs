@@ -38,7 +38,7 @@ const COMPANY_WITHIN: Duration = Duration::from_millis(5);
 pub enum Task {
     /// Run a work, which may read.
     Work(Scope, Work),
-    /// Write statements.
+    /// Run statements that nobody's work depends on: those of a batch are written together, at its end.
     Write(Vec<Statement>, Pace),
     /// Empty SQLite's log, outside of a transaction.
     Scrub,

@@ -72,7 +72,6 @@ impl Child {
         self.status("VmHWM:")
     }
 
-    /// The process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }

@@ -83,7 +83,7 @@ impl Outbox {
         Self::open_in(self.folder, self.clock).await
     }
 
-    /// Queues an effect.
+    /// Queues the message `number` for the thread `key`, in the lane with this index.
     pub async fn put(&self, key: usize, number: u32, lane: usize) {
         let to = Destination::Place(channel("C1").thread(&key.to_string()));
         let post = Post::new(to, Message::said(number.to_string()), LANES[lane]);

@@ -33,7 +33,7 @@ pub struct Parameters {
     compress: Option<String>,
 }
 
-/// Accepts a connection.
+/// Accepts a WebSocket of the bot, and serves it until it ends. Refuses with 503 while Discord is down.
 pub async fn upgrade(
     Extracted(shared): Extracted<Arc<Shared>>,
     Query(parameters): Query<Parameters>,

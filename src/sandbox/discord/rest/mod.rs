@@ -71,11 +71,11 @@ impl Call {
 
 /// The successful result of a route.
 enum Done {
-    /// 200 with JSON.
+    /// Status 200, with this JSON.
     Json(Value),
-    /// 201 with JSON.
+    /// Status 201, with the JSON of what was created.
     Created(Value),
-    /// 204.
+    /// Status 204, without a body.
     Empty,
 }
 

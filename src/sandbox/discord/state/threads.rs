@@ -96,12 +96,14 @@ impl State {
         Ok(())
     }
 
+    /// Changes the properties of a thread. The caller announces the change; nothing happens if there is no such thread.
     pub fn change_thread(&mut self, id: u64, change: impl FnOnce(&mut Thread)) {
         if let Some(thread) = self.thread_mut(id) {
             change(thread);
         }
     }
 
+    /// Sends THREAD_UPDATE with the present properties of a thread, if the bot sees it.
     pub fn announce_thread(&mut self, id: u64) {
         let data = self.channel_json(id);
         self.dispatch_in(id, Happening::new("THREAD_UPDATE", intents::GUILDS, data));

@@ -89,7 +89,7 @@ pub(in crate::sandbox::slack) fn update(call: &mut Call<'_>) -> Outcome {
     Ok(out)
 }
 
-/// `chat.delete`.
+/// `chat.delete`, for the bot's own messages. A root with replies stays as a tombstone.
 pub(in crate::sandbox::slack) fn delete(call: &mut Call<'_>) -> Outcome {
     call.need("chat:write")?;
     let at = call.channel()?;
@@ -131,7 +131,7 @@ pub(in crate::sandbox::slack) fn react(call: &mut Call<'_>, add: bool) -> Outcom
     Ok(json!({}))
 }
 
-/// `chat.getPermalink`.
+/// `chat.getPermalink`. The link to a reply names the root of its thread.
 pub(in crate::sandbox::slack) fn permalink(call: &mut Call<'_>) -> Outcome {
     let at = call.channel()?;
     let channel = &call.state.channels[at];

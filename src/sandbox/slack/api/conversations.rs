@@ -6,7 +6,7 @@ use super::{Call, Outcome, Refusal};
 use crate::sandbox::slack::args::cursor_for;
 use crate::sandbox::slack::state::{Channel, Kind, State};
 
-/// `conversations.info`.
+/// `conversations.info`, for a conversation of any kind.
 pub(in crate::sandbox::slack) fn info(call: &mut Call<'_>) -> Outcome {
     let at = call.channel()?;
     need_to_read(call, at)?;
@@ -36,7 +36,7 @@ pub(in crate::sandbox::slack) fn of_user(call: &mut Call<'_>) -> Outcome {
     })
 }
 
-/// `conversations.open`.
+/// `conversations.open`: the direct conversation with one person. Groups of people are refused.
 pub(in crate::sandbox::slack) fn open(call: &mut Call<'_>) -> Outcome {
     let whole = call.args.flag("return_im");
     if call.args.text("channel").is_some() {
@@ -68,7 +68,7 @@ pub(in crate::sandbox::slack) fn open(call: &mut Call<'_>) -> Outcome {
     Ok(opened(call.state, at, whole, was_open))
 }
 
-/// `conversations.members`.
+/// `conversations.members`: pages of ids of the people, and of the bot if it is in.
 pub(in crate::sandbox::slack) fn members(call: &mut Call<'_>) -> Outcome {
     let at = call.channel()?;
     need_to_read(call, at)?;

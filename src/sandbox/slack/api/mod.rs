@@ -47,7 +47,7 @@ impl Refusal {
         Self { is_wanted: true, ..Self::of(error) }
     }
 
-    /// Adds details.
+    /// Adds details for the app's developer, which Slack puts into `response_metadata.messages`.
     pub(super) fn saying(self, messages: impl IntoIterator<Item = String>) -> Self {
         Self { messages: messages.into_iter().collect(), ..self }
     }
@@ -90,7 +90,7 @@ impl Refusal {
     }
 }
 
-/// One call.
+/// A call of a method, with all that the method may read and change.
 pub(super) struct Call<'a> {
     pub core: &'a Arc<Core>,
     pub state: &'a mut State,

@@ -6,7 +6,7 @@ use super::{Call, Outcome, Refusal};
 use crate::sandbox::slack::args::cursor_for;
 use crate::sandbox::slack::state::{BOT_HANDLE, BOT_NAME, Group, State};
 
-/// `users.info`.
+/// `users.info`, for a person or for the bot's own user.
 pub(in crate::sandbox::slack) fn info(call: &mut Call<'_>) -> Outcome {
     call.need("users:read")?;
     let id = call.args.required("user")?;
@@ -17,7 +17,7 @@ pub(in crate::sandbox::slack) fn info(call: &mut Call<'_>) -> Outcome {
     Ok(json!({"user": person_json(call.state, at)}))
 }
 
-/// `users.list`.
+/// `users.list`: pages of users, the bot's own first. Deactivated people are listed, too.
 pub(in crate::sandbox::slack) fn list(call: &mut Call<'_>) -> Outcome {
     call.need("users:read")?;
     let limit = call.args.limit(1000, 1000)?;
@@ -33,7 +33,7 @@ pub(in crate::sandbox::slack) fn list(call: &mut Call<'_>) -> Outcome {
     )
 }
 
-/// `usergroups.list`.
+/// `usergroups.list`: every user group, with its members if `include_users` is set.
 pub(in crate::sandbox::slack) fn groups_list(call: &mut Call<'_>) -> Outcome {
     call.need("usergroups:read")?;
     let with_users = call.args.flag("include_users");
@@ -41,7 +41,7 @@ pub(in crate::sandbox::slack) fn groups_list(call: &mut Call<'_>) -> Outcome {
     Ok(json!({"usergroups": groups}))
 }
 
-/// `usergroups.users.list`.
+/// `usergroups.users.list`: the ids of the members of one user group.
 pub(in crate::sandbox::slack) fn group_members(call: &mut Call<'_>) -> Outcome {
     call.need("usergroups:read")?;
     let id = call.args.required("usergroup")?;

@@ -13,7 +13,7 @@ pub type At = (String, String, String);
 /// committed the event.
 const COMMIT_WITHIN_US: u64 = 5_000_000;
 
-/// The journal, read.
+/// What the journal says that happened, sorted by kind.
 #[derive(Default)]
 pub struct Journal {
     pub said: Vec<Said>,

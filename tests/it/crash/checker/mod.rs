@@ -29,7 +29,7 @@ const TRIAGE: &str = "desk-triage";
 /// How many findings of a kind are printed.
 const SHOWN: usize = 25;
 
-/// The findings.
+/// What the checker has found, and how much it has looked at.
 #[derive(Debug, Default)]
 pub struct Report {
     pub requests: usize,
