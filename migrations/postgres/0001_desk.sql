@@ -2,7 +2,7 @@
 --
 -- Moments are milliseconds since the Unix epoch, in the clock's time; leases and tries count in real time. Truth is 0 or 1.
 -- JSON holds what nothing is looked up by. An empty root means "no thread". Texts of people stand in tickets, messages,
--- openings, drafts, notices, articles, outages, waiting effects and dead events, nowhere else.
+-- skipped_mentions, drafts, notices, articles, outages, waiting effects and dead events, nowhere else.
 --
 -- What effects, standing messages, timers and the audit are about is a subject: its kind and its id, as texts. Sets that
 -- grow with the program (kinds, views, voices, outlets) have no list here; states do.
@@ -100,7 +100,7 @@ CREATE TABLE messages (
 CREATE INDEX messages_by_ticket ON messages (ticket_id, at_ms, id);
 
 -- Mentions that opened nothing, kept for their author's next words.
-CREATE TABLE openings (
+CREATE TABLE skipped_mentions (
     platform    TEXT    NOT NULL,
     tenant      TEXT    NOT NULL,
     channel     TEXT    NOT NULL,
@@ -112,7 +112,7 @@ CREATE TABLE openings (
     PRIMARY KEY (platform, tenant, channel, message)
 );
 
-CREATE INDEX openings_by_age ON openings (at_ms);
+CREATE INDEX skipped_mentions_by_age ON skipped_mentions (at_ms);
 
 -- What was filled in of forms that are not finished, kept for an hour.
 CREATE TABLE drafts (

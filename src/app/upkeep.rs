@@ -139,7 +139,7 @@ async fn end_held(store: &Arc<dyn Store>, clock: &Clock) -> Result<(), StoreErro
         for effect in ended {
             let why = effect.error;
             tracing::error!(
-                effect = %effect.id, platform = %effect.outlet, kind = effect.kind, about = %effect.about, why,
+                effect = %effect.id, platform = %effect.outlet, kind = effect.kind, why,
                 "an effect is given up: it was held for 30 days, and nobody fixed the cause in `why`"
             );
         }

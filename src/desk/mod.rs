@@ -147,8 +147,8 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         Change::Bind { place, ticket, side } => conversation::record::bind(tx, place, *ticket, *side),
         Change::Record(said) => conversation::record::insert(tx, said),
         Change::Rewrite { message, text, at } => conversation::record::reword(tx, message, text, *at),
-        Change::Erase { message, at } => conversation::record::erase(tx, message, *at),
-        Change::Separate { message, to } => conversation::record::part(tx, message, *to),
+        Change::Erase { message, at } => conversation::record::delete_words(tx, message, *at),
+        Change::Separate { message, to } => conversation::record::separate(tx, message, *to),
         Change::Move { from, to } => {
             conversation::record::give(tx, *from, *to)?;
             standing::move_to_ticket(tx, *from, *to)

@@ -144,7 +144,7 @@ impl Engine {
         let held = open.languages(&searcher)?;
         // If the language of the question is certain, no other language is used: the words, reduced to stems of another
         // language, would be rare there and count too much.
-        let told = self.languages.told(&format!("{} {}", question.title, question.text));
+        let told = self.languages.detect(&format!("{} {}", question.title, question.text));
         let asked = told.filter(|told| held.contains(told)).map_or(held, |told| vec![told]);
         for language in asked {
             let synonyms = self.synonyms.iter().find(|(of, _)| *of == language).map_or(&none, |(_, analyzed)| analyzed);

@@ -110,7 +110,7 @@ impl Languages {
     /// Returns the language of a text: the detected one, else the first.
     #[must_use]
     pub fn of(&self, text: &str) -> Language {
-        self.told(text).unwrap_or_else(|| self.0.first().copied().unwrap_or(Language::ENGLISH))
+        self.detect(text).unwrap_or_else(|| self.0.first().copied().unwrap_or(Language::ENGLISH))
     }
 
     /// Returns the detected language of a text, if the detection is certain. For a text of a few words, or of names and
@@ -118,7 +118,7 @@ impl Languages {
     /// language is not taken for one of this detector's. The library must also call its result reliable, either among
     /// all languages or among those of this detector.
     #[must_use]
-    pub fn told(&self, text: &str) -> Option<Language> {
+    pub fn detect(&self, text: &str) -> Option<Language> {
         let likeliest = whatlang::detect(text)?;
         let language = self.0.iter().find(|language| ALL[language.0].1 == likeliest.lang())?;
         let these = Detector::with_allowlist(self.0.iter().map(|language| ALL[language.0].1).collect());

@@ -67,7 +67,7 @@ const YEARS: &str = "\
     FROM generate_series(1, 20000) AS n, unnest(ARRAY['card', 'lines', 'said']) AS v; \
     INSERT INTO audit (subject_kind, subject_id, at_ms, act, fields_json) SELECT 'ticket', n::text, n, 'x', '[]' \
     FROM generate_series(1, 20000) AS n; \
-    INSERT INTO openings SELECT 'slack', 'T1', 'C1', n::text, '{}', '{}', n, 'x' FROM generate_series(1, 20000) AS \
+    INSERT INTO skipped_mentions SELECT 'slack', 'T1', 'C1', n::text, '{}', '{}', n, 'x' FROM generate_series(1, 20000) AS \
     n; \
     INSERT INTO drafts SELECT n::text, 'slack:U1', 'x:', '{}', 0, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO articles SELECT n, 'KB-' || n, CASE WHEN n % 3 = 0 THEN 'draft' ELSE 'published' END, '{}', NULL, NULL, NULL, \

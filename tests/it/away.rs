@@ -33,7 +33,7 @@ async fn with_postgres_out_of_reach_nothing_is_lost_and_work_resumes() {
     let site = site().await;
     on(&site, gate.url());
     let child = site.serve();
-    Outage { site: &site, child: &child }.run(|| gate.shut(), || gate.open()).await;
+    DatabaseOutage { site: &site, child: &child }.run(|| gate.shut(), || gate.open()).await;
     end(&site, child).await;
 }
 
@@ -49,7 +49,7 @@ async fn with_the_disk_full_nothing_is_lost_and_work_resumes() {
         let set = Command::new("prlimit").args(["--pid", &child.id().to_string(), &limit]).status();
         assert!(set.expect("util-linux is there").success());
     };
-    Outage { site: &site, child: &child }.run(|| may_write("0"), || may_write("unlimited")).await;
+    DatabaseOutage { site: &site, child: &child }.run(|| may_write("0"), || may_write("unlimited")).await;
     let copy = site.path("copy.db");
     site.run(&format!("backup {}", copy.display())).await.succeeded();
     let files = [copy, site.path("desk.db")];
@@ -63,12 +63,12 @@ async fn with_the_disk_full_nothing_is_lost_and_work_resumes() {
 }
 
 /// A program whose database goes away.
-struct Outage<'s> {
+struct DatabaseOutage<'s> {
     site: &'s Site,
     child: &'s Child,
 }
 
-impl Outage<'_> {
+impl DatabaseOutage<'_> {
     /// People write requests before, during and after the outage, and press a button during and after it. `begins`
     /// starts the outage, and `ends` ends it.
     async fn run(&self, begins: impl Fn(), ends: impl Fn()) {

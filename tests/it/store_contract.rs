@@ -73,7 +73,7 @@ contracts! {
         a_change_of_what_somebody_else_changed_is_a_conflict,
         what_is_said_and_done_is_read_back_in_order,
         edits_and_deletions_in_any_order,
-        openings_are_kept_replaced_and_forgotten,
+        skipped_mentions_are_kept_replaced_and_forgotten,
         drafts_are_their_persons_alone_and_kept_for_an_hour,
         a_place_and_a_message_lead_to_their_ticket,
         a_move_takes_everything_but_cards_along,

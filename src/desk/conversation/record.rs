@@ -1,5 +1,5 @@
 //! Conversations in the database: records (the words of people), the places of tickets, and skipped mentions (table
-//! `openings`).
+//! `skipped_mentions`).
 
 use std::collections::HashSet;
 
@@ -67,12 +67,12 @@ texts! {
          AND message = $4 AND deleted_at_ms IS NULL AND (edited_at_ms IS NULL OR edited_at_ms <= $6)"
     );
     /// Removes the words of a record, and marks the record as deleted.
-    ERASE = Text::both(
+    DELETE_WORDS = Text::both(
         "UPDATE messages SET text = '', deleted_at_ms = $5 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
          AND message = $4 AND deleted_at_ms IS NULL"
     );
     /// Moves a joined record to another ticket. The record is then no longer marked as joined.
-    PART = Text::both(
+    SEPARATE = Text::both(
         "UPDATE messages SET ticket_id = $5, joined = 0 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
          AND message = $4 AND joined = 1"
     );
@@ -80,25 +80,25 @@ texts! {
     MOVE_RECORDS = Text::both("UPDATE messages SET ticket_id = $2 WHERE ticket_id = $1");
     /// Selects the skipped mention of a message.
     SKIPPED_MENTION = Text::both(
-        "SELECT platform, tenant, channel, message, place_json, author_json, at_ms, text FROM openings \
+        "SELECT platform, tenant, channel, message, place_json, author_json, at_ms, text FROM skipped_mentions \
          WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4"
     );
     /// Inserts or replaces a skipped mention.
     STORE_SKIPPED = Text::both(
-        "INSERT INTO openings (platform, tenant, channel, message, place_json, author_json, at_ms, text) \
+        "INSERT INTO skipped_mentions (platform, tenant, channel, message, place_json, author_json, at_ms, text) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (platform, tenant, channel, message) DO UPDATE SET \
          place_json = excluded.place_json, author_json = excluded.author_json, at_ms = excluded.at_ms, \
          text = excluded.text"
     );
     /// Deletes a skipped mention.
-    DELETE_SKIPPED = Text::both("DELETE FROM openings WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4");
+    DELETE_SKIPPED = Text::both("DELETE FROM skipped_mentions WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4");
     /// Deletes some skipped mentions from before a time, oldest first.
     TIDY_SKIPPED = Text::both(
-        "DELETE FROM openings WHERE (platform, tenant, channel, message) IN (SELECT platform, tenant, channel, message \
-         FROM openings WHERE at_ms < $1 ORDER BY at_ms LIMIT $2) RETURNING message"
+        "DELETE FROM skipped_mentions WHERE (platform, tenant, channel, message) IN (SELECT platform, tenant, channel, message \
+         FROM skipped_mentions WHERE at_ms < $1 ORDER BY at_ms LIMIT $2) RETURNING message"
     );
     /// Deletes the skipped mentions of an account.
-    FORGET_OF = Text::both("DELETE FROM openings WHERE at_ms >= $1 AND author_json LIKE $2 RETURNING message");
+    FORGET_OF = Text::both("DELETE FROM skipped_mentions WHERE at_ms >= $1 AND author_json LIKE $2 RETURNING message");
     /// Selects the threads of tickets that are open or resolved, or were active after a time and not merged.
     LIVE_THREADS = Text::both(
         "SELECT c.channel, c.root, CAST(0 AS BIGINT) AS private, t.active_at_ms FROM tickets AS t JOIN conversations AS c \
@@ -319,8 +319,8 @@ pub fn reword(tx: &mut dyn Tx, message: &MessageRef, text: &str, at: Timestamp) 
 ///
 /// # Errors
 /// If the database is away.
-pub fn erase(tx: &mut dyn Tx, message: &MessageRef, at: Timestamp) -> Result<(), StoreError> {
-    tx.write(statement(ERASE).bind_message(message).bind(ms(at)))
+pub fn delete_words(tx: &mut dyn Tx, message: &MessageRef, at: Timestamp) -> Result<(), StoreError> {
+    tx.write(statement(DELETE_WORDS).bind_message(message).bind(ms(at)))
 }
 
 /// Moves a joined message to another ticket, where it is no longer marked as joined. If the message is not joined, the
@@ -328,8 +328,8 @@ pub fn erase(tx: &mut dyn Tx, message: &MessageRef, at: Timestamp) -> Result<(),
 ///
 /// # Errors
 /// If the database is away.
-pub fn part(tx: &mut dyn Tx, message: &MessageRef, to: TicketId) -> Result<(), StoreError> {
-    tx.write(statement(PART).bind_message(message).bind(to.0).or_conflict())
+pub fn separate(tx: &mut dyn Tx, message: &MessageRef, to: TicketId) -> Result<(), StoreError> {
+    tx.write(statement(SEPARATE).bind_message(message).bind(to.0).or_conflict())
 }
 
 /// Reads the skipped mention of this message.

@@ -95,7 +95,7 @@ enum Rank {
     Urgent,
     News,
     /// No new messages, but some may have been changed.
-    Words,
+    Recorded,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,13 +113,13 @@ struct Round {
     number: u64,
     through: u64,
     /// Whether a gap was given up, or there is a newer plan. The catch-up does not end then.
-    is_left: AtomicBool,
+    must_not_end: AtomicBool,
     _counted: Option<CountOnDrop>,
 }
 
 impl Drop for Round {
     fn drop(&mut self) {
-        if !self.is_left.load(Ordering::Relaxed) {
+        if !self.must_not_end.load(Ordering::Relaxed) {
             self.progress.end_round(self.number, &self.through.to_string());
         }
     }
@@ -151,7 +151,7 @@ impl Gap {
 
     /// Whether live events of the family must wait until the gap is read.
     pub(super) fn blocks(&self) -> bool {
-        self.stretch.rank != Rank::Words
+        self.stretch.rank != Rank::Recorded
     }
 
     fn is_roots(&self) -> bool {
@@ -161,7 +161,7 @@ impl Gap {
     /// Gives the gap up because of a stop. Returns its family.
     pub(super) fn leave(self) -> ChannelId {
         if let Some(round) = &self.round {
-            round.is_left.store(true, Ordering::Relaxed);
+            round.must_not_end.store(true, Ordering::Relaxed);
         }
         self.family
     }
@@ -252,12 +252,12 @@ impl Worker {
         }
         let round = match number.filter(|_| plan.is_newest(&self.shared)) {
             Some(number) => {
-                let is_left = AtomicBool::new(false);
-                Round { progress: plan.progress.clone(), number, through: plan.through, is_left, _counted }
+                let must_not_end = AtomicBool::new(false);
+                Round { progress: plan.progress.clone(), number, through: plan.through, must_not_end, _counted }
             }
             None => {
-                let is_left = AtomicBool::new(true);
-                Round { progress: plan.progress.clone(), number: 0, through: 0, is_left, _counted }
+                let must_not_end = AtomicBool::new(true);
+                Round { progress: plan.progress.clone(), number: 0, through: 0, must_not_end, _counted }
             }
         };
         Ok(Found { stretches, round: Mutex::new(Some(Arc::new(round))), takers: Mutex::new(LANES) })
@@ -298,7 +298,7 @@ impl Worker {
             directory.learn(channel, plan.guild, parent);
             let since = since(channel);
             let is_new = listed.get(&channel).copied().flatten().is_none_or(|last| last > since);
-            let rank = if is_new { Rank::Urgent } else { Rank::Words };
+            let rank = if is_new { Rank::Urgent } else { Rank::Recorded };
             let family = parent.unwrap_or(channel);
             let scope = Scope::Live;
             found.insert(channel, Stretch { channel, family, after: after(since), rank, scope });
@@ -317,7 +317,7 @@ impl Worker {
             channel,
             family: channel,
             after: u64::MAX,
-            rank: Rank::Words,
+            rank: Rank::Recorded,
             scope: Scope::Roots(roots),
         }));
         Ok(found)
@@ -355,7 +355,8 @@ impl Worker {
     /// Reads a gap, and notes its conversation as caught up. At a stop, gives the gap up.
     pub(super) async fn fill(&mut self, mut gap: Gap) {
         if self.read(&mut gap).await {
-            let round = gap.round.as_ref().filter(|round| !round.is_left.load(Ordering::Relaxed) && !gap.is_roots());
+            let round =
+                gap.round.as_ref().filter(|round| !round.must_not_end.load(Ordering::Relaxed) && !gap.is_roots());
             if let Some(round) = round {
                 let (conversation, through) = (gap.stretch.channel.to_string(), round.through.to_string());
                 round.progress.caught_up(round.number, &conversation, &through);

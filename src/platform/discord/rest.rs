@@ -183,7 +183,7 @@ impl Rest {
         query: &[(&str, String)],
         body: Option<&Value>,
     ) -> Result<Value, RestError> {
-        self.may_call(bucket)?;
+        self.take_call(bucket)?;
         let mut request = self
             .client
             .request(method.reqwest_method(), format!("{}{path}", self.base))
@@ -217,7 +217,7 @@ impl Rest {
     }
 
     /// Fails if a limit is known to be used up, or after too many refusals. Otherwise takes one call from the bucket.
-    fn may_call(&self, bucket: Option<BucketKey>) -> Result<(), RestError> {
+    fn take_call(&self, bucket: Option<BucketKey>) -> Result<(), RestError> {
         let now = self.clock.now();
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         while memory.refusals.front().is_some_and(|first| after(*first, limits::REFUSALS.per) <= now) {
@@ -377,12 +377,12 @@ mod tests {
         headers.insert("x-ratelimit-remaining", HeaderValue::from_static("1"));
         headers.insert("x-ratelimit-reset-after", HeaderValue::from_static("4.5"));
         rest.note_limits(key(1), &headers);
-        assert_eq!(rest.may_call(key(1)), Ok(()));
+        assert_eq!(rest.take_call(key(1)), Ok(()));
         let retry_after = Duration::from_millis(4_500);
-        assert_eq!(rest.may_call(key(1)), Err(RestError::RateLimited { retry_after, global: false }));
-        assert_eq!(rest.may_call(key(2)), Ok(()));
+        assert_eq!(rest.take_call(key(1)), Err(RestError::RateLimited { retry_after, global: false }));
+        assert_eq!(rest.take_call(key(2)), Ok(()));
         rest.clock.advance(retry_after);
-        assert_eq!(rest.may_call(key(1)), Ok(()));
+        assert_eq!(rest.take_call(key(1)), Ok(()));
     }
 
     #[test]
@@ -392,9 +392,9 @@ mod tests {
         for _ in 0..REFUSALS_STOP {
             assert!(rest.failed(403, None, &HeaderMap::new(), Some(denied.clone())).is(50013));
         }
-        assert!(matches!(rest.may_call(None), Err(RestError::RateLimited { global: true, .. })));
+        assert!(matches!(rest.take_call(None), Err(RestError::RateLimited { global: true, .. })));
         rest.clock.advance(limits::REFUSALS.per);
-        assert_eq!(rest.may_call(None), Ok(()));
+        assert_eq!(rest.take_call(None), Ok(()));
     }
 
     #[test]
@@ -430,6 +430,6 @@ mod tests {
         let retry_after = Duration::from_millis(1_337);
         let told = RestError::RateLimited { retry_after, global: true };
         assert_eq!(rest.failed(429, key(1), &HeaderMap::new(), Some(body)), told);
-        assert_eq!(rest.may_call(key(2)), Err(told));
+        assert_eq!(rest.take_call(key(2)), Err(told));
     }
 }

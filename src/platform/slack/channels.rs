@@ -20,7 +20,7 @@ use crate::intake::{Intake, StoreError};
 const LOOK_UP: Duration = Duration::from_secs(2);
 
 /// Reads a channel object of Slack. Returns `None` for a direct conversation.
-pub(super) fn told_of(channel: &Value) -> Option<Channel> {
+pub(super) fn read_channel(channel: &Value) -> Option<Channel> {
     let id = text_of(&channel["id"])?;
     if is_direct(id, &Value::Null) || channel["is_im"] == true || channel["is_mpim"] == true {
         return None;
@@ -47,7 +47,7 @@ impl Reading<'_> {
         let (mut ids, mut told) = (Vec::new(), Vec::new());
         let read = self.pages("users.conversations", &params, "channels", |channel| {
             ids.extend(text_of(&channel["id"]).map(str::to_owned));
-            told.extend(told_of(channel));
+            told.extend(read_channel(channel));
         });
         read.await?;
         self.intake.channels_are(&self.workspace.me.tenant, told, since).await?;
@@ -116,7 +116,7 @@ impl Workspace {
                 let soon = self.api.deadline().min(real::now() + LOOK_UP);
                 match self.api.get("conversations.info", &query, soon).await {
                     Ok(answer) => {
-                        if let Some(told) = told_of(&answer["channel"]) {
+                        if let Some(told) = read_channel(&answer["channel"]) {
                             intake.channel_is(&self.me.tenant, told, now).await?;
                         }
                     }

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::api::{CallError, token};
-use super::channels::told_of;
+use super::channels::read_channel;
 use super::directory::display_name;
 use super::manifest::SCOPES;
 use super::{SlackMode, Workspace};
@@ -177,7 +177,7 @@ impl Workspace {
                     return vec![degraded(format!("the bot's channels cannot be listed ({error})"), "try again")];
                 }
             };
-            let channels = page["channels"].as_array().into_iter().flatten().filter_map(told_of);
+            let channels = page["channels"].as_array().into_iter().flatten().filter_map(read_channel);
             told.extend(channels.map(|channel| (channel.id, (channel.name, channel.access))));
             cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
             if cursor.is_empty() {

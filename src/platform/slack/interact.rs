@@ -133,7 +133,7 @@ impl Workspace {
     /// [`HANDLING`], this returns, so that the interaction is acknowledged. Otherwise Slack would report a failure, and
     /// the person would repeat an act that is still being handled. The person is told to wait, and later how the act
     /// ended.
-    async fn settle(self: &Arc<Self>, event: Event, reply: Handle, intake: &Intake) -> Result<(), StoreError> {
+    async fn hand_in(self: &Arc<Self>, event: Event, reply: Handle, intake: &Intake) -> Result<(), StoreError> {
         let (key, door) = (event.key.clone(), intake.clone());
         let is_answered = matches!(&event.what, EventKind::Acted(acted) if acted.is_answered());
         let mut handling = self.acts.spawn(async move { door.handle(event).await }.in_current_span());
@@ -204,7 +204,7 @@ impl Workspace {
         let given = choice.map(|choice| (CHOSEN.to_owned(), choice)).into_iter().collect();
         let asks = click.action_id.parse().map_or(Asks::Unknown, |does| Asks::Act { does, given });
         let event = Event {
-            key: self.clicked(&click.user, &click.message, &click.action_id, &click.action_ts),
+            key: self.click_key(&click.user, &click.message, &click.action_id, &click.action_ts),
             at: time(&click.action_ts).unwrap_or_else(|| self.clock.now()),
             what: EventKind::Acted(Acted {
                 actor,
@@ -263,7 +263,7 @@ impl Workspace {
         };
         let stamp = stamp.unwrap_or_default();
         let event = Event {
-            key: self.clicked(&user, &message, &name, &stamp),
+            key: self.click_key(&user, &message, &name, &stamp),
             at: time(&stamp).unwrap_or_else(|| self.clock.now()),
             what: EventKind::Acted(Acted {
                 actor,
@@ -278,7 +278,7 @@ impl Workspace {
         self.take_act(event, reply, payload, intake).await
     }
 
-    fn clicked(&self, user: &str, message: &str, what: &str, stamp: &str) -> DedupeKey {
+    fn click_key(&self, user: &str, message: &str, what: &str, stamp: &str) -> DedupeKey {
         DedupeKey::slack_click(&self.me.tenant, user, message, what, stamp)
     }
 
@@ -303,7 +303,7 @@ impl Workspace {
                     // Slack shows all fields on one page.
                     Some((form, _)) => workspace.open_form(&form, &place, &trigger, &reply, deadline).await,
                     None => {
-                        if workspace.settle(event, reply.clone(), &intake).await.is_err() {
+                        if workspace.hand_in(event, reply.clone(), &intake).await.is_err() {
                             workspace.say(&reply, &text::try_again()).await;
                         }
                     }
@@ -311,7 +311,7 @@ impl Workspace {
             });
             return Ok(());
         }
-        self.settle(event, reply, intake).await
+        self.hand_in(event, reply, intake).await
     }
 
     /// Returns the event of a reaction. `None` if the reaction triggers no act, is the bot's own, or its person has no

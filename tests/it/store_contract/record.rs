@@ -159,7 +159,7 @@ pub async fn edits_and_deletions_in_any_order(store: Arc<dyn Store>) {
     assert_eq!((now.text.as_str(), now.deleted_at), ("", Some(at(4))));
 }
 
-pub async fn openings_are_kept_replaced_and_forgotten(store: Arc<dyn Store>) {
+pub async fn skipped_mentions_are_kept_replaced_and_forgotten(store: Arc<dyn Store>) {
     let read = || within(&store, |tx| Box::pin(async move { tx.skipped_mention(&message("C1", "1.1")).await }));
     let mut skipped = SkippedMention {
         message: message("C1", "1.1"),
