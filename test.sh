@@ -17,7 +17,8 @@ main() {
   stage "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
   # Tests mostly wait: for timers, for other programs, for a browser. So each core runs two of them.
   export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((2 * $(getconf _NPROCESSORS_ONLN)))}"
-  stage "tests" cargo test --locked
+  # A failed assertion says enough. A backtrace of asynchronous code is so long that it hides it.
+  stage "tests" env RUST_BACKTRACE=0 cargo test --locked
   if no_browser; then
     loud "Everything else is fine, but THE BROWSER TEST WAS LEFT OUT (DESKBELL_TEST_NO_BROWSER is set)."
   fi

@@ -8,7 +8,7 @@ use crate::desk::meant::{Meaning, Meant, Target};
 use crate::desk::plan::Plan;
 use crate::desk::tickets::state::{Refusal, Ticket};
 use crate::desk::{articles, conversation, drafts, guard, help, knowledge, on_call, outages, tickets};
-use crate::domain::act::{ActName, ActRef, Args, Begins, Given, May, On, Spec, Takes, Value};
+use crate::domain::act::{ActName, ActRef, Args, Begins, Given, May, On, Spec, SubjectRef, Takes, Value};
 use crate::domain::event::{Acted, Asks, ReplyHandle, Way};
 use crate::domain::ids::{DraftId, MessageRef, Person, Place, TicketKey};
 use crate::domain::message::Message;
@@ -293,8 +293,16 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
     // If the actor may not do the act at all, the refusal says that, rather than what is missing or wrong.
     if let Meant::Faulty(spec, _) | Meant::Malformed(spec) = meant
         && !is_form
-        && matches!(spec.may, May::Has(_) | May::HasEither(..) | May::Staff)
-        && let Err(why) = check_right(&plan, &acted.actor, spec.may, None, None)
+        && let Err(why) = match (spec.may, acted.asks.does().and_then(|does| does.on.as_ref())) {
+            (May::Has(_) | May::HasEither(..) | May::Staff, _) => {
+                check_right(&plan, &acted.actor, spec.may, None, None).map(drop)
+            }
+            (May::Requester | May::RequesterOr(_), Some(SubjectRef::Ticket(tag))) => {
+                let target = Target { tag: Some(tag.clone()), ..Target::default() };
+                admit(&plan, &acted.actor, spec, &target, None).map(drop)
+            }
+            _ => Ok(()),
+        }
     {
         return refuse(plan, &actor(true), why);
     }

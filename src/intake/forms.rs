@@ -10,7 +10,7 @@ use crate::desk::{self, articles, knowledge, outages};
 use crate::domain::act::{ActRef, Begins, Fault, Given, May, On, SAID, Spec, SubjectRef, Value};
 use crate::domain::form::Form;
 use crate::domain::ids::KeyRef;
-use crate::domain::ids::{DraftId, Person};
+use crate::domain::ids::{DraftId, Person, TicketTag};
 use crate::domain::outage::Phase;
 use crate::domain::right::Right;
 use crate::domain::{when, words};
@@ -45,6 +45,12 @@ impl Intake {
         {
             return None;
         }
+        if let (May::Requester | May::RequesterOr(_), Some(SubjectRef::Ticket(tag))) = (spec.may, &does.on) {
+            let allowed = tokio::time::timeout(PREFILL, self.is_allowed(spec.may, tag, actor)).await;
+            if allowed.ok().flatten() == Some(false) {
+                return None;
+            }
+        }
         if let Some(draft) = &does.draft {
             let kept = tokio::time::timeout(PREFILL, self.draft(draft, actor)).await.ok().flatten()?;
             return Form::of(spec, does, &self.with_dates(kept.given, actor)).map(|form| (form, kept.page));
@@ -58,6 +64,15 @@ impl Intake {
         };
         let initial = initial.into_iter().chain(said(spec, given)).collect();
         Form::of(spec, does, &self.with_dates(initial, actor)).map(|form| (form, 0))
+    }
+
+    /// Whether this person may do an act of a requester on a ticket. `None` if the ticket cannot be read.
+    async fn is_allowed(&self, may: May, tag: &TicketTag, actor: &Person) -> Option<bool> {
+        let mut reader = self.inner.store.reader().await.ok()?;
+        let ticket = desk::tickets::record::by_key(&mut *reader, &tag.key).await.ok()??;
+        let (roster, now) = (self.roster(), self.inner.clock.now());
+        let has_right = matches!(may, May::RequesterOr(right) if roster.may(actor, right, now));
+        Some(ticket.uid != tag.uid || has_right || roster.same(&ticket.requester.who, &actor.who))
     }
 
     /// Writes dates as text, in this person's time zone, since a form's fields hold text. Leaves out those that have

@@ -67,7 +67,7 @@ pub fn on_card(suggestion: &Suggestion, ticket: &Ticket) -> Vec<Line> {
         let became = match (&suggestion.solved_by, suggestion.escalated_at) {
             (Some(_), _) if !ticket.status.is_open() => ": it solved the request",
             (Some(_), _) => ": it didn't solve it after all",
-            (None, Some(_)) => ": they want a person",
+            (None, Some(_)) => ": it wasn't enough",
             (None, None) => "",
         };
         lines.push(Line(vec![said("Shown to the requester: "), written(named(first)), said(became)]));

@@ -434,16 +434,16 @@ pub fn services(all: &[Service], running: &[Outage], names_owners: bool) -> Mess
 pub fn subscribed(services: &[&Service], is_on: bool, is_left_out: bool, is_in: bool) -> Message {
     let names = services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
     let (before, behind) = match (is_on, is_left_out) {
-        (true, false) if is_in => ("From now on, this channel hears about outages of ", "."),
+        (true, false) if is_in => ("This channel hears about outages of ", " now."),
         (true, false) => {
-            ("From now on, this channel hears about outages of ", ". I have to be in it for that: add me if I'm not.")
+            ("This channel hears about outages of ", " now. I have to be in it for that: add me if I'm not.")
         }
         (true, true) => (
             "Noted: outages of ",
             ". But people from other organisations read here, so I won't post anything until whoever runs this bot lists this \
              channel (outages.shared_channels).",
         ),
-        (false, _) => ("This channel no longer hears about new outages of ", "."),
+        (false, _) => ("This channel hears nothing about new outages of ", " now."),
     };
     Message::new([Line(vec![said(before), written(names), said(behind)])])
 }
