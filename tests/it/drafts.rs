@@ -157,3 +157,36 @@ fn in_words(line: &str) -> String {
     let line = normal(line).replace("until (age)", "until (moment)");
     discord.replace_all(&slack.replace_all(&line, "(moment)"), "(moment)").into_owned()
 }
+
+#[tokio::test]
+async fn words_after_desk_that_are_no_command_can_be_sent_as_a_request() {
+    // Discord shows the commands that there are, and takes no others.
+    let desk = Desk::open().await;
+    let slack = desk.slack();
+    desk.command(&slack, "jeff", "my printer is broken").await;
+    assert!(desk.last_private(&slack, "jeff").starts_with("I don't know that command."));
+    assert!(desk.store().tickets(None, 10).await.expect("tickets").is_empty(), "nothing is opened by chance");
+    desk.press(&slack, "jeff", "random", "Ask the desk").await;
+    assert_eq!(begun(&slack, "jeff"), ["my printer is broken"]);
+    send(&desk, &slack, "jeff", &[]).await.expect("it can be sent");
+    let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
+    assert_eq!((ticket.title.as_str(), ticket.is_private()), ("my printer is broken", true));
+    desk.command(&slack, "jeff", "guard").await;
+    let told = desk.last_private(&slack, "jeff");
+    assert!(told.starts_with("Almost there. There is: /desk guard"), "{told}");
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_form_about_a_request_of_somebody_else_is_refused_before_anything_is_typed() {
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk the sink leaks").await;
+        desk.press(world, "sam", "sales", "Add details").await;
+        let is_told = || desk.last_private(world, "sam").contains("'s request, so only they or the desk can do that.");
+        desk.settle_until_true("sam is told", is_told).await;
+        assert!(see(world, "sam").form.is_none(), "{}", world.platform());
+        desk.press(world, "jeff", "sales", "Add details").await;
+        desk.form(world, "jeff").await;
+    })
+    .await;
+}

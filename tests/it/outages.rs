@@ -15,6 +15,7 @@ use deskbell::sandbox::{Spot, World};
 use deskbell::store::{Store, StoreError, Tx};
 use expect_test::expect;
 
+use crate::announcing;
 use crate::harness::{Desk, Setup, by_platform, on_both, on_each, see};
 use crate::operate::accounts;
 use crate::store_contract::kit::{at, channel};
@@ -464,6 +465,39 @@ async fn an_outage_is_declared_from_a_ticket_with_its_title() {
         desk.press(world, "mia", "desk-triage", "Announce it now").await;
         let general = public_texts(world, "general");
         assert!(general[0].contains("VPN: nobody on floor 3 gets into the vpn"), "{general:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_time_that_was_promised_stands_in_the_forms_and_an_update_of_nothing_is_none() {
+    on_both(async |desk, world| {
+        subscribe(desk, world, "sales", "vpn").await;
+        announcing::write(desk, world, &[("services", "vpn"), ("next", "in 3 h")]).await;
+        let next = (desk.stage.clock.now() + jiff::SignedDuration::from_hours(3)).to_string();
+        // To the minute, as "2026-12-01 14:30".
+        let next = next[..16].replace('T', " ");
+        let field = |id: &str| {
+            let form = see(world, "mia").form.expect("a form");
+            form.fields.into_iter().find(|field| field.id == id).expect("such a field").value
+        };
+        desk.press(world, "mia", "random", "Edit…").await;
+        assert_eq!(field("next"), next, "{}", world.platform());
+        desk.press(world, "mia", "random", "Announce it now").await;
+        let before = public_texts(world, "sales");
+        desk.press(world, "mia", "random", "Update…").await;
+        assert_eq!(field("next"), next, "{}", world.platform());
+        let form = see(world, "mia").form.expect("a form");
+        let same: Vec<_> = form.fields.iter().map(|field| (field.id.as_str(), field.value.as_str())).collect();
+        desk.fill_in(world, "mia", &same).await;
+        let told = desk.last_private(world, "mia");
+        assert!(told.contains("MI-1 already says that, so nothing was changed."), "{}: {told}", world.platform());
+        assert_eq!(public_texts(world, "sales"), before, "{}", world.platform());
+        // Whoever empties the field promises nothing any more.
+        desk.press(world, "mia", "random", "Correct it").await;
+        desk.fill_in(world, "mia", &[("phase", "identified"), ("next", "")]).await;
+        let after = public_texts(world, "sales").join(" ");
+        assert!(!after.contains("next news"), "{}: {after}", world.platform());
     })
     .await;
 }

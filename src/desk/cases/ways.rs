@@ -146,10 +146,10 @@ fn what_means_nothing() {
         a button without what it should carry: refused · tell Mia: “That button is out of date. Please write to me instead, or see /desk he…”
         a command without words: done · tell Sam: “How to reach the desk ⏎ • Mention me and say what's wrong ("@desk the p…”
         a command that is none: done · draft, page 0 · tell Sam: “I don't know that command. /desk requests lists what you've asked for,…” [Ask the desk]
-        a command that is not complete: refused · tell Mia: “Almost there: write it as "/desk resolve how it was solved". /desk help…”
+        a command that is not complete: refused · tell Mia: “Almost there: write it as "/desk resolve IT-1042 how it was solved". /d…”
         a command that is not complete, by somebody else: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
         a group of commands: refused · tell Sam: “Almost there. There is: /desk guard report, /desk guard mode nudge, /de…”
-        a command with too many words: refused · tell Sam: “Almost there: write it as "/desk show". /desk help lists what I underst…”
+        a command with too many words: refused · tell Sam: “Almost there: write it as "/desk show IT-1042". /desk help lists what I…”
         a command with a time that cannot be read: refused · tell Mia: “I can't read that as a time. Write it like 14:30, tomorrow 9, in 30 min…”
         a command with a time that has passed: refused · tell Mia: “That time has already passed. Please give a later one. Nothing was done.”
         a command without a ticket: refused · tell Sam: “Which request? Add its key, like /desk show IT-1042, or say it in the r…”

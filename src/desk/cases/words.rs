@@ -394,16 +394,16 @@ fn commands_that_are_not_written_right() {
         table.case(spec.name, &desk, &Heard::Misspelt(&said, spec, Vec::new()));
     }
     expect![[r#"
-        reply: refused · tell Mia: “Almost there: write it as "/desk reply your words". /desk help lists wh…”
-        resolve: refused · tell Mia: “Almost there: write it as "/desk resolve how it was solved". /desk help…”
-        pending: refused · tell Mia: “Almost there: write it as "/desk pending [until when] [what it waits fo…”
-        assign: refused · tell Mia: “Almost there: write it as "/desk assign @name". Pick the name from the…”
-        priority: refused · tell Mia: “Almost there: write it as "/desk priority P1". Or P2, P3, P4. /desk hel…”
+        reply: refused · tell Mia: “Almost there: write it as "/desk reply IT-1042 your words". /desk help…”
+        resolve: refused · tell Mia: “Almost there: write it as "/desk resolve IT-1042 how it was solved". /d…”
+        pending: refused · tell Mia: “Almost there: write it as "/desk pending IT-1042 [until when] [what it…”
+        assign: refused · tell Mia: “Almost there: write it as "/desk assign IT-1042 @name". Pick the name f…”
+        priority: refused · tell Mia: “Almost there: write it as "/desk priority IT-1042 P1". Or P2, P3, P4. /…”
         ask: refused · tell Mia: “Almost there: write it as "/desk ask what you need". /desk help lists w…”
         requests: refused · tell Mia: “Almost there: write it as "/desk requests [@name]". /desk help lists wh…”
         search: refused · tell Mia: “Almost there: write it as "/desk search words". /desk help lists what I…”
         read: refused · tell Mia: “Almost there: write it as "/desk read KB-7". The key stands before the…”
-        send: refused · tell Mia: “Almost there: write it as "/desk send KB-7". The key stands before the…”
+        send: refused · tell Mia: “Almost there: write it as "/desk send IT-1042 KB-7". The key stands bef…”
         articles: refused · tell Mia: “Almost there: write it as "/desk articles [drafts]". drafts, review, un…”
         article: refused · tell Mia: “Almost there: write it as "/desk article KB-7". The key stands before t…”
         subscribe: refused · tell Mia: “Almost there: write it as "/desk subscribe services". /desk help lists…”

@@ -113,13 +113,13 @@ struct Round {
     number: u64,
     through: u64,
     /// Whether a gap was given up, or there is a newer plan. The catch-up does not end then.
-    must_not_end: AtomicBool,
+    keep_open: AtomicBool,
     _counted: Option<CountOnDrop>,
 }
 
 impl Drop for Round {
     fn drop(&mut self) {
-        if !self.must_not_end.load(Ordering::Relaxed) {
+        if !self.keep_open.load(Ordering::Relaxed) {
             self.progress.end_round(self.number, &self.through.to_string());
         }
     }
@@ -161,7 +161,7 @@ impl Gap {
     /// Gives the gap up because of a stop. Returns its family.
     pub(super) fn leave(self) -> ChannelId {
         if let Some(round) = &self.round {
-            round.must_not_end.store(true, Ordering::Relaxed);
+            round.keep_open.store(true, Ordering::Relaxed);
         }
         self.family
     }
@@ -252,12 +252,12 @@ impl Worker {
         }
         let round = match number.filter(|_| plan.is_newest(&self.shared)) {
             Some(number) => {
-                let must_not_end = AtomicBool::new(false);
-                Round { progress: plan.progress.clone(), number, through: plan.through, must_not_end, _counted }
+                let keep_open = AtomicBool::new(false);
+                Round { progress: plan.progress.clone(), number, through: plan.through, keep_open, _counted }
             }
             None => {
-                let must_not_end = AtomicBool::new(true);
-                Round { progress: plan.progress.clone(), number: 0, through: 0, must_not_end, _counted }
+                let keep_open = AtomicBool::new(true);
+                Round { progress: plan.progress.clone(), number: 0, through: 0, keep_open, _counted }
             }
         };
         Ok(Found { stretches, round: Mutex::new(Some(Arc::new(round))), takers: Mutex::new(LANES) })
@@ -355,8 +355,7 @@ impl Worker {
     /// Reads a gap, and notes its conversation as caught up. At a stop, gives the gap up.
     pub(super) async fn fill(&mut self, mut gap: Gap) {
         if self.read(&mut gap).await {
-            let round =
-                gap.round.as_ref().filter(|round| !round.must_not_end.load(Ordering::Relaxed) && !gap.is_roots());
+            let round = gap.round.as_ref().filter(|round| !round.keep_open.load(Ordering::Relaxed) && !gap.is_roots());
             if let Some(round) = round {
                 let (conversation, through) = (gap.stretch.channel.to_string(), round.through.to_string());
                 round.progress.caught_up(round.number, &conversation, &through);

@@ -121,20 +121,24 @@ pub(super) fn origin(view: &Value) -> Origin {
 
 /// Returns the submitted values by field. `named` turns an account's id into a person.
 pub(super) fn given(view: &Value, named: impl Fn(&str) -> Person) -> Given {
+    // Slack sends an empty field as null. It is given as empty text, so that it replaces a value of the draft.
+    let text = |value: &Value| Arg::text(value.as_str().unwrap_or_default());
     let mut given = Given::new();
     for block in view["state"]["values"].as_object().into_iter().flat_map(Map::values) {
         for (field, entered) in block.as_object().into_iter().flatten() {
             let value = match entered["type"].as_str().unwrap_or_default() {
-                "static_select" => entered["selected_option"]["value"].as_str().map(Arg::text),
-                "file_input" => Some(Arg::Files(files(&entered["files"]))),
-                "users_select" => text_of(&entered["selected_user"]).map(|user| Arg::Person(named(user))),
+                "static_select" => text(&entered["selected_option"]["value"]),
+                "file_input" => Arg::Files(files(&entered["files"])),
+                "users_select" => {
+                    text_of(&entered["selected_user"]).map_or_else(|| Arg::text(""), |user| Arg::Person(named(user)))
+                }
                 "checkboxes" => {
                     let chosen = entered["selected_options"].as_array().into_iter().flatten();
-                    Some(Arg::Flag(chosen.into_iter().any(|option| option["value"] == SET)))
+                    Arg::Flag(chosen.into_iter().any(|option| option["value"] == SET))
                 }
-                _ => entered["value"].as_str().map(Arg::text),
+                _ => text(&entered["value"]),
             };
-            given.extend(value.map(|value| (field.clone(), value)));
+            given.insert(field.clone(), value);
         }
     }
     given
