@@ -382,7 +382,7 @@ impl<'a> Seen<'a> {
     }
 
     fn check_progress(&self) -> anyhow::Result<()> {
-        ensure!(self.progress.elapsed() < PATIENCE, "no post for {PATIENCE:?}, after {}", self.reached);
+        ensure!(self.progress.elapsed() < PATIENCE, "no copy for {PATIENCE:?}; {} channels are done", self.reached);
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! `deskbell erase`: removes one person's words and names. Figures that name nobody stay.
+//! `deskbell erase`: removes one person's words and names. Keys, times, states, priorities and counts stay.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;

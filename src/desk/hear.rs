@@ -90,7 +90,8 @@ pub enum Heard<'e> {
     Command(&'e Said, Box<Command>),
     /// An agent writes a command in words; something in it is missing or wrong.
     Misspelt(&'e Said, &'static Spec, Vec<Fault>),
-    /// A command that only agents may use, without what it needs, from somebody else about this ticket.
+    /// Somebody who is no agent writes a command for agents about this ticket, and something in the command is missing
+    /// or wrong.
     NotAllowed(&'e Said, Box<Ticket>),
     /// Somebody writes under a ticket's card: a note.
     Note(&'e Said, Box<Ticket>),
@@ -197,7 +198,7 @@ pub struct Looked {
 pub struct NewWords {
     /// The ticket that the author opened in this place a moment ago. Further words of the same burst belong to it.
     pub burst: Option<Ticket>,
-    /// The latest ticket of this direct conversation.
+    /// The open ticket of this direct conversation that was last active, or if there is none, the resolved one.
     pub direct: Option<Ticket>,
     /// The author's mention that opened no ticket and that the words continue.
     pub skipped: Option<SkippedMention>,
@@ -314,8 +315,8 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, may_continue: 
                     act_data::read(tx, desk, &meaning, on.as_ref(), (&said.author.who, Some(&said.place))).await?;
                 return Ok(Heard::Command(said, Box::new(Command { meaning, on, home, data })));
             }
-            // Faulty commands are explained to agents only. From anybody else the text counts as words. About a ticket of
-            // theirs, they are also told that only the desk can do that.
+            // Faulty commands are explained to agents only. From anybody else the text counts as words. If the place
+            // tells which ticket is meant, they are also told that only the desk can do that.
             Meant::Malformed(spec) if desk.is_agent(&said.author) => {
                 return Ok(Heard::Misspelt(said, spec, Vec::new()));
             }
@@ -342,8 +343,8 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, may_continue: 
     }
 }
 
-/// Reads the ticket that a command without a key means in a direct conversation: the only open one, or without open
-/// ones the one that was last active. `None` if there are several open ones.
+/// Reads the ticket that a command without a key means in a direct conversation: the only open one, or if none is open,
+/// the resolved one that was last active. `None` if there are several open ones.
 async fn meant_in_direct(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<Option<Ticket>, StoreError> {
     let by = desk.roster.accounts(&said.author.who);
     let mut open = tickets::record::open_of(tx, &by, tickets::record::Which::Private, 2).await?;
@@ -381,8 +382,8 @@ async fn edited<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, at: Timestamp)
     if let Some((record, ticket)) = recorded(tx, &said.message).await? {
         return Ok(Heard::Reworded { said, record, ticket, at });
     }
-    // The edit may address the desk for the first time. A message that was handled as it was posted is not handled
-    // again.
+    // The edit may address the desk for the first time. A message that was handled when it was posted is not handled
+    // again, unless it was a ping of staff and now addresses the desk.
     match conversation::record::skipped_mention(tx, &said.message).await? {
         Some(skipped) if skipped.text == said.text => Ok(Heard::SkippedAgain),
         None if keys::knows(tx, &DedupeKey::message(&said.message)).await?

@@ -1,4 +1,5 @@
-//! A decision in the making: the few ways to change a ticket, each with its audit entries and its cards.
+//! A decision in the making: the few ways to change a ticket, with the audit entries and cards that belong to each, and
+//! the ways to queue effects.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -190,7 +191,7 @@ impl<'f> Plan<'f> {
         self.change(Change::put(before, after.clone()));
         self.audit(&after, did, fields);
         self.show_cards(&after);
-        // The text of the confirmation depends on these fields alone.
+        // Of the fields that change while a ticket is worked on, the confirmation shows these alone.
         let of = |ticket: &Ticket| (ticket.status.clone(), ticket.assignee.clone(), ticket.merged_into.clone());
         if of(before) != of(&after) {
             self.effect(Some(after.id), EffectKind::Refresh { view: View::Confirmation, at: after.origin.clone() });
@@ -226,9 +227,9 @@ impl<'f> Plan<'f> {
         self.record_as(ticket, author, voice, words, false);
     }
 
-    /// Joins words to a ticket, from a place where the bot posts nothing. The words go on record without a public
-    /// answer. A sign (reaction) on the message shows its author at once that the words were joined. A private message
-    /// offers to make the words a request of their own.
+    /// Joins words to a ticket. The words go on record without a public answer. A sign (reaction) on the message shows
+    /// its author at once that the words were joined. A private message offers to make the words a request of their
+    /// own.
     pub(in crate::desk) fn join(&mut self, ticket: &Ticket, said: &Said, words: &Words, why: Joined) {
         self.record_as(ticket, &said.author, Voice::Requester, words, true);
         self.audit(ticket, Did::Joined, Vec::new());

@@ -15,7 +15,8 @@ pub fn first_name(person: &Person) -> &str {
     person.name.split(is_end).find(|part| !part.is_empty()).unwrap_or("somebody")
 }
 
-/// Whether a text shows nothing: it is empty, or consists of spaces, zero-width characters and blank letters.
+/// Whether a text shows nothing: it is empty, or consists of spaces, control characters, zero-width characters and
+/// blank letters.
 ///
 /// Source: the property `Default_Ignorable_Code_Point` of Unicode, and the blanks that are no spaces (Braille, Hangul).
 #[must_use]

@@ -32,8 +32,8 @@ use crate::store::{DeadEvent, Store, StoreError, Tx, Work, audit, standing};
 const TOGETHER: usize = 20;
 /// How many tickets one query looks through.
 const RANGE: i64 = 1_000;
-/// How many tickets a minute are brought up to date on the platforms: half of what the slowest of their limits allows,
-/// so that the desk's own messages are not delayed.
+/// How many tickets a minute are brought up to date on the platforms. The tightest limits are Slack's 50 updates and 50
+/// removals a minute. One of each for every ticket leaves more than half of both to the desk's own messages.
 const TICKETS_PER_MINUTE: usize = 20;
 /// How long to wait for a delivery under way before the next try, in real time.
 const WAIT: Duration = Duration::from_millis(500);
@@ -107,7 +107,8 @@ pub async fn person(
     let erasure = Erasure::of(move |who| all.contains(who).then(|| PersonRef::erased(who.platform, &alias)));
     let now = clock.now();
     let mut tally = Tally::default();
-    // Waiting effects about the person go first: a delivery that ends meanwhile may open a ticket.
+    // Waiting effects about the person are withdrawn before the tickets are listed: the end of such an effect may open
+    // a ticket.
     tally.add(apart_from_tickets(store, accounts, token, now, preview).await?);
     let newest = newest(store).await?;
     let mut done = 0;
@@ -138,8 +139,8 @@ pub async fn person(
     Ok(tally)
 }
 
-/// Erases everybody from the next tickets above `above` that ended before `then`. Returns where to go on; `None` if
-/// there are no more.
+/// Erases everybody from the next tickets above `above` that are closed or cancelled and had their last activity before
+/// `then`. Returns where to go on; `None` if there are no more.
 ///
 /// # Errors
 /// If the database is away.
@@ -238,9 +239,10 @@ async fn ticket(
     Ok(tally)
 }
 
-/// Returns the effects that bring the platforms up to date. Cards are shown again. Other views are refreshed, or
-/// removed if the requester is erased. Mirrored words are removed as after any deletion. Of the bot's other messages
-/// only the place is known, not the words: they are removed, unless they are on record as words of somebody else.
+/// Returns the effects that bring the platforms up to date. Cards are shown again if the ticket itself was changed.
+/// Other views are refreshed, or removed if the requester is erased or an erased record came from their message. Lines
+/// that mirror erased words are refreshed, as after any deletion. Of the bot's other messages only the place is known,
+/// not the words: they are removed, unless they are on record as words of somebody else.
 fn follow_up(erased: &Erased, standing: &[Standing]) -> Vec<EffectKind> {
     let channel = |place: &Place| Place {
         tenant: place.tenant.clone(),

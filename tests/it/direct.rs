@@ -1,4 +1,4 @@
-//! Direct conversations, in which several requests of one person may stand: which one words and commands belong to.
+//! Direct conversations, which may hold several requests of one person: to which request words and commands belong.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Connections that bring frames that no platform would send: the program goes on and hears requests, logs that it
-//! could not read them, and writes nothing of their content into the log.
+//! Connections that bring frames that no platform would send: the program goes on and hears requests. It logs that it
+//! could not read the frames, and writes nothing of their content into the log.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ impl Scene {
         let child = site.serve();
         child.ready().await;
         let mut worlds = site.stage.worlds().into_iter();
-        let world = worlds.find(|world| platforms.has(world.platform())).expect("one of them");
+        let world = worlds.find(|world| platforms.has(world.platform())).expect("a world of this platform");
         Self { site, child, world, asked: 0 }
     }
 
@@ -94,17 +94,17 @@ async fn a_socket_of_slack_that_brings_nonsense_is_survived() {
     let huge = json!({"type": "events_api", "envelope_id": "e-3", "payload": {"event": MARK.repeat(HUGE_BYTES / 12)}});
     let binary = [Nonsense::Binary(b"\x00\xff".to_vec()), Nonsense::Binary(vec![7; HUGE_BYTES])];
     scene.survives("huge and binary frames", [text(huge.to_string())].into_iter().chain(binary)).await;
-    scene.survives("an offended farewell", [text(r#"{"type":"disconnect","reason":7}"#)]).await;
+    scene.survives("a disconnect with a number as its reason", [text(r#"{"type":"disconnect","reason":7}"#)]).await;
     for code in [None, Some(1000), Some(1011), Some(4999)] {
-        scene.survives("an end", [Nonsense::Close(code)]).await;
+        scene.survives("the end of the connection", [Nonsense::Close(code)]).await;
     }
     for greeting in [r#"{"type":"disconnect","reason":"too_many_websockets"}"#, MARK] {
         scene.world.inject(Fault::Greeting { text: greeting.to_owned(), times: 1 });
         scene.survives("another greeting", [Nonsense::Close(None)]).await;
     }
     let words = [
-        "makes no sense",
-        "nothing in it",
+        "a frame from Slack cannot be read",
+        "an envelope without a payload",
         "not known",
         "has brought an unreadable frame",
         "Slack refuses a connection",
@@ -134,7 +134,7 @@ async fn a_gateway_of_discord_that_brings_nonsense_is_survived() {
     }
     scene.survives("a second hello", [text(r#"{"op":10,"d":{"heartbeat_interval":0}}"#)]).await;
     for code in [1000, 1011, 4000, 4004, 4007, 4009, 4999] {
-        scene.survives(&format!("the end {code}"), [Nonsense::Close(Some(code))]).await;
+        scene.survives(&format!("the end of the connection with code {code}"), [Nonsense::Close(Some(code))]).await;
     }
     let greetings = [json!({"heartbeat_interval": 0}), json!({"interval": MARK})];
     for data in greetings.map(|data| json!({"op": 10, "d": data}).to_string()) {

@@ -16,7 +16,8 @@ use jiff::Timestamp;
 /// The number of lines of the real transcript that are played, unless `DESKBELL_REPLAY_LINES` sets another.
 const LINES: usize = 700;
 
-/// A made-up day of a help channel, with every fate of a message and the cases on their borders.
+/// Made-up messages of a help channel, on one day and the next. Every fate of a message occurs, and so do cases that
+/// are hard to tell apart.
 fn made_up() -> Vec<Line> {
     let rows: [(i64, &str, &str, Option<usize>); 16] = [
         (0, "p1", "my screen is black", None),
@@ -160,8 +161,9 @@ fn by_the_rules(lines: &[Line], window: Duration, filter: bool) -> Vec<Fate> {
     fates
 }
 
-/// Whether a text is small talk: it has no words (mentions of people aside), or it only greets or thanks. Such a text
-/// has at least one word of greeting or thanks, and otherwise only words that go with them.
+/// Whether a text is small talk: it has no words (besides mentions of people and emoji codes), or it only greets or
+/// thanks. A text that greets or thanks has at least one word of greeting or thanks, and otherwise only words that go
+/// with them.
 fn says_nothing(text: &str) -> bool {
     let mention = regex::Regex::new(r"<@\w+>").expect("a pattern");
     let emoji = regex::Regex::new(r"(^|\s):[a-z0-9_+:-]*[a-z][a-z0-9_+:-]*:(\s|$)").expect("a pattern");

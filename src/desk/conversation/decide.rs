@@ -224,8 +224,8 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
         && let Some((home, Side::Request)) = home
         && meaning.target.key.as_ref().is_some_and(|named| *named != home.key)
     {
-        // Under their own ticket, a person without the right to the command names another ticket: the text counts as
-        // words on the ticket of the thread.
+        // On the requester's side of a ticket, a person who is no agent names another ticket: the text counts as words
+        // on the ticket of the place.
         return on_ticket(plan, said, home);
     }
     let Some(ticket) = on.as_ref().filter(|ticket| plan.may_know(&said.author, ticket)) else {
@@ -249,8 +249,8 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
     acts::perform(plan, &actor(!shows), meaning, data, said.at)
 }
 
-/// Decides about a command of the desk from somebody without the right to it, in the ticket's own thread: the person is
-/// told so, and the text goes on record as words. It is meant as a command, so it reopens nothing.
+/// Decides about a command for agents from somebody who is no agent, in the ticket's thread or direct conversation: the
+/// person is told so, and the text goes on record as words. It is meant as a command, so it reopens nothing.
 pub(in crate::desk) fn not_allowed(desk: &Desk, said: &Said, ticket: &Ticket) -> Decision {
     let mut plan = Plan::by(desk, &said.author, Some(&said.place)).on(Some(ticket)).thread_ticket(Some(ticket.id));
     let requester = plan.same(&ticket.requester, &said.author);
@@ -329,7 +329,8 @@ fn recorded_on(mut plan: Plan<'_>, said: &Said, ticket: &Ticket, is_reply_enough
             plan.update_activity(ticket, after, said.at);
         }
         Voice::Requester | Voice::Agent | Voice::Third | Voice::Note | Voice::Before => {
-            // Thanks for a cancellation leave the next words the first ones (see below).
+            // Thanks on a cancelled ticket do not count as activity, so that the words after them are still answered as
+            // the first ones after the cancellation (see below).
             let is_thanks = is_reply_enough && matches!(ticket.status, Status::Cancelled { .. });
             plan.update_activity(ticket, after, if is_thanks { ticket.active_at } else { said.at });
         }
@@ -404,8 +405,8 @@ pub(in crate::desk) fn new_words(desk: &Desk, said: &Said, new: &NewWords) -> De
 /// After this long without activity on a ticket, words in its direct conversation may be about something else.
 const LULL: SignedDuration = SignedDuration::from_hours(1);
 
-/// Joins words to a ticket that their author has opened in this place. Answers to these words do not belong to the
-/// ticket.
+/// Joins words to a ticket that their author has opened in this place. In a channel, answers to these words do not
+/// belong to the ticket.
 fn join(mut plan: Plan<'_>, said: &Said, words: &Words, ticket: &Ticket, why: Joined) -> Decision {
     plan.join(ticket, said, words, why);
     let mut after = ticket.clone();

@@ -57,7 +57,7 @@ pub struct Erased {
     pub records: u64,
     /// The messages from which the erased records came.
     pub gone: Vec<MessageRef>,
-    /// The messages of the other records, whose authors are not erased.
+    /// The messages of the records that this erasure leaves as they are.
     pub kept_messages: Vec<MessageRef>,
     /// The number of changed audit entries.
     pub entries: u64,
@@ -104,7 +104,7 @@ pub async fn expired(
 }
 
 /// Erases the people of `erasure` from a ticket, from its records and audit entries, and from the effects about it that
-/// wait. Conflicts if an effect with their words is being delivered, or has had a try with an unknown outcome, since
+/// wait. Conflicts if an effect that may show their words is being delivered, or has had a try with an unknown outcome:
 /// its message may stand on the platform.
 ///
 /// # Errors

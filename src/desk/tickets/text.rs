@@ -13,8 +13,8 @@ use crate::domain::message::{Control, Line, Message, Span, Style, quoted, said, 
 use crate::domain::plain::{is_line_break, one_line};
 use crate::domain::words::{ago, first_name, is_blank, shorten};
 
-/// Returns the confirmation of a request, with its status. `others`: other open requests of the requester, of which a
-/// private request may be a part.
+/// Returns the confirmation of a request, with its status. `others`: other open requests of the requester. A menu
+/// offers to merge a private request into one of them.
 #[must_use]
 pub fn confirmation(ticket: &Ticket, others: &[TicketRef]) -> Message {
     let key = strong(&ticket.key);

@@ -26,14 +26,14 @@ pub enum Read {
 /// Where the words were written, which decides what they can mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Where {
-    /// After `/desk`. Only a command can be meant.
+    /// After `/desk`. More words are read as a command than elsewhere.
     Slash,
     /// In a mention inside a ticket's thread.
     TicketThread,
     /// In a mention in the thread under a card.
     CardThread,
-    /// In a direct conversation with the bot. A command to a ticket must name it by its key, or be nothing but the
-    /// command's name, like "cancel".
+    /// In a direct conversation with the bot. A command to a ticket must name it by its key, unless it is a requester's
+    /// command that consists of its name alone, like "cancel".
     Direct,
     /// Anywhere else. A command to a ticket must name it by its key.
     Elsewhere,
@@ -58,7 +58,7 @@ pub fn parse(
     if command.is_plain_in_thread && place == Where::TicketThread {
         return Read::Words;
     }
-    // Outside of `/desk`, "lunch at the usual place?" is a request, and not a command with free text.
+    // Outside of `/desk`, "search my laptop for viruses" is a request, and not the command `search` with free text.
     if spec.on == On::Nothing && spec.takes_words() && place != Where::Slash {
         return Read::Words;
     }

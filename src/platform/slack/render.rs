@@ -28,7 +28,7 @@ const EMPTY_CELL: &str = "–";
 const FENCE: &str = "```";
 /// Begins each line of a quotation, escaped as Slack itself keeps it.
 const MARK: &str = "&gt; ";
-/// Invisible; breaks syntax in the text after it.
+/// An invisible character. Inside a piece of syntax, it keeps Slack from reading the piece as syntax.
 const ZERO_WIDTH_SPACE: char = '\u{200b}';
 /// The largest number of characters of all texts in one message's blocks: not documented, but refused beyond about
 /// 13,200.
@@ -266,8 +266,8 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Neutralises people's words outside of tokens, which escaping neutralises: breaks `@channel` and the like, breaks a
-/// code fence without a partner, and closes changes of text direction that are left open.
+/// Neutralises the syntax in people's words that [`escape`] leaves: breaks `@channel` and the like, breaks a code fence
+/// without a partner, and closes changes of text direction that are left open.
 fn inert(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for (i, c) in text.char_indices() {
@@ -376,7 +376,8 @@ fn split(atoms: &[String], most: usize) -> Vec<String> {
             end += 1;
         }
         if end == from {
-            // This atom is longer than a whole piece and is left out. No atom is: see [`LINK_CHARS`].
+            // An atom that is longer than a whole piece is left out. No span becomes such an atom: the longest are
+            // links, which [`LINK_CHARS`] limits.
             from += 1;
             continue;
         }

@@ -300,7 +300,7 @@ impl Core {
                     .map(|(id, what)| (id.clone(), what.as_str().unwrap_or_default().to_owned()))
                     .collect();
                 if errors.is_empty() || !errors.keys().all(|id| known(id)) {
-                    self.fault("view_submission: errors at fields that the form does not have");
+                    self.fault("view_submission: no errors, or errors at fields that the form does not have");
                     state.notice(person, "We had some trouble connecting. Try again?");
                 }
                 state.people[person].forms[index].errors.clone_from(&errors);

@@ -486,8 +486,8 @@ impl Traffic {
 }
 
 impl Traffic {
-    /// Returns a fault by which a platform takes nothing for a while, often longer than one message may be refused: it
-    /// is out of reach, refuses the token, or something else answers in its place.
+    /// Returns a fault by which a platform takes nothing (or no posts) for a while, often longer than
+    /// `timing.retry_limit`: it is out of reach, refuses the token, or something else answers in its place.
     fn leave(&mut self, at: usize) -> Fault {
         let is_long = self.random.random_bool(0.3);
         let away_ms =
