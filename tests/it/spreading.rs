@@ -108,8 +108,11 @@ async fn the_card_shows_how_far_an_announcement_has_come() {
         if platform == PlatformName::Slack {
             assert!(cards.iter().any(|(_, text)| text.contains("have the latest · about")), "{cards:?}");
         }
+        // The card is due every ten seconds. A call that the clock overtakes is counted late, but less than a second.
         let gaps: Vec<i64> = cards.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
-        assert!(gaps.iter().all(|gap| *gap >= 9_900), "{platform}: {gaps:?}");
+        assert!(gaps.iter().all(|gap| *gap >= 9_000), "{platform}: {gaps:?}");
+        let (passed, count) = (gaps.iter().sum::<i64>(), i64::try_from(gaps.len()).expect("few"));
+        assert!(passed > count * 10_000 - 1_000, "{platform}: {gaps:?}");
         // The clock is moved in large steps during calls, so a few calls are refused by limits.
         desk.end_with_refusals().await;
     }
