@@ -324,12 +324,12 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         }
         Meant::DraftExpired(spec, does) => drafts::text::is_gone(spec, does),
         Meant::Nothing => return help::decide::help(plan, &actor(true), &Args::default(), &ActData::Nothing),
-        Meant::Malformed(spec) => help::text::malformed(spec, &[]),
-        Meant::Faulty(spec, faults) if is_command => help::text::malformed(spec, faults),
+        Meant::Malformed(spec) => help::text::malformed(spec, &[], false),
+        Meant::Faulty(spec, faults) if is_command => help::text::malformed(spec, faults, false),
         Meant::InvalidKey => help::text::no_key(),
         Meant::Unknown if is_command => {
             let words = if let Asks::Words { words, .. } = &acted.asks { words.trim() } else { "" };
-            match help::text::commands_of_group(words) {
+            match help::text::commands_of_group(words, plan.is_agent(&acted.actor)) {
                 Some(why) => why,
                 None => return conversation::decide::unknown_command(plan, &actor(true), words),
             }

@@ -11,6 +11,7 @@ use crate::desk::guard::state::{Ping, PingContext};
 use crate::desk::knowledge::state::{Answered, Article, Search};
 use crate::desk::meant::{Meaning, Meant, Target};
 use crate::desk::outages::state::Outage;
+use crate::desk::tickets::record::Which;
 use crate::desk::tickets::state::Ticket;
 pub use crate::desk::touched::about;
 use crate::desk::{act_data, conversation, drafts, knowledge, outages, pings, tickets};
@@ -90,9 +91,11 @@ pub enum Heard<'e> {
     Command(&'e Said, Box<Command>),
     /// An agent writes a command in words; something in it is missing or wrong.
     Misspelt(&'e Said, &'static Spec, Vec<Fault>),
-    /// Somebody who is no agent writes a command for agents about this ticket, and something in the command is missing
-    /// or wrong.
-    NotAllowed(&'e Said, Box<Ticket>),
+    /// Somebody who is no agent writes a command for agents, and something in it is missing or wrong. The ticket is the
+    /// one of the place, if it has one.
+    NotAllowed(&'e Said, Option<Box<Ticket>>),
+    /// A command that names no ticket, in a place that tells none. It may mean one of these tickets of the author.
+    WhichTicket(&'e Said, &'static Spec, Vec<Ticket>),
     /// Somebody writes under a ticket's card: a note.
     Note(&'e Said, Box<Ticket>),
     /// Somebody writes on the requester's side of a ticket.
@@ -200,6 +203,8 @@ pub struct NewWords {
     pub burst: Option<Ticket>,
     /// The open ticket of this direct conversation that was last active, or if there is none, the resolved one.
     pub direct: Option<Ticket>,
+    /// Whether several tickets of this direct conversation are open.
+    pub is_one_of_several: bool,
     /// The author's mention that opened no ticket and that the words continue.
     pub skipped: Option<SkippedMention>,
 }
@@ -299,24 +304,27 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, may_continue: 
         let place = match (&home, said.place.is_direct()) {
             (Some((_, Side::Card)), _) => Where::CardThread,
             (Some((_, Side::Request)), false) if said.place.root().is_some() => Where::TicketThread,
-            (_, true) => Where::Direct,
             _ => Where::Elsewhere,
         };
         let now = desk.rules.now(desk.now, &said.author);
         match Meant::of_words(&said.text, &said.mentions, place, &desk.rules.desk.key_prefix, &now) {
             Meant::Act(meaning) => {
                 let place_ticket = home.as_ref().map(|(ticket, _)| ticket);
-                let mut on = subject(tx, desk, &meaning.act.spec, &meaning.target, place_ticket).await?;
-                let is_on_ticket = meaning.act.spec.on == On::Ticket && meaning.target.key.is_none();
-                if on.is_none() && place == Where::Direct && is_on_ticket {
-                    on = meant_in_direct(tx, desk, said).await?;
+                let spec = &meaning.act.spec;
+                let mut on = subject(tx, desk, spec, &meaning.target, place_ticket).await?;
+                if on.is_none() && spec.on == On::Ticket && meaning.target.key.is_none() {
+                    let mut open = maybe_meant(tx, desk, said).await?;
+                    on = if said.place.is_direct() && open.len() == 1 { open.pop() } else { None };
+                    if on.is_none() {
+                        return Ok(Heard::WhichTicket(said, spec, open));
+                    }
                 }
                 let data =
                     act_data::read(tx, desk, &meaning, on.as_ref(), (&said.author.who, Some(&said.place))).await?;
                 return Ok(Heard::Command(said, Box::new(Command { meaning, on, home, data })));
             }
-            // Faulty commands are explained to agents only. From anybody else the text counts as words. If the place
-            // tells which ticket is meant, they are also told that only the desk can do that.
+            // Faulty commands are explained to agents only. Anybody else is told that only the desk can do that, and if the
+            // place tells which ticket is meant, their words go on its record.
             Meant::Malformed(spec) if desk.is_agent(&said.author) => {
                 return Ok(Heard::Misspelt(said, spec, Vec::new()));
             }
@@ -324,14 +332,15 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, may_continue: 
                 return Ok(Heard::Misspelt(said, spec, faults));
             }
             Meant::Malformed(spec) | Meant::Faulty(spec, _) if spec.on == On::Ticket => {
-                let ticket = match (&home, place) {
-                    (Some((ticket, Side::Request)), Where::TicketThread | Where::Direct) => Some(ticket.clone()),
-                    (None, Where::Direct) => meant_in_direct(tx, desk, said).await?,
+                let ticket = match home {
+                    Some((ticket, Side::Request)) => Some(ticket),
+                    None if said.place.is_direct() => {
+                        let mut open = maybe_meant(tx, desk, said).await?;
+                        if open.len() == 1 { open.pop() } else { None }
+                    }
                     _ => None,
                 };
-                if let Some(ticket) = ticket {
-                    return Ok(Heard::NotAllowed(said, Box::new(ticket)));
-                }
+                return Ok(Heard::NotAllowed(said, ticket.map(Box::new)));
             }
             _ => {}
         }
@@ -343,16 +352,30 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, may_continue: 
     }
 }
 
-/// Reads the ticket that a command without a key means in a direct conversation: the only open one, or if none is open,
-/// the resolved one that was last active. `None` if there are several open ones.
-async fn meant_in_direct(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<Option<Ticket>, StoreError> {
+/// Reads the tickets that a command without a key may mean. In a direct conversation, these are the author's open tickets
+/// there, or if none is open, the resolved one that was last active. Elsewhere, they are all open tickets of the author.
+async fn maybe_meant(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<Vec<Ticket>, StoreError> {
     let by = desk.roster.accounts(&said.author.who);
-    let mut open = tickets::record::open_of(tx, &by, tickets::record::Which::Private, 2).await?;
-    match open.len() {
-        0 => tickets::record::latest_direct(tx, &said.place, desk.rules.direct_since(said.at)).await,
-        1 => Ok(open.pop()),
-        _ => Ok(None),
+    if !said.place.is_direct() {
+        return tickets::record::open_of(tx, &by, Which::All, MAYBE_MEANT).await;
     }
+    let open = open_in_direct(tx, desk, said).await?;
+    if open.is_empty() {
+        let latest = tickets::record::latest_direct(tx, &said.place, desk.rules.direct_since(said.at)).await?;
+        return Ok(latest.into_iter().collect());
+    }
+    Ok(open)
+}
+
+/// The greatest number of tickets that are read to find the one that is meant.
+const MAYBE_MEANT: u32 = 20;
+
+/// Reads the author's open tickets of a direct conversation, last active first.
+async fn open_in_direct(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<Vec<Ticket>, StoreError> {
+    let by = desk.roster.accounts(&said.author.who);
+    let mut open = tickets::record::open_of(tx, &by, Which::Private, MAYBE_MEANT).await?;
+    open.retain(|ticket| ticket.origin == said.place);
+    Ok(open)
 }
 
 /// Reads the tickets that new words to the desk may belong to, in a place that belongs to no ticket.
@@ -373,6 +396,7 @@ async fn new_words(
     }
     if said.place.is_direct() {
         new.direct = tickets::record::latest_direct(tx, &said.place, desk.rules.direct_since(said.at)).await?;
+        new.is_one_of_several = new.direct.is_some() && open_in_direct(tx, desk, said).await?.len() > 1;
     }
     Ok(new)
 }

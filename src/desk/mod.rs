@@ -67,7 +67,8 @@ pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
         }
         Heard::Command(said, command) => conversation::decide::commanded(desk, said, command),
         Heard::Misspelt(said, spec, faults) => conversation::decide::misspelt(desk, said, spec, faults),
-        Heard::NotAllowed(said, ticket) => conversation::decide::not_allowed(desk, said, ticket),
+        Heard::NotAllowed(said, ticket) => conversation::decide::not_allowed(desk, said, ticket.as_deref()),
+        Heard::WhichTicket(said, spec, open) => conversation::decide::which_ticket(desk, said, spec, open),
         Heard::Note(said, ticket) => conversation::decide::note(desk, said, ticket),
         Heard::OnTicket(said, ticket) => {
             conversation::decide::on_ticket(Plan::by(desk, &said.author, Some(&said.place)), said, ticket)

@@ -35,7 +35,48 @@ async fn a_command_that_is_nothing_but_its_name_means_the_only_open_request() {
     assert!(resolve.starts_with("Only the desk can do that, so I've added your words to IT-1001."), "{resolve}");
     assert!(cancelled.contains("IT-1001 is cancelled, as you asked."), "{cancelled}");
     assert!(reopened.starts_with("Which request?"), "a cancelled one is opened again by its button: {reopened}");
-    assert!(which.starts_with("Which request?"), "{which}");
+    let asks = "Which one? Write it with its key, like \"cancel IT-1003\":\n• IT-1003 and I need a second screen, please\n\
+                • IT-1002 my mouse is gone";
+    assert_eq!(which, asks);
+}
+
+#[tokio::test]
+async fn a_command_that_names_nothing_opens_no_request_in_a_channel() {
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk cancel").await;
+        assert!(desk.last_private(world, "jeff").starts_with("Which request?"), "{}", world.platform());
+        desk.ask(world, "sam", "@desk claim").await;
+        assert!(
+            desk.last_private(world, "sam").starts_with("Sorry, only the desk can do that"),
+            "{}",
+            world.platform()
+        );
+        assert!(desk.store().tickets(None, 10).await.expect("tickets").is_empty(), "{}", world.platform());
+        desk.ask(world, "jeff", "@desk the printer is jammed").await;
+        desk.ask(world, "jeff", "@desk cancel").await;
+        let told = desk.last_private(world, "jeff");
+        assert!(told.starts_with("Which one? Write it with its key, like \"@desk cancel IT-1001\":"), "{told}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_mentions_the_desk_in_somebodys_thread_learns_where_the_words_went() {
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk the printer is jammed").await;
+        let sales = see(world, "jeff").channels.into_iter().find(|channel| channel.name == "sales").expect("a channel");
+        let thread = Spot::thread("sales", &sales.messages[0].id);
+        desk.say(world, "sam", &thread, "@desk my screen is dark, too").await;
+        let told = desk.last_private(world, "sam");
+        assert!(told.starts_with("I've added that to Jeff's request IT-1001, so the desk sees it."), "{told}");
+        desk.press(world, "sam", if world.platform() == "slack" { "sales" } else { "desk" }, "Ask for myself").await;
+        let form = desk.form(world, "sam").await;
+        assert_eq!(form.fields[0].value, "my screen is dark, too", "{}", world.platform());
+        desk.fill_in(world, "sam", &[("text", "my screen is dark, too")]).await;
+        let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
+        assert_eq!((ticket.key.number(), ticket.requester.name.as_str()), (1002, "Sam Reyes"), "{}", world.platform());
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -97,10 +138,27 @@ async fn a_requesters_command_of_the_desk_is_on_record_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn whoever_writes_on_a_cancelled_request_learns_once_that_nobody_works_on_it() {
+async fn words_open_a_request_again_that_an_agent_took_for_none() {
     on_both(async |desk, world| {
         desk.ask(world, "jeff", "@desk the printer is jammed").await;
         desk.press(world, "mia", "desk-triage", "Not a request").await;
+        let sales = see(world, "jeff").channels.into_iter().find(|channel| channel.name == "sales").expect("a channel");
+        let thread = Spot::thread("sales", &sales.messages[0].id);
+        let status = async || desk.store().tickets(None, 10).await.expect("tickets").remove(0).status.name();
+        desk.say(world, "jeff", &thread, "thanks").await;
+        desk.say(world, "sam", &thread, "mine, too").await;
+        assert_eq!(status().await, "cancelled", "{}", world.platform());
+        desk.say(world, "jeff", &thread, "but it still prints nothing").await;
+        assert_eq!(status().await, "new", "{}", world.platform());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_writes_on_a_cancelled_request_learns_once_that_nobody_works_on_it() {
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk the printer is jammed").await;
+        desk.press(world, "jeff", "sales", "Cancel").await;
         let sales = see(world, "jeff").channels.into_iter().find(|channel| channel.name == "sales").expect("a channel");
         let thread = Spot::thread("sales", &sales.messages[0].id);
         desk.say(world, "jeff", &thread, "thanks").await;

@@ -241,9 +241,9 @@ async fn an_outage_is_announced_updated_and_over() {
         It's on its way.
 
         VPN: New connections fail (MI-1, we are looking into it) · next news (age)
-        Office Wi-Fi: no outage announced
+        Office Wi-Fi: no known problems
         Email: New connections fail (MI-1, we are looking into it) · next news (age)
-        Printing: no outage announced
+        Printing: no known problems
 
         🟠 VPN, Email: New connections fail
         MI-1 · we know what it is and are fixing it · since (age)

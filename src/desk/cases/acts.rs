@@ -100,10 +100,10 @@ fn each_act_of_an_agent_however_the_ticket_stands() {
           release: refused · tell Mia: “Nobody has IT-1007, so there's nothing to release.”
           reopen: refused · tell Mia: “IT-1007 is already open (new), so nothing was changed. The desk can see…”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          not_a_request: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “Mia closed IT-1007, since there was nothing in it for the desk to do. S…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
           priority: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Mia · cards
-          cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “Mia closed IT-1007, since there was nothing in it for the desk to do. S…” [Ask again]
           details: done IT-1007 · record note «a new cable» · IT-1007 is new, P3 · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk can see it.”
           new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
@@ -115,13 +115,13 @@ fn each_act_of_an_agent_however_the_ticket_stands() {
           reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
           resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
           pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold until 02 Dec 10:00: a new cable ⏎ I'll write here wh…”
-          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Mia · cards · confirm anew · tell Mia: “Done: IT-1007 is new, P3, and nobody has it yet.”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Mia · cards · confirm anew · say in C1/7.1: “It's with the desk again: someone will take it over and answer here.” · tell Mia: “Done: IT-1007 is new, P3, and nobody has it yet.”
           reopen: refused · tell Mia: “IT-1007 is already open (in progress), so nothing was changed. The desk…”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “Mia closed IT-1007, since there was nothing in it for the desk to do. S…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
           priority: done IT-1007 · IT-1007 is in_progress, P1, Mia · audit: prioritised by Mia · cards
-          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “Mia closed IT-1007, since there was nothing in it for the desk to do. S…” [Ask again]
           details: done IT-1007 · record note «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk can see it.”
           new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
@@ -133,13 +133,13 @@ fn each_act_of_an_agent_however_the_ticket_stands() {
           reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
           resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
           pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold until 02 Dec 10:00: a new cable ⏎ I'll write here wh…”
-          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is no longer on hold, and the desk has it.” · tell Mia: “Done: IT-1007 is new, P3, and nobody has it yet.”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is no longer on hold: someone from the desk will answer here.” · tell Mia: “Done: IT-1007 is new, P3, and nobody has it yet.”
           reopen: refused · tell Mia: “IT-1007 is already open (pending), so nothing was changed. The desk can…”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is pending; Mia has it. Asked by Jeff an h…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “Mia closed IT-1007, since there was nothing in it for the desk to do. S…” [Ask again]
           assign: done IT-1007 · IT-1007 is pending, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
           priority: done IT-1007 · IT-1007 is pending, P1, Mia · audit: prioritised by Mia · cards
-          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “Mia closed IT-1007, since there was nothing in it for the desk to do. S…” [Ask again]
           details: done IT-1007 · record note «a new cable» · IT-1007 is pending, P3, Mia · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk can see it.”
           new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
@@ -188,7 +188,7 @@ fn each_act_of_an_agent_however_the_ticket_stands() {
           resolve: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff. ⏎ Nothing was sent. Your…”
           pending: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff. ⏎ Nothing was sent. Your…”
           release: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
-          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Mia · cards · confirm anew · say in C1/7.1: “Reopened: it's with the desk again.”
+          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Mia · cards · confirm anew · say in C1/7.1: “Reopened: someone from the desk will answer here.”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Reopen] [Show]
           not_a_request: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
           assign: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
@@ -206,7 +206,7 @@ fn each_act_of_an_agent_however_the_ticket_stands() {
           resolve: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you. ⏎ Nothing was sent. Your w…”
           pending: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you. ⏎ Nothing was sent. Your w…”
           release: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
-          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Mia · cards · confirm anew · say in C1/7.1: “Reopened: it's with the desk again.”
+          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Mia · cards · confirm anew · say in C1/7.1: “Reopened: someone from the desk will answer here.”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Reopen] [Show]
           not_a_request: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
           assign: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
@@ -345,7 +345,7 @@ fn each_act_of_the_requester_however_the_ticket_stands() {
           resolve: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
           pending: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
           release: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
-          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: it's with the desk again.” · under the cards: “Jeff needs it after all.”
+          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: someone from the desk will answer here.” · under the cards: “Jeff needs it after all.”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Ask again]
           not_a_request: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           assign: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
@@ -363,7 +363,7 @@ fn each_act_of_the_requester_however_the_ticket_stands() {
           resolve: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
           pending: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. ⏎ N…”
           release: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
-          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: it's with the desk again.” · under the cards: “Jeff needs it after all.”
+          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: someone from the desk will answer here.” · under the cards: “Jeff needs it after all.”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Ask again]
           not_a_request: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”
           assign: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do.”

@@ -184,7 +184,7 @@ fn moments_that_come() {
         closed by nobody any more: done · no auto_close
         resolved, of a ticket that is gone: done · no auto_close
         waited until now: done IT-1007 · no wait_over · IT-1007 is in_progress, P3, Mia · audit: wait over by the clock · cards · confirm anew · say in C1/7.1: “IT-1007 is no longer on hold: Mia has it.” · under the cards: “The wait is over: @U8 has it.” · under the cards: “The wait is over: @88 has it.”
-        waited until now, and nobody has it: done IT-1007 · no wait_over · IT-1007 is new, P3 · audit: wait over by the clock · cards · confirm anew · say in C1/7.1: “IT-1007 is no longer on hold, and the desk has it.” · under the cards: “The wait is over, and nobody has it yet.”
+        waited until now, and nobody has it: done IT-1007 · no wait_over · IT-1007 is new, P3 · audit: wait over by the clock · cards · confirm anew · say in C1/7.1: “IT-1007 is no longer on hold: someone from the desk will answer here.” · under the cards: “The wait is over, and nobody has it yet.”
         waits longer since: done · wait_over in 60 min
         waits for as long as it takes since: done · no wait_over
         went on since: done · no wait_over

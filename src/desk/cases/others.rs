@@ -39,13 +39,13 @@ fn each_act_of_others() {
           reply: done IT-1007 · say in C1/7.1: “Omar (IT): a new cable”
           resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Omar · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
           pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Omar · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold until 02 Dec 10:00: a new cable ⏎ I'll write here wh…”
-          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Omar · cards · confirm anew · tell Omar: “Done: IT-1007 is new, P3, and nobody has it yet.”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Omar · cards · confirm anew · say in C1/7.1: “It's with the desk again: someone will take it over and answer here.” · tell Omar: “Done: IT-1007 is new, P3, and nobody has it yet.”
           reopen: refused · tell Omar: “IT-1007 is already open (in progress), so nothing was changed. The desk…”
           show: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Omar · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Omar · cards · confirm anew · say in C1/7.1: “Omar closed IT-1007, since there was nothing in it for the desk to do.…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Omar · cards · confirm anew · say in C1/7.1: “Omar has it now.”
           priority: done IT-1007 · IT-1007 is in_progress, P1, Mia · audit: prioritised by Omar · cards
-          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Omar · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Omar · cards · confirm anew · say in C1/7.1: “Omar closed IT-1007, since there was nothing in it for the desk to do.…” [Ask again]
           details: done IT-1007 · record note «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Omar · under the cards: “Omar noted: a new cable” · tell Omar: “Added to IT-1007. The desk can see it.”
           new_request: refused · tell Omar: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: refused · tell Omar: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
@@ -57,13 +57,13 @@ fn each_act_of_others() {
           reply: done IT-1007 · say in C1/7.1: “Ada (IT): a new cable”
           resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Ada · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
           pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Ada · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold until 02 Dec 10:00: a new cable ⏎ I'll write here wh…”
-          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Ada · cards · confirm anew · tell Ada: “Done: IT-1007 is new, P3, and nobody has it yet.”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Ada · cards · confirm anew · say in C1/7.1: “It's with the desk again: someone will take it over and answer here.” · tell Ada: “Done: IT-1007 is new, P3, and nobody has it yet.”
           reopen: refused · tell Ada: “IT-1007 is already open (in progress), so nothing was changed. The desk…”
           show: done IT-1007 · tell Ada: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Ada · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Ada · cards · confirm anew · say in C1/7.1: “Ada closed IT-1007, since there was nothing in it for the desk to do. S…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Ada · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Ada gave this to @U9.” · under the cards: “Ada gave this to Omar.”
           priority: done IT-1007 · IT-1007 is in_progress, P1, Mia · audit: prioritised by Ada · cards
-          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Ada · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Ada · cards · confirm anew · say in C1/7.1: “Ada closed IT-1007, since there was nothing in it for the desk to do. S…” [Ask again]
           details: done IT-1007 · record note «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Ada · under the cards: “Ada noted: a new cable” · tell Ada: “Added to IT-1007. The desk can see it.”
           new_request: refused · tell Ada: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: refused · tell Ada: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
@@ -128,10 +128,10 @@ fn each_act_on_a_private_request() {
           release: refused · tell Mia: “Nobody has IT-1007, so there's nothing to release.”
           reopen: refused · tell Mia: “IT-1007 is already open (new), so nothing was changed. The desk can see…”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          not_a_request: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “Mia closed IT-1007, since there was nothing in it for the desk to do. S…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in D1: “Omar has it now: IT-1007.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
           priority: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Mia · cards
-          cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “Mia closed IT-1007, since there was nothing in it for the desk to do. S…” [Ask again]
           details: done IT-1007 · record note «a new cable» · IT-1007 is new, P3 · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk can see it.”
           new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”

@@ -148,7 +148,7 @@ fn what_means_nothing() {
         a command that is none: done · draft, page 0 · tell Sam: “I don't know that command. /desk requests lists what you've asked for,…” [Ask the desk]
         a command that is not complete: refused · tell Mia: “Almost there: write it as "/desk resolve IT-1042 how it was solved". /d…”
         a command that is not complete, by somebody else: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
-        a group of commands: refused · tell Sam: “Almost there. There is: /desk guard report, /desk guard mode nudge, /de…”
+        a group of commands: refused · tell Sam: “Almost there. There is: /desk guard me off. /desk help says more.”
         a command with too many words: refused · tell Sam: “Almost there: write it as "/desk show IT-1042". /desk help lists what I…”
         a command with a time that cannot be read: refused · tell Mia: “I can't read that as a time. Write it like 14:30, tomorrow 9, in 30 min…”
         a command with a time that has passed: refused · tell Mia: “That time has already passed. Please give a later one. Nothing was done.”

@@ -122,11 +122,11 @@ fn new_words() {
         a greeting a moment after it: merged IT-1007 · record requester «hello», joined · IT-1007 is new, P3 · audit: joined by Jeff · sign on · tell Jeff: “I've added “hello” to IT-1007, since it came right after it. Carry on t…” [Make it a request of its own] · lines under the cards
         nothing a moment after it: skipped · keep «» · hint Jeff: “Tell me what's wrong in one sentence, and I'll pass it to the desk.”
         a moment after one that waits already: merged IT-1007 · record requester «and it smells», joined · IT-1007 is in_progress, P3, Mia · audit: joined by Jeff · audit: went on by Jeff · sign on · tell Jeff: “I've added “and it smells” to IT-1007, since it came right after it. Ca…” [Make it a request of its own] · cards · confirm anew · lines under the cards
-        in private, about what was asked there: recorded IT-1007 · record requester «now it is worse» · IT-1007 is new, P3 · lines under the cards
-        in private, thanks for it: recorded IT-1007 · record requester «thanks» · IT-1007 is new, P3 · lines under the cards
+        in private, about what was asked there: merged IT-1007 · record requester «now it is worse», joined · IT-1007 is new, P3 · audit: joined by Jeff · sign on · tell Jeff: “I've added “now it is worse” to IT-1007 (“printer smokes”), which is st…” [Make it a request of its own] · lines under the cards
+        in private, thanks for it: recorded IT-1007 · record requester «thanks» · IT-1007 is new, P3 · sign on · lines under the cards
         in private, a moment after it: merged IT-1007 · record requester «and my badge is lost», joined · IT-1007 is new, P3 · audit: joined by Jeff · sign on · tell Jeff: “I've added “and my badge is lost” to IT-1007, since it came right after…” [Make it a request of its own] · lines under the cards
-        in private, thanks a moment after it: recorded IT-1007 · record requester «thanks» · IT-1007 is new, P3 · lines under the cards
-        in private, as an answer to it: recorded IT-1007 · record requester «and my badge is lost» · IT-1007 is new, P3 · lines under the cards
+        in private, thanks a moment after it: recorded IT-1007 · record requester «thanks» · IT-1007 is new, P3 · sign on · lines under the cards
+        in private, as an answer to it: recorded IT-1007 · record requester «and my badge is lost» · IT-1007 is new, P3 · sign on · lines under the cards
     "#]].assert_eq(&table.0);
 }
 
@@ -163,32 +163,32 @@ fn words_on_a_ticket() {
     expect![[r#"
         new
           Jeff «it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is new, P3 · lines under the cards
-          Jeff «@desk it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is new, P3 · lines under the cards
+          Jeff «@desk it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is new, P3 · sign on · lines under the cards
           Jeff «thanks!»: recorded IT-1007 · record requester «thanks!» · IT-1007 is new, P3 · lines under the cards
           Mia «I am on my way»: recorded IT-1007 · record agent «I am on my way» · IT-1007 is new, P3 · lines under the cards
           Sam «mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is new, P3 · lines under the cards
-          Sam «@desk mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is new, P3 · lines under the cards
+          Sam «@desk mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is new, P3 · draft, page 0 · tell Sam: “I've added that to Jeff's request IT-1007, so the desk sees it. Do you…” [Ask for myself] · lines under the cards
         in progress
           Jeff «it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is in_progress, P3, Mia · lines under the cards
-          Jeff «@desk it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is in_progress, P3, Mia · lines under the cards
+          Jeff «@desk it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is in_progress, P3, Mia · sign on · lines under the cards
           Jeff «thanks!»: recorded IT-1007 · record requester «thanks!» · IT-1007 is in_progress, P3, Mia · lines under the cards
           Mia «I am on my way»: recorded IT-1007 · record agent «I am on my way» · IT-1007 is in_progress, P3, Mia · lines under the cards
           Sam «mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is in_progress, P3, Mia · lines under the cards
-          Sam «@desk mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is in_progress, P3, Mia · lines under the cards
+          Sam «@desk mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is in_progress, P3, Mia · draft, page 0 · tell Sam: “I've added that to Jeff's request IT-1007, so the desk sees it. Do you…” [Ask for myself] · lines under the cards
         pending
           Jeff «it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is in_progress, P3, Mia · audit: went on by Jeff · cards · confirm anew · lines under the cards
-          Jeff «@desk it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is in_progress, P3, Mia · audit: went on by Jeff · cards · confirm anew · lines under the cards
+          Jeff «@desk it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is in_progress, P3, Mia · audit: went on by Jeff · cards · confirm anew · sign on · lines under the cards
           Jeff «thanks!»: recorded IT-1007 · record requester «thanks!» · IT-1007 is pending, P3, Mia · lines under the cards
           Mia «I am on my way»: recorded IT-1007 · record agent «I am on my way» · IT-1007 is pending, P3, Mia · lines under the cards
           Sam «mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is pending, P3, Mia · lines under the cards
-          Sam «@desk mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is pending, P3, Mia · lines under the cards
+          Sam «@desk mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is pending, P3, Mia · draft, page 0 · tell Sam: “I've added that to Jeff's request IT-1007, so the desk sees it. Do you…” [Ask for myself] · lines under the cards
         resolved
           Jeff «it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by writing by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: Mia has it again.” · lines under the cards
-          Jeff «@desk it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by writing by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: Mia has it again.” · lines under the cards
+          Jeff «@desk it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by writing by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: Mia has it again.” · sign on · lines under the cards
           Jeff «thanks!»: recorded IT-1007 · record requester «thanks!» · IT-1007 is resolved, P3, Mia · lines under the cards
           Mia «I am on my way»: recorded IT-1007 · record agent «I am on my way» · IT-1007 is resolved, P3, Mia · lines under the cards
           Sam «mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is resolved, P3, Mia · lines under the cards
-          Sam «@desk mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is resolved, P3, Mia · lines under the cards
+          Sam «@desk mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is resolved, P3, Mia · draft, page 0 · tell Sam: “I've added that to Jeff's request IT-1007, so the desk sees it. Do you…” [Ask for myself] · lines under the cards
         closed
           Jeff «it smells, too»: opened IT-1042 · open «it smells, too» for Jeff, after IT-1007 · bind C1/7.1 as request · record requester «it smells, too» · audit: opened by Jeff · confirm in C1/7.1 · cards
           Jeff «@desk it smells, too»: opened IT-1042 · open «it smells, too» for Jeff, after IT-1007 · bind C1/7.1 as request · record requester «it smells, too» · audit: opened by Jeff · confirm in C1/7.1 · cards
@@ -204,8 +204,8 @@ fn words_on_a_ticket() {
           Sam «mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is cancelled, P3 · lines under the cards
           Sam «@desk mine does that, too»: opened IT-1042 · open «mine does that, too» for Sam, after IT-1007 · bind C1/7.1 as request · record requester «mine does that, too» · audit: opened by Sam · confirm in C1/7.1 · cards
         no request
-          Jeff «it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is cancelled, P3 · tell Jeff: “IT-1007 is cancelled, so nobody is working on it. Still need help? Pres…” [Ask again] · lines under the cards
-          Jeff «@desk it smells, too»: opened IT-1042 · open «it smells, too» for Jeff, after IT-1007 · bind C1/7.1 as request · record requester «it smells, too» · audit: opened by Jeff · confirm in C1/7.1 · cards
+          Jeff «it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is new, P3 · no auto_close · audit: reopened by writing by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: someone from the desk will answer here.” · lines under the cards
+          Jeff «@desk it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is new, P3 · no auto_close · audit: reopened by writing by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: someone from the desk will answer here.” · sign on · lines under the cards
           Jeff «thanks!»: recorded IT-1007 · record requester «thanks!» · IT-1007 is cancelled, P3 · lines under the cards
           Mia «I am on my way»: recorded IT-1007 · record agent «I am on my way» · IT-1007 is cancelled, P3 · lines under the cards
           Sam «mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is cancelled, P3 · lines under the cards
@@ -329,11 +329,11 @@ fn commands_in_words() {
         in the thread, Jeff «release»: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
         in the thread, Sam «release»: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
         in the thread, Mia «resolve new fuser»: done IT-1007 · IT-1007 is resolved, P3 · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: new fuser ⏎ Not right? Just write here.”
-        in the thread, Jeff «resolve new fuser»: recorded IT-1007 · record requester «resolve new fuser» · IT-1007 is new, P3 · tell Jeff: “Only the desk can do that, so I've added your words to IT-1007.” [Add details] [Cancel] · lines under the cards
-        in the thread, Sam «resolve new fuser»: recorded IT-1007 · record third «resolve new fuser» · IT-1007 is new, P3 · tell Sam: “Only the desk can do that, so I've added your words to IT-1007.” · lines under the cards
+        in the thread, Jeff «resolve new fuser»: recorded IT-1007 · record requester «resolve new fuser» · IT-1007 is new, P3 · tell Jeff: “Only the desk can do that, so I've added your words to IT-1007.” [Add details] [Cancel] · sign on · lines under the cards
+        in the thread, Sam «resolve new fuser»: recorded IT-1007 · record third «resolve new fuser» · IT-1007 is new, P3 · tell Sam: “Only the desk can do that, so I've added your words to IT-1007.” · sign on · lines under the cards
         in the thread, Mia «pending parts»: done IT-1007 · IT-1007 is pending, P3 · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold: parts ⏎ I'll write here when there's news.”
-        in the thread, Jeff «pending parts»: recorded IT-1007 · record requester «pending parts» · IT-1007 is new, P3 · tell Jeff: “Only the desk can do that, so I've added your words to IT-1007.” [Add details] [Cancel] · lines under the cards
-        in the thread, Sam «pending parts»: recorded IT-1007 · record third «pending parts» · IT-1007 is new, P3 · tell Sam: “Only the desk can do that, so I've added your words to IT-1007.” · lines under the cards
+        in the thread, Jeff «pending parts»: recorded IT-1007 · record requester «pending parts» · IT-1007 is new, P3 · tell Jeff: “Only the desk can do that, so I've added your words to IT-1007.” [Add details] [Cancel] · sign on · lines under the cards
+        in the thread, Sam «pending parts»: recorded IT-1007 · record third «pending parts» · IT-1007 is new, P3 · tell Sam: “Only the desk can do that, so I've added your words to IT-1007.” · sign on · lines under the cards
         in the thread, Mia «assign @Omar»: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
         in the thread, Jeff «assign @Omar»: refused · tell Jeff: “Sorry, only the desk can do that; /desk help shows what you can do. You…”
         in the thread, Sam «assign @Omar»: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
@@ -343,7 +343,7 @@ fn commands_in_words() {
         in the thread, Mia «show»: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         in the thread, Jeff «show»: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Add details] [Cancel]
         in the thread, Sam «show»: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
-        in the thread, Mia «cancel»: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+        in the thread, Mia «cancel»: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “Mia closed IT-1007, since there was nothing in it for the desk to do. S…” [Ask again]
         in the thread, Jeff «cancel»: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
         in the thread, Sam «cancel»: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
         in the thread, Mia «reply on my way»: no command
@@ -353,7 +353,7 @@ fn commands_in_words() {
         in the thread, Mia «resolve»: no command
         in the thread, Jeff «resolve»: no command
         in the thread, Mia «resolve IT-1008 is the same»: refused · tell Mia: “I haven't done anything: this is about IT-1007, but your words begin wi…”
-        in the thread, Jeff «resolve IT-1008 is the same»: recorded IT-1007 · record requester «resolve IT-1008 is the same» · IT-1007 is new, P3 · lines under the cards
+        in the thread, Jeff «resolve IT-1008 is the same»: recorded IT-1007 · record requester «resolve IT-1008 is the same» · IT-1007 is new, P3 · sign on · lines under the cards
         in the thread, Mia «claim IT-1008»: done IT-1008 · IT-1008 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in C2/8.1: “Mia is on it.” · tell Mia: “Done: IT-1008 is in progress, P3, with Mia.”
         in the thread, Jeff «claim IT-1008»: refused · tell Jeff: “I can't find IT-1008 among the requests you can see. /desk requests lis…”
         in the thread, Mia «requests»: done · tell Mia: “You have no open requests. Need something? Mention me or write to me.”
@@ -394,31 +394,31 @@ fn commands_that_are_not_written_right() {
         table.case(spec.name, &desk, &Heard::Misspelt(&said, spec, Vec::new()));
     }
     expect![[r#"
-        reply: refused · tell Mia: “Almost there: write it as "/desk reply IT-1042 your words". /desk help…”
-        resolve: refused · tell Mia: “Almost there: write it as "/desk resolve IT-1042 how it was solved". /d…”
-        pending: refused · tell Mia: “Almost there: write it as "/desk pending IT-1042 [until when] [what it…”
-        assign: refused · tell Mia: “Almost there: write it as "/desk assign IT-1042 @name". Pick the name f…”
-        priority: refused · tell Mia: “Almost there: write it as "/desk priority IT-1042 P1". Or P2, P3, P4. /…”
-        ask: refused · tell Mia: “Almost there: write it as "/desk ask what you need". /desk help lists w…”
-        requests: refused · tell Mia: “Almost there: write it as "/desk requests [@name]". /desk help lists wh…”
-        search: refused · tell Mia: “Almost there: write it as "/desk search words". /desk help lists what I…”
-        read: refused · tell Mia: “Almost there: write it as "/desk read KB-7". The key stands before the…”
-        send: refused · tell Mia: “Almost there: write it as "/desk send IT-1042 KB-7". The key stands bef…”
-        articles: refused · tell Mia: “Almost there: write it as "/desk articles [drafts]". drafts, review, un…”
-        article: refused · tell Mia: “Almost there: write it as "/desk article KB-7". The key stands before t…”
-        subscribe: refused · tell Mia: “Almost there: write it as "/desk subscribe services". /desk help lists…”
-        unsubscribe: refused · tell Mia: “Almost there: write it as "/desk unsubscribe services". /desk help list…”
-        outage announce: refused · tell Mia: “Almost there: write it as "/desk outage announce". /desk help lists wha…”
-        outage show: refused · tell Mia: “Almost there: write it as "/desk outage show MI-7". The key stands on i…”
-        outage update: refused · tell Mia: “Almost there: write it as "/desk outage update MI-7 identified [what is…”
-        outage resolve: refused · tell Mia: “Almost there: write it as "/desk outage resolve MI-7 [what it was]". Th…”
-        outage retract: refused · tell Mia: “Almost there: write it as "/desk outage retract MI-7". The key stands o…”
-        outage change: refused · tell Mia: “Almost there: write it as "/desk outage change MI-7 [high] [services]".…”
-        guard mode: refused · tell Mia: “Almost there: write it as "/desk guard mode nudge". Or off, observe, ro…”
-        guard me: refused · tell Mia: “Almost there: write it as "/desk guard me off". Or on. /desk help lists…”
-        guard away: refused · tell Mia: “Almost there: write it as "/desk guard away tomorrow 9". Times look lik…”
-        guard why: refused · tell Mia: “Almost there: write it as "/desk guard why link". /desk help lists what…”
-        oncall until: refused · tell Mia: “Almost there: write it as "/desk oncall until 18:00". Times look like 1…”
+        reply: refused · tell Mia: “Almost there: write it as "@desk reply your words". /desk help lists wh…”
+        resolve: refused · tell Mia: “Almost there: write it as "@desk resolve how it was solved". /desk help…”
+        pending: refused · tell Mia: “Almost there: write it as "@desk pending [until when] [what it waits fo…”
+        assign: refused · tell Mia: “Almost there: write it as "@desk assign @name". Pick the name from the…”
+        priority: refused · tell Mia: “Almost there: write it as "@desk priority P1". Or P2, P3, P4. /desk hel…”
+        ask: refused · tell Mia: “Almost there: write it as "@desk ask what you need". /desk help lists w…”
+        requests: refused · tell Mia: “Almost there: write it as "@desk requests [@name]". /desk help lists wh…”
+        search: refused · tell Mia: “Almost there: write it as "@desk search words". /desk help lists what I…”
+        read: refused · tell Mia: “Almost there: write it as "@desk read KB-7". The key stands before the…”
+        send: refused · tell Mia: “Almost there: write it as "@desk send KB-7". The key stands before the…”
+        articles: refused · tell Mia: “Almost there: write it as "@desk articles [drafts]". drafts, review, un…”
+        article: refused · tell Mia: “Almost there: write it as "@desk article KB-7". The key stands before t…”
+        subscribe: refused · tell Mia: “Almost there: write it as "@desk subscribe services". /desk help lists…”
+        unsubscribe: refused · tell Mia: “Almost there: write it as "@desk unsubscribe services". /desk help list…”
+        outage announce: refused · tell Mia: “Almost there: write it as "@desk outage announce". /desk help lists wha…”
+        outage show: refused · tell Mia: “Almost there: write it as "@desk outage show MI-7". The key stands on i…”
+        outage update: refused · tell Mia: “Almost there: write it as "@desk outage update MI-7 identified [what is…”
+        outage resolve: refused · tell Mia: “Almost there: write it as "@desk outage resolve MI-7 [what it was]". Th…”
+        outage retract: refused · tell Mia: “Almost there: write it as "@desk outage retract MI-7". The key stands o…”
+        outage change: refused · tell Mia: “Almost there: write it as "@desk outage change MI-7 [high] [services]".…”
+        guard mode: refused · tell Mia: “Almost there: write it as "@desk guard mode nudge". Or off, observe, ro…”
+        guard me: refused · tell Mia: “Almost there: write it as "@desk guard me off". Or on. /desk help lists…”
+        guard away: refused · tell Mia: “Almost there: write it as "@desk guard away tomorrow 9". Times look lik…”
+        guard why: refused · tell Mia: “Almost there: write it as "@desk guard why link". /desk help lists what…”
+        oncall until: refused · tell Mia: “Almost there: write it as "@desk oncall until 18:00". Times look like 1…”
     "#]]
     .assert_eq(&table.0);
 }

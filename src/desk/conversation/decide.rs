@@ -8,17 +8,18 @@ use crate::desk::acts::{self, Actor};
 use crate::desk::conversation::state::{Record, Side, SkippedMention, Voice};
 use crate::desk::decision::{Change, Decision};
 use crate::desk::drafts::decide::go_on;
+use crate::desk::drafts::state::Draft;
 use crate::desk::hear::{ActData, Command, Desk, NewWords};
 use crate::desk::meant::{Target, Unfinished};
 use crate::desk::plan::{Plan, Words, full_text, origin_of};
-use crate::desk::tickets::state::{Status, Ticket};
+use crate::desk::tickets::state::{CancelReason, Status, Ticket};
 use crate::desk::{help, knowledge, tickets};
 use crate::domain::act::{ActRef, Args, Fault, Given, On, Spec, Value};
 use crate::domain::audit::Did;
-use crate::domain::effect::{Awaited, EffectKind, SilentAct, Undeliverable};
+use crate::domain::effect::{Awaited, EffectKind, Sign, SilentAct, Undeliverable};
 use crate::domain::event::{DedupeKey, DeliverySettled, DirectRequest, Said, TimerKind, Way};
 use crate::domain::ids::{MessageRef, Person, PingId, Place};
-use crate::domain::message::Message;
+use crate::domain::message::{Control, Message};
 use crate::domain::outcome::Outcome;
 use crate::domain::plain::one_line;
 use crate::domain::small_talk::{is_satisfied, small_talk};
@@ -27,7 +28,11 @@ use crate::domain::words;
 
 /// Tells an agent what is missing or wrong in a command.
 pub(in crate::desk) fn misspelt(desk: &Desk, said: &Said, spec: &'static Spec, faults: &[Fault]) -> Decision {
-    refuse_words(Plan::by(desk, &said.author, Some(&said.place)), said, help::text::malformed(spec, faults))
+    refuse_words(
+        Plan::by(desk, &said.author, Some(&said.place)),
+        said,
+        help::text::malformed(spec, faults, said.place.root().is_some()),
+    )
 }
 
 /// Completes the decision about an edit that is treated like a posted message. The record gets the time of the edit,
@@ -244,19 +249,29 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
     // In the request's own thread, the bot reports the act (`is_told`), so its actor needs no other answer.
     let shows = own_thread && spec.is_told;
     if carries_words && own_thread && !plan.is_agent(&said.author) {
-        return not_allowed(desk, said, ticket);
+        return not_allowed(desk, said, Some(ticket));
     }
     acts::perform(plan, &actor(!shows), meaning, data, said.at)
 }
 
-/// Decides about a command for agents from somebody who is no agent, in the ticket's thread or direct conversation: the
-/// person is told so, and the text goes on record as words. It is meant as a command, so it reopens nothing.
-pub(in crate::desk) fn not_allowed(desk: &Desk, said: &Said, ticket: &Ticket) -> Decision {
-    let mut plan = Plan::by(desk, &said.author, Some(&said.place)).on(Some(ticket)).thread_ticket(Some(ticket.id));
+/// Decides about a command for agents from somebody without the right to it. The person is told so. If the place tells
+/// which ticket is meant, the text goes on its record as words. It is meant as a command, so it reopens nothing.
+pub(in crate::desk) fn not_allowed(desk: &Desk, said: &Said, ticket: Option<&Ticket>) -> Decision {
+    let mut plan = Plan::by(desk, &said.author, Some(&said.place)).on(ticket);
+    let Some(ticket) = ticket else {
+        return refuse_words(plan, said, tickets::text::agents_only(None, false));
+    };
+    plan = plan.thread_ticket(Some(ticket.id));
     let requester = plan.same(&ticket.requester, &said.author);
     let why = text::is_for_the_desk(ticket, requester);
     plan.whisper(Some(ticket), &said.author.who, Some(&said.place), None, why);
     recorded_on(plan, said, ticket, true)
+}
+
+/// Asks which ticket is meant by a command that names none. It may be one of the author's `open` tickets.
+pub(in crate::desk) fn which_ticket(desk: &Desk, said: &Said, spec: &Spec, open: &[Ticket]) -> Decision {
+    let plan = Plan::by(desk, &said.author, Some(&said.place));
+    refuse_words(plan, said, text::which_one(spec, open, said.place.is_direct()))
 }
 
 /// Decides about words under a card: a note for the desk.
@@ -296,6 +311,7 @@ fn recorded_on(mut plan: Plan<'_>, said: &Said, ticket: &Ticket, is_reply_enough
     let requester = plan.same(&ticket.requester, &said.author);
     let wants_more = match &ticket.status {
         Status::Closed { .. } => (requester || said.mentions_bot) && !is_reply_enough,
+        Status::Cancelled { .. } if requester && is_reopened_by_words(ticket) => false,
         Status::Cancelled { .. } => said.mentions_bot && !is_reply_enough,
         Status::New | Status::InProgress | Status::Pending { .. } | Status::Resolved { .. } => false,
     };
@@ -313,8 +329,8 @@ fn recorded_on(mut plan: Plan<'_>, said: &Said, ticket: &Ticket, is_reply_enough
     let mut after = ticket.clone();
     after.active_at = after.active_at.max(said.at);
     match voice {
-        Voice::Requester if matches!(ticket.status, Status::Resolved { .. }) && !is_reply_enough => {
-            // This does not fail: a resolved ticket can be reopened.
+        Voice::Requester if is_reopened_by_words(ticket) && !is_reply_enough => {
+            // This does not fail: such a ticket can be reopened.
             let _ = after.reopen();
             let after = plan.update_with_audit(ticket, after, Did::ReopenedByWriting);
             plan.change(Change::ClearTimer { on: ticket.id.into(), kind: TimerKind::AutoClose, slot: 0 });
@@ -338,11 +354,21 @@ fn recorded_on(mut plan: Plan<'_>, said: &Said, ticket: &Ticket, is_reply_enough
     if voice == Voice::Requester {
         knowledge::decide::escalate(&mut plan, ticket);
     }
+    if said.mentions_bot && voice == Voice::Third && !is_reply_enough {
+        let ask = ask_button(&mut plan, said, &words.text);
+        let told = text::added_for_another(ticket).with([ask]);
+        plan.whisper(Some(ticket), &said.author.who, Some(&said.place), None, told);
+    } else if (said.mentions_bot || said.place.is_direct()) && voice != Voice::Agent {
+        // The author sees at once that the words were heard.
+        let sign = SilentAct::React { message: said.message.clone(), sign: Sign::Joined, is_on: true };
+        plan.effect(Some(ticket.id), sign);
+    }
     // Only the first words after the cancellation are answered: people may go on talking in the thread.
     if voice == Voice::Requester
         && !is_reply_enough
         && let Status::Cancelled { at, .. } = &ticket.status
         && ticket.status.can_be_reopened()
+        && !is_reopened_by_words(ticket)
         && ticket.active_at <= *at
     {
         let why = tickets::text::is_cancelled(ticket);
@@ -350,6 +376,21 @@ fn recorded_on(mut plan: Plan<'_>, said: &Said, ticket: &Ticket, is_reply_enough
     }
     plan.mirror(ticket, None, &said.author, &words, voice);
     plan.end(Outcome::Recorded(ticket.key.clone()))
+}
+
+/// Whether words of the requester reopen the ticket: it is resolved, or an agent saw no request in it.
+const fn is_reopened_by_words(ticket: &Ticket) -> bool {
+    matches!(ticket.status, Status::Resolved { .. } | Status::Cancelled { why: CancelReason::NotARequest, .. })
+}
+
+/// Stores words as the draft of a request of their author, and returns the button that opens the form with them.
+fn ask_button(plan: &mut Plan<'_>, said: &Said, words: &str) -> Control {
+    let spec = &tickets::acts::ASK.spec;
+    let (id, who, at) = (plan.desk.next.draft.clone(), said.author.who.clone(), plan.desk.now);
+    let given = Given::from([("text".to_owned(), Value::text(words))]);
+    let does = ActRef { draft: Some(id.clone()), ..ActRef::bare(spec.act()) };
+    plan.change(Change::KeepDraft(Box::new(Draft { id, who, does: does.clone(), given, page: 0, at })));
+    Control::button("Ask for myself", does)
 }
 
 /// Decides about words to the desk in a place that belongs to no ticket.
@@ -368,7 +409,9 @@ pub(in crate::desk) fn new_words(desk: &Desk, said: &Said, new: &NewWords) -> De
         // Words right after a request, or long after the last word about it, may be another request, so they are joined:
         // their author can then separate them.
         let is_burst = new.burst.as_ref().is_some_and(|burst| burst.id == ticket.id);
-        let is_later = ticket.status.is_open() && said.at.duration_since(ticket.active_at) > LULL;
+        let lull_since = said.at.checked_sub(LULL).unwrap_or(Timestamp::MIN);
+        let quiet_since = if new.is_one_of_several { desk.rules.burst_since(said.at) } else { lull_since };
+        let is_later = ticket.status.is_open() && ticket.active_at < quiet_since;
         let may_be_another = said.reply_to.is_none() && small_talk(&said.text, &said.mentions).is_none();
         return match may_be_another {
             true if is_burst => join(plan, said, &words, ticket, Joined::Burst),
@@ -402,8 +445,9 @@ pub(in crate::desk) fn new_words(desk: &Desk, said: &Said, new: &NewWords) -> De
     plan.end(Outcome::Opened(ticket.key))
 }
 
-/// After this long without activity on a ticket, words in its direct conversation may be about something else.
-const LULL: SignedDuration = SignedDuration::from_hours(1);
+/// After this long without activity on the only open ticket of a direct conversation, words there may be about something
+/// else.
+const LULL: SignedDuration = SignedDuration::from_mins(10);
 
 /// Joins words to a ticket that their author has opened in this place. In a channel, answers to these words do not
 /// belong to the ticket.

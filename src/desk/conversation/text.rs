@@ -1,10 +1,11 @@
 //! The sentences about people's words: which ticket they went to, and which could not be delivered.
 
 use super::state::{Record, Voice};
+use crate::desk::help::text::which_ticket;
 use crate::desk::tickets::acts;
 use crate::desk::tickets::state::Ticket;
 use crate::desk::tickets::text::{requesters_controls, title};
-use crate::domain::act::ActRef;
+use crate::domain::act::{ActRef, Spec};
 use crate::domain::effect::Undeliverable;
 use crate::domain::ids::{DraftId, MessageRef, Person, PersonRef, TicketKey};
 use crate::domain::limits;
@@ -55,6 +56,28 @@ pub fn is_for_the_desk(ticket: &Ticket, is_requester: bool) -> Message {
     };
     let message = Message::new([Line([line, end].concat())]);
     if is_requester { message.with(requesters_controls(ticket)) } else { message }
+}
+
+/// Tells a person who mentions the desk in the thread of somebody else's request where their words went.
+#[must_use]
+pub fn added_for_another(ticket: &Ticket) -> Message {
+    let name = quoted(first_name(&ticket.requester));
+    Message::new([Line(vec![
+        said("I've added that to "),
+        name,
+        said(format!("'s request {}, so the desk sees it. Do you need help yourself? Press the button:", ticket.key)),
+    ])])
+}
+
+/// Asks which ticket a command means that names none. It may be one of these open tickets of its author.
+#[must_use]
+pub fn which_one(spec: &Spec, open: &[Ticket], is_direct: bool) -> Message {
+    let Some(first) = open.first() else { return which_ticket() };
+    let mention = if is_direct { "" } else { "@desk " };
+    let asks = format!("Which one? Write it with its key, like \"{mention}{} {}\":", spec.name, first.key);
+    let listed =
+        open.iter().take(5).map(|ticket| Line(vec![said(format!("• {} ", ticket.key)), quoted(&ticket.title)]));
+    Message::new(std::iter::once(Line::said(asks)).chain(listed))
 }
 
 /// Tells the author of a request by a command or form, privately where they gave it, that the ticket was opened.

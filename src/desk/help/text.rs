@@ -2,7 +2,7 @@
 //! message, or a part of one.
 
 use crate::desk::acts::specs;
-use crate::domain::act::{Fault, On, Spec, Takes, Why};
+use crate::domain::act::{Fault, May, On, Spec, Takes, Why};
 use crate::domain::ids::TicketKey;
 use crate::domain::message::{Line, Message, quoted, said, strong};
 use crate::domain::right::Right;
@@ -66,9 +66,10 @@ const fn faulty_words(fault: &Fault) -> &'static str {
     }
 }
 
-/// Refuses a command that lacks an argument, or has one that its act cannot take. Shows how to write the command.
+/// Refuses a command that lacks an argument, or has one that its act cannot take. Shows how to write the command: as a
+/// mention in a request's thread, else as `/desk` with the request's key.
 #[must_use]
-pub fn malformed(spec: &Spec, faults: &[Fault]) -> Message {
+pub fn malformed(spec: &Spec, faults: &[Fault], is_in_thread: bool) -> Message {
     // If a time cannot be taken, the command is otherwise written correctly, so its usage is not shown.
     let time = faults.iter().find_map(|fault| match fault.why {
         Why::NoDate | Why::Past => Some(faulty_words(fault)),
@@ -84,12 +85,12 @@ pub fn malformed(spec: &Spec, faults: &[Fault]) -> Message {
     let hints: String = hints.map(|param| format!(" {}", param.hint)).collect();
     let takes_time = spec.in_words().any(|param| matches!(param.takes, Takes::Date | Takes::Future));
     let times = if takes_time { " Times look like 14:30, tomorrow 9, in 30 min or 2026-12-01 14:30." } else { "" };
-    // Outside of a request's thread, the command needs the key.
-    let named = if spec.on == On::Ticket { format!("{} IT-1042", spec.name) } else { spec.name.to_owned() };
-    let usage = spec.usage().replacen(spec.name, &named, 1);
-    Message::said(format!(
-        "Almost there: write it as \"/desk {usage}\".{hints}{times} /desk help lists what I understand.",
-    ))
+    let usage = match spec.on {
+        _ if is_in_thread => format!("@desk {}", spec.usage()),
+        On::Ticket => format!("/desk {}", spec.usage().replacen(spec.name, &format!("{} IT-1042", spec.name), 1)),
+        On::Nothing => format!("/desk {}", spec.usage()),
+    };
+    Message::said(format!("Almost there: write it as \"{usage}\".{hints}{times} /desk help lists what I understand."))
 }
 
 /// Refuses a command whose ticket key is malformed.
@@ -99,12 +100,14 @@ pub fn no_key() -> Message {
 }
 
 /// Lists the commands of a group, such as "guard", for somebody who has written its name alone or with a word that names
-/// none of them. `None`: the first of these words names no group.
+/// none of them. `agent`: also those of agents. `None`: the first of these words names no group for this person.
 #[must_use]
-pub fn commands_of_group(words: &str) -> Option<Message> {
+pub fn commands_of_group(words: &str, agent: bool) -> Option<Message> {
     let group = words.split_whitespace().next()?.to_lowercase();
+    let is_open = |may| agent || !matches!(may, May::Has(_) | May::HasEither(..) | May::Staff);
     let of_group = |spec: &&Spec| {
-        spec.command.is_some() && spec.name.strip_prefix(&*group).is_some_and(|rest| rest.starts_with(' '))
+        let is_in = spec.name.strip_prefix(&*group).is_some_and(|rest| rest.starts_with(' '));
+        is_in && spec.command.is_some() && is_open(spec.may)
     };
     let usages: Vec<String> = specs().filter(of_group).map(|spec| format!("/desk {}", spec.usage())).collect();
     let list = usages.join(", ");

@@ -411,7 +411,7 @@ pub fn services(all: &[Service], running: &[Outage], names_owners: bool) -> Mess
         let of = |outage: &&Outage| outage.content.services.iter().any(|named| named.key == service.key);
         let mut line = vec![written(service.name.clone())];
         match running.iter().find(of) {
-            None => line.push(said(": no outage announced")),
+            None => line.push(said(": no known problems")),
             Some(outage) => {
                 line.extend([said(": "), written(outage.content.title.clone()), said(" ("), strong(&outage.key)]);
                 line.push(said(format!(", {})", phase(outage.phase))));

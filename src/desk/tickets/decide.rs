@@ -79,9 +79,11 @@ pub(super) fn release(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActRes
     let mut after = act.ticket.clone();
     after.release()?;
     let after = plan.update_with_audit(act.ticket, after, act.spec);
-    if matches!(act.ticket.status, Status::Pending { .. }) {
-        plan.tell_requester(&after, text::goes_on(&after), NOTICE);
-    }
+    let told = match act.ticket.status {
+        Status::Pending { .. } => text::goes_on(&after),
+        _ => text::released(&after),
+    };
+    plan.tell_requester(&after, told, NOTICE);
     Ok(ActResult::changed(after))
 }
 
@@ -171,7 +173,7 @@ pub(super) fn not_a_request(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<
     let mut after = act.ticket.clone();
     after.cancel(plan.desk.now, act.actor.person, CancelReason::NotARequest)?;
     let after = plan.update_with_audit(act.ticket, after, act.spec);
-    plan.tell_requester(&after, text::no_request(&after), NOTICE);
+    plan.tell_requester(&after, text::no_request(&after, act.actor.person), NOTICE);
     Ok(ActResult::changed(after))
 }
 

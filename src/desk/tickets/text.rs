@@ -145,7 +145,7 @@ pub fn goes_on(ticket: &Ticket) -> Message {
         Some(agent) => {
             vec![said(format!("{} is no longer on hold: ", ticket.key)), quoted(first_name(agent)), said(" has it.")]
         }
-        None => vec![said(format!("{} is no longer on hold, and the desk has it.", ticket.key))],
+        None => vec![said(format!("{} is no longer on hold: someone from the desk will answer here.", ticket.key))],
     })])
 }
 
@@ -176,7 +176,7 @@ pub fn reopened(ticket: &Ticket) -> Message {
             quoted(first_name(agent)),
             said(format!(" has it again{}.", key_if_private(ticket))),
         ],
-        None => vec![said(format!("Reopened: it's with the desk again{}.", key_if_private(ticket)))],
+        None => vec![said(format!("Reopened: someone from the desk will answer here{}.", key_if_private(ticket)))],
     })])
 }
 
@@ -186,14 +186,28 @@ pub fn cancelled(ticket: &Ticket) -> Message {
     Message::said(format!("{} is cancelled, as you asked. Changed your mind?", ticket.key)).with([ask_again(ticket)])
 }
 
-/// Tells the requester that the desk saw nothing to do, and cancelled the request.
+/// Tells the requester that an agent saw nothing to do, and cancelled the request. In a direct conversation, words would
+/// begin another request.
 #[must_use]
-pub fn no_request(ticket: &Ticket) -> Message {
-    Message::said(format!(
-        "The desk saw nothing to do in {}, so it's cancelled. Still need help? Press the button:",
-        ticket.key
-    ))
+pub fn no_request(ticket: &Ticket, by: &Person) -> Message {
+    let further = if ticket.is_private() { "Press the button:" } else { "Just write here." };
+    Message::new([Line(vec![
+        quoted(first_name(by)),
+        said(format!(
+            " closed {}, since there was nothing in it for the desk to do. Still need us? {further}",
+            ticket.key
+        )),
+    ])])
     .with([ask_again(ticket)])
+}
+
+/// Tells the requester that nobody has the request any more.
+#[must_use]
+pub fn released(ticket: &Ticket) -> Message {
+    Message::said(format!(
+        "It's with the desk again: someone will take it over and answer here{}.",
+        key_if_private(ticket)
+    ))
 }
 
 /// Tells a requester who writes on a cancelled request that nobody works on it, and how to ask again.

@@ -32,10 +32,7 @@ pub enum Where {
     TicketThread,
     /// In a mention in the thread under a card.
     CardThread,
-    /// In a direct conversation with the bot. A command to a ticket must name it by its key, unless it is a requester's
-    /// command that consists of its name alone, like "cancel".
-    Direct,
-    /// Anywhere else. A command to a ticket must name it by its key.
+    /// Anywhere else. A command to a ticket must name it by its key, or consist of its name alone, like "cancel".
     Elsewhere,
 }
 
@@ -73,9 +70,8 @@ pub fn parse(
     let is_bare = rest.is_empty() && spec.takes.is_empty() && is_requesters;
     if spec.on == On::Ticket && key.is_none() {
         match place {
-            Where::Elsewhere => return Read::Words,
-            Where::Direct if rest.is_empty() && !is_bare => return Read::Malformed(spec),
-            Where::Direct if !is_bare => return Read::Words,
+            Where::Elsewhere if rest.is_empty() && !is_bare => return Read::Malformed(spec),
+            Where::Elsewhere if !is_bare => return Read::Words,
             _ => {}
         }
     }
@@ -293,7 +289,7 @@ mod tests {
 
     #[test]
     fn words_are_commands_only_where_they_can_be() {
-        use super::Where::{CardThread, Direct, Elsewhere, Slash, TicketThread};
+        use super::Where::{CardThread, Elsewhere, Slash, TicketThread};
         let table = [
             ("resolve my dns problem", Elsewhere, "-"),
             ("resolve it-7 new fuser", Elsewhere, "resolve IT-7 how=new fuser"),
@@ -309,15 +305,13 @@ mod tests {
             ("pending in 2h for a part", CardThread, "pending until=2026-11-28T16:00:00Z why=for a part"),
             ("pending tomorrow 9", CardThread, "pending until=2026-11-29T08:00:00Z"),
             ("claim", TicketThread, "claim"),
-            ("claim", Elsewhere, "-"),
-            ("claim", Direct, "~claim"),
-            ("claim my expenses", Direct, "-"),
-            ("cancel", Elsewhere, "-"),
-            ("Cancel ", Direct, "cancel"),
-            ("cancel it-7", Direct, "cancel IT-7"),
-            ("cancel my badge", Direct, "-"),
+            ("claim", Elsewhere, "~claim"),
+            ("claim my expenses", Elsewhere, "-"),
+            ("Cancel ", Elsewhere, "cancel"),
+            ("cancel it-7", Elsewhere, "cancel IT-7"),
+            ("cancel my badge", Elsewhere, "-"),
             ("cancel my badge", Slash, "~cancel"),
-            ("resolve", Direct, "~resolve"),
+            ("resolve", Elsewhere, "~resolve"),
             ("Claim IT-7", Elsewhere, "claim IT-7"),
             ("take IT-7", Elsewhere, "claim IT-7"),
             ("claim my expenses", TicketThread, "-"),

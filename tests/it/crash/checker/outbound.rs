@@ -18,7 +18,7 @@ const TOLD: [(&str, &str); 7] = [
     ("resolved", " is resolved: "),
     ("reopened by writing", "Reopened: "),
     ("cancelled", " is cancelled, as you asked"),
-    ("found to be no request", " saw nothing to do in "),
+    ("found to be no request", ", since there was nothing in it for the desk to do."),
 ];
 const GREETED: &str = "Hello! Tell me what you need";
 
