@@ -103,8 +103,8 @@ async fn a_socket_of_slack_that_brings_nonsense_is_survived() {
         scene.survives("another greeting", [Nonsense::Close(None)]).await;
     }
     let words = [
-        "makes no sense",
-        "nothing in it",
+        "a frame from Slack cannot be read",
+        "an envelope without a payload",
         "not known",
         "has brought an unreadable frame",
         "Slack refuses a connection",
