@@ -107,7 +107,8 @@ impl App {
         if takes_requests {
             tracing::info!(%health_address, "listening for requests for health and metrics");
         }
-        tracing::info!(%address, "listening");
+        let serves = if takes_requests { "requests of Slack" } else { "health and metrics" };
+        tracing::info!(%address, serves, "listening");
         let configured = [(SLACK, config.slack.is_some()), (DISCORD, config.discord.is_some()), (DATABASE, true)];
         let health = Health::new(configured.iter().filter(|(_, is)| *is).map(|(name, _)| *name));
         let port = Port::new(health.clone(), takes_requests);
@@ -120,7 +121,8 @@ impl App {
             let router = if is_public { http::public_router(port) } else { http::own_router(port) };
             tasks.spawn(async move {
                 if let Err(error) = http::serve(listener, router, http_stop).await {
-                    tracing::error!(%error, is_public, "an HTTP port has failed: it answers nothing until a restart");
+                    let address = if is_public { address } else { health_address };
+                    tracing::error!(%address, %error, "an HTTP port has failed: it answers nothing until a restart");
                 }
             });
         }

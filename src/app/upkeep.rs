@@ -227,7 +227,10 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
     match intake.tell_the_desk(&name, except, message).await {
         Ok(outcome) => outcome != Outcome::Ignored,
         Err(error) => {
-            tracing::warn!(%platform, %kind, is_over, %error, "the desk cannot be told of a condition or its end");
+            tracing::warn!(
+                %platform, %kind, is_over, %error,
+                "the desk cannot be told of a condition (tried again soon) or, if `is_over`, of its end (left out)"
+            );
             false
         }
     }
@@ -264,7 +267,10 @@ async fn expire(
         clock.sleep(EXPIRE_EVERY).await;
     }
     if is_any && !store.is_shared() && !store.scrub().await? {
-        tracing::info!("deleted data is in SQLite's write-ahead log until no reader uses that log any more");
+        tracing::info!(
+            "words of expired tickets are deleted, but SQLite's write-ahead log (the file ending in -wal) still holds \
+             them until no reader uses it"
+        );
     }
     Ok(())
 }

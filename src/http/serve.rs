@@ -47,6 +47,7 @@ fn max_connections() -> usize {
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
     let seats = Seats::new(max_connections());
     let tracker = TaskTracker::new();
+    let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -56,20 +57,24 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             Ok((stream, _)) => stream,
             Err(error) if is_of_the_connection(&error) => continue,
             Err(error) => {
-                tracing::warn!(%error, "a connection cannot be accepted; trying again");
+                tracing::warn!(address, %error, "a port cannot accept a connection; trying again");
                 real::sleep(PAUSE).await;
                 continue;
             }
         };
         let Some(seat) = seats.take() else {
-            tracing::warn!("a connection is refused: the limit is reached, and all connections are busy");
+            tracing::warn!(
+                address,
+                connections = seats.most,
+                "a port refuses a connection: it has as many as it may have, and all are busy with requests"
+            );
             continue;
         };
         tracker.spawn(one(TokioIo::new(stream), seat, router.clone(), stop.clone()));
     }
     tracker.close();
     if tokio::time::timeout(DRAIN_TIMEOUT, tracker.wait()).await.is_err() {
-        tracing::warn!("requests that were still under way ten seconds after the stop were cut off");
+        tracing::warn!(address, "requests that were still under way ten seconds after the stop were cut off");
     }
     Ok(())
 }

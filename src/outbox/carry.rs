@@ -79,7 +79,10 @@ impl Dispatcher {
             self.knowledge().refusals.ended(&queued.id);
             return end;
         };
-        tracing::warn!(error, again_at = %at, unsure, "an effect is not delivered yet; trying again");
+        tracing::warn!(
+            error, again_at = %at, unsure,
+            "an effect is not delivered yet: it is tried again (if `unsure`, its message is looked for first)"
+        );
         if !*counts {
             return end;
         }
@@ -113,7 +116,7 @@ impl Dispatcher {
     /// Holds an effect without a call, because its place has refused other effects lately.
     pub(super) async fn hold_unleased(&self, queued: &Queued, refused: &Refused) -> Result<(), StoreError> {
         let Refused { held_in, reason, detail } = refused;
-        tracing::debug!(effect = %queued.id, by = held_in, %reason, "held: its place refuses");
+        tracing::debug!(effect = %queued.id, by = held_in, %reason, "an effect is held untried: its place refuses");
         self.report_end(queued, Err(*reason)).await?;
         let end = Settlement::Held { held_in: held_in.clone(), error: format!("{reason}: {detail}"), unsure: false };
         let now = self.clock.now();
@@ -168,8 +171,8 @@ impl Dispatcher {
             match self.platform.find_second(delivery, theirs).await {
                 Ok(second) => self.withdraw(queued, second.as_slice(), theirs).await,
                 Err(error) => tracing::warn!(
-                    %error, about = %queued.effect.about,
-                    "a second copy of a message may stand, and cannot be looked for: delete it by hand if it does"
+                    %error, about = %queued.effect.about, first = theirs.first().map(tracing::field::display),
+                    "a second copy of the message `first` may stand and cannot be looked for: if it does, delete it"
                 ),
             }
         }
@@ -352,7 +355,7 @@ impl Dispatcher {
                 let held_in = self.knowledge().refusals.refused(&delivery.operation, reason, &detail, now);
                 tracing::warn!(
                     %reason, detail, by = held_in, about = %queued.effect.about,
-                    "an effect is held, since its place refuses it: fix that, then `deskbell effects retry` sends it"
+                    "an effect is held, since `by` refuses it: fix that, then `deskbell effects retry --all` sends it"
                 );
                 self.update_desk_condition(&delivery.operation, reason);
                 self.report_end(queued, Err(reason)).await?;
@@ -404,10 +407,11 @@ impl Dispatcher {
             if self.desk_channel(operation).is_some() {
                 self.health.clear(platform, Kind::Triage);
             }
+            let place = held_in.clone();
             let effects =
                 self.store.release(Release::In { outlet: platform.into(), held_in, limit: u32::MAX }, now).await?;
             if effects > 0 {
-                tracing::info!(effects, "a place takes messages again; its held effects are sent now");
+                tracing::info!(place, effects, "a place takes messages again; its held effects are sent now");
             }
         }
         Ok(())

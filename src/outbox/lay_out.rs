@@ -326,7 +326,10 @@ impl Dispatcher {
         self.release_channel(from).await?;
         let rules = self.intake.rules();
         let Some(to) = rules.triage.iter().find(|desk| desk.platform() == from.platform()).cloned() else {
-            tracing::warn!(effect = %queued.id, "an effect fails: the desk has no channel on its platform any more");
+            tracing::warn!(
+                effect = %queued.id, about = %queued.effect.about, platform = %from.platform(),
+                "an effect fails: the settings name no channel of the desk on its platform any more"
+            );
             return self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await;
         };
         let (now, id) = (self.clock.now(), queued.id.clone());

@@ -147,16 +147,22 @@ impl Dispatcher {
             }
             match self.store.take_lease(&name, &self.worker, self.timing.lease).await {
                 Ok(true) => {
-                    tracing::debug!(platform = %self.platform.name(), "delivering");
+                    tracing::debug!(platform = %self.platform.name(), "this process now delivers for the platform");
                     if let Err(error) = self.deliver_while_held(&name, &stop).await {
-                        tracing::warn!(platform = %self.platform.name(), %error, "the outbox cannot be read; trying again");
+                        tracing::warn!(
+                            platform = %self.platform.name(), %error,
+                            "the outbox cannot be read; trying again"
+                        );
                         is_unsure = true;
                         pause(ASK_AGAIN_AFTER, &stop).await;
                     }
                 }
                 Ok(false) => pause(self.timing.lease / 5, &stop).await,
                 Err(error) => {
-                    tracing::warn!(platform = %self.platform.name(), %error, "the outbox's lease cannot be taken; trying again");
+                    tracing::warn!(
+                        platform = %self.platform.name(), %error,
+                        "the outbox's lease cannot be taken; trying again"
+                    );
                     pause(ASK_AGAIN_AFTER, &stop).await;
                 }
             }

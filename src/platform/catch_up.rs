@@ -295,7 +295,10 @@ impl Progress {
                     self.fall_behind();
                 }
                 Ok(()) => {}
-                Err(error) => tracing::debug!(%error, "positions cannot be stored now"),
+                Err(error) => {
+                    let platform = self.tenant.platform;
+                    tracing::debug!(%platform, %error, "positions cannot be stored now; trying again");
+                }
             }
         }
     }

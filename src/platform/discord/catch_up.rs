@@ -210,7 +210,7 @@ impl Worker {
                 match self.determine_gaps(plan).await {
                     Ok(found) => return Ok(found),
                     Err(error) => {
-                        tracing::warn!(%error, "missed messages on Discord cannot be determined yet; trying again")
+                        tracing::warn!(guild = ?plan.guild, %error, "missed messages are not known yet; trying again")
                     }
                 }
                 if !self.pause(&mut wait).await {
@@ -432,7 +432,7 @@ impl Worker {
                 Err(error) if error.is(code::UNKNOWN_MESSAGE) => gone.push(*message),
                 Err(error) if error.is(code::UNKNOWN_CHANNEL) => break,
                 Err(error @ RestError::Refused { .. }) => {
-                    tracing::warn!(%channel, %error, "the bot may not read the messages of a channel: messages that were deleted there stay on record");
+                    tracing::warn!(%channel, %error, "no right Read Message History: deleted messages stay on record");
                     // Discord is asked only once, since each refusal counts towards a ban.
                     self.hidden.insert(gap.family);
                 }

@@ -421,7 +421,10 @@ impl Keeper {
                         break if is_stop { StopReason::Stop } else { StopReason::Taken };
                     }
                     () = &mut deaf => {
-                        tracing::warn!(shard = number, "a session of Discord's gateway is open and receives no events; it is replaced");
+                        tracing::warn!(
+                            shard = number,
+                            "a session of Discord's gateway is open and receives no events; it is replaced"
+                        );
                         lock(state).session = None;
                         break StopReason::Again;
                     }
@@ -537,7 +540,8 @@ impl Keeper {
             }
             refused::VERSION => Err(anyhow!("Discord's gateway has left version 10 ({code}): update Deskbell")),
             code => {
-                tracing::info!(shard = self.info.id.0, code, "Discord's gateway has closed the connection");
+                let shard = self.info.id.0;
+                tracing::info!(shard, code, "Discord's gateway has closed the connection; it is opened again");
                 Ok(ConnectionOutcome::Lost(held))
             }
         }

@@ -187,7 +187,8 @@ impl Named for Told<'_> {
 /// Answers an interaction and hands it to the intake.
 pub(super) async fn take(shared: &Shared, intake: &Intake, interaction: &Interaction) {
     if !shared.serves(interaction.guild) {
-        tracing::debug!("an interaction in a guild that is not served");
+        let guild = interaction.guild.map(GuildId::get);
+        tracing::debug!(guild, "an interaction is dropped: the settings leave out its guild");
         return;
     }
     match interaction.kind {

@@ -499,11 +499,11 @@ impl Worker {
             match self.shared.rest.call_patiently(LightMethod::Get, route, query, None).await {
                 Ok(found) => return Asked::Found(found),
                 Err(error @ RestError::Refused { .. }) => {
-                    tracing::warn!(path = %route.path(), %error, "Discord refuses data of an event: it is dropped");
+                    tracing::warn!(path = %route.path(), %error, "Discord refuses a request: its data is left out");
                     return Asked::Refused;
                 }
                 Err(error) => {
-                    tracing::warn!(path = %route.path(), %error, "Discord does not answer: an event waits for that")
+                    tracing::warn!(path = %route.path(), %error, "Discord does not answer: events wait; asking again")
                 }
             }
             if !self.pause(&mut wait).await {

@@ -167,7 +167,11 @@ impl Shared {
                 self.send(thread, rendered, effect, None).await?
             }
             None => {
-                tracing::error!(guild = to.tenant.id, "a guild takes no more threads: answering in the channel");
+                tracing::error!(
+                    guild = to.tenant.id,
+                    channel,
+                    "a guild has no room for another thread: the answer is posted in the channel; archive threads there"
+                );
                 self.send(parent, rendered, effect, Some(root)).await?
             }
         };
@@ -326,7 +330,7 @@ impl Shared {
         let changed = self.rest.call(method, route, &[], body).await;
         if let Err(error) = self.set_archived(channel, true).await {
             // Discord archives the thread again after a while.
-            tracing::debug!(%error, "a thread could not be archived again");
+            tracing::debug!(%channel, %error, "a thread could not be archived again; Discord does it later");
         }
         changed.map(drop)
     }

@@ -176,7 +176,10 @@ impl Shared {
                 });
             }
             ("GUILD_DELETE", _) if told["unavailable"] != true => {
-                tracing::warn!(%guild, "the bot is no longer in a guild: nobody is on the desk through its roles any more");
+                tracing::warn!(
+                    %guild,
+                    "the bot is no longer in a guild: nobody is on the desk through its roles any more"
+                );
                 of_guild.for_each(|group| intake.change_members(&group, |members| members.end(now)));
             }
             _ => {}

@@ -93,10 +93,10 @@ async fn catch_up(workspace: &Workspace, intake: &Intake, opened: Opened) {
         match reading.carry_out(&waiting.job).await {
             Ok(()) => {}
             Err(trouble) if reading.is_lasting(&trouble) => {
-                tracing::warn!(job = ?waiting.job, %trouble, "catching up: a conversation cannot be read; it is left out");
+                tracing::warn!(job = ?waiting.job, %trouble, "catching up: a place cannot be read; it is left out");
             }
             Err(trouble) => {
-                tracing::warn!(job = ?waiting.job, %trouble, "catching up: a conversation cannot be read yet; trying again");
+                tracing::warn!(job = ?waiting.job, %trouble, "catching up: a place cannot be read yet; trying again");
                 waiting.tries += 1;
                 let wait = RETRY_AFTER.saturating_mul(1 << waiting.tries.min(6)).min(RETRY_AFTER_MAX);
                 waiting.not_before = real::now() + wait;
@@ -114,7 +114,7 @@ async fn catch_up(workspace: &Workspace, intake: &Intake, opened: Opened) {
         tracing::info!(handed_in = reading.handed_in, "caught up with Slack");
     }
     if let Err(error) = workspace.progress.store(intake).await {
-        tracing::debug!(%error, "positions cannot be stored now");
+        tracing::debug!(%error, "positions cannot be stored now; trying again");
     }
 }
 
@@ -523,7 +523,7 @@ impl Reading<'_> {
                 return Ok(());
             }
         }
-        tracing::error!(method, "catching up: a history has too many pages; the rest is left out");
+        tracing::error!(method, ?params, "catching up: too many pages; the rest is not read: messages may be missed");
         Ok(())
     }
 

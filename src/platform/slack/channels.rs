@@ -123,7 +123,10 @@ impl Workspace {
                     Err(CallError::Refused(_)) => intake.channel_is_closed(&self.me.tenant, channel, now).await?,
                     // The next catch-up reads the list again.
                     Err(error) => {
-                        tracing::warn!(channel, %error, "the state of a channel cannot be read; it is read again when catching up")
+                        tracing::warn!(
+                            channel, %error,
+                            "the state of a channel cannot be read; it is read again when catching up"
+                        )
                     }
                 }
             }

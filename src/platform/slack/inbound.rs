@@ -208,7 +208,7 @@ impl Workspace {
             }
             other => {
                 if !self.handle_channel_event(event, intake).await? {
-                    tracing::debug!(kind = other, "an event that is not listened to");
+                    tracing::debug!(kind = other, "an event is dropped: the bot uses none of its kind");
                 }
             }
         }
@@ -229,7 +229,11 @@ impl Workspace {
         let is_ours = named.clone().all(|team| !team.is_string()) || named.any(|team| team == ours);
         if !is_ours {
             metrics::door_refusal(PlatformName::Slack, "foreign");
-            tracing::warn!("a payload of another Slack workspace is dropped: install the app in one workspace only");
+            let workspace = payload["team_id"].as_str().or_else(|| payload["team"]["id"].as_str());
+            tracing::warn!(
+                workspace,
+                "a payload of another Slack workspace is dropped: install the app in one workspace only"
+            );
         }
         is_ours
     }

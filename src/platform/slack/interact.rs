@@ -80,7 +80,7 @@ impl Workspace {
             }
             "view_submission" => self.take_form(payload, intake).await,
             other => {
-                tracing::debug!(kind = other, "an interaction that is not listened to");
+                tracing::debug!(kind = other, "an interaction is dropped: the bot uses none of its kind");
                 Ok(None)
             }
         }
@@ -177,7 +177,7 @@ impl Workspace {
         if let Some(url) = &reply.url
             && let Err(error) = self.api.respond(url, &answer, self.api.deadline()).await
         {
-            tracing::warn!(%error, "a short message to the person who acted could not be sent");
+            tracing::warn!(user = reply.user, %error, "a short message to the person who acted could not be sent");
         }
     }
 

@@ -171,7 +171,8 @@ impl Workspace {
                 }
                 // The cause of an unknown error may pass, but a reaction is not worth another try.
                 DeliveryError::Temporary(detail) => {
-                    tracing::warn!(why = detail, "a reaction cannot be set; nothing depends on it")
+                    let channel = &message.channel;
+                    tracing::warn!(channel, why = detail, "a reaction cannot be set; nothing depends on it")
                 }
                 error => return Err(error),
             },

@@ -37,6 +37,8 @@ const PONGS_MISSED: u64 = 3;
 const SILENCES: u32 = 5;
 /// How often in a row the wait may double while Slack refuses connections.
 const REFUSALS: u32 = 5;
+/// The kinds of envelopes that are handled.
+const KINDS: [&str; 3] = ["events_api", "interactive", "slash_commands"];
 
 /// Receives until `stop`.
 ///
@@ -105,7 +107,8 @@ pub(super) async fn run(
                         let wait = workspace.reconnect_wait.saturating_mul(1 << refusals.min(REFUSALS));
                         refusals += 1;
                         not_before = real::now() + wait;
-                        tracing::warn!(reason, wait_ms = wait.as_millis(), "Slack refuses a connection; {}", hint(&reason));
+                        let (wait_ms, hint) = (wait.as_millis(), hint(&reason));
+                        tracing::warn!(reason, wait_ms, "Slack refuses a connection; {hint}");
                     }
                     Report::Leaving(reason) => {
                         tracing::debug!(reason, "Slack will close the connection");
@@ -146,7 +149,8 @@ pub(super) async fn run(
                 for connection in connections.iter_mut().filter(is_silent) {
                     // The connection may be dead although its pings are answered. Or there may just be no events, so
                     // the next connection may be silent for longer. The old one is closed once the new one is open.
-                    tracing::warn!(silent_secs = patience.as_secs(), "no events arrive from Slack; the connection is replaced");
+                    let silent_secs = patience.as_secs();
+                    tracing::warn!(silent_secs, "no events arrive from Slack; the connection is replaced");
                     connection.state = State::Leaving;
                     silences += 1;
                     missed = true;
@@ -271,7 +275,9 @@ impl SlackSocketModeClientListener for Listener {
 
     async fn on_error(&self, _error: Box<dyn std::error::Error + Send + Sync + 'static>) {
         // The error is not logged, since it may contain the data that was sent.
-        tracing::warn!("a connection to Slack is broken and is opened again, or has brought an unreadable frame");
+        tracing::warn!(
+            "a connection to Slack has failed and is opened again, or has brought an unreadable frame, which is dropped"
+        );
     }
 
     async fn on_disconnect(&self, _client: &SlackSocketModeWssClientId) {
@@ -294,9 +300,14 @@ impl Listener {
         };
         let accepts_payload = frame["accepts_response_payload"] == true;
         let kind = frame["type"].as_str().unwrap_or_default().to_owned();
+        // Only a known kind is logged, since nothing else of a frame may be.
+        let known_kind = KINDS.into_iter().find(|known| *known == kind);
         let payload = frame["payload"].take();
         if !payload.is_object() {
-            tracing::warn!(kind, "Slack sent an envelope without a payload; it is acknowledged and dropped");
+            tracing::warn!(
+                kind = known_kind,
+                "Slack sent an envelope without a payload; it is acknowledged and dropped"
+            );
         }
         let (workspace, intake) = (self.workspace.clone(), self.intake.clone());
         // In a task of its own, so that a panic does not end the connection.
@@ -305,13 +316,14 @@ impl Listener {
             Ok(Ok(answer)) => answer.filter(|_| accepts_payload),
             Ok(Err(error)) => {
                 tracing::warn!(
-                    %error,
+                    kind = known_kind, %error,
                     "an envelope could not be stored: Slack sends it again, or tells its person that it failed"
                 );
                 return None;
             }
             Err(_) => {
                 tracing::error!(
+                    kind = known_kind,
                     "handling an envelope failed by a fault of the program: it is acknowledged; a message is read again"
                 );
                 None
@@ -336,7 +348,7 @@ async fn handle(
         "interactive" => workspace.act(payload, intake).await,
         "slash_commands" => workspace.handle_command(payload, intake).await.map(|()| None),
         _ => {
-            tracing::warn!(kind, "Slack sent an envelope of an unknown kind; it is acknowledged and dropped");
+            tracing::warn!("Slack sent an envelope of an unknown kind; it is acknowledged and dropped");
             Ok(None)
         }
     };

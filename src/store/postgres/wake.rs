@@ -104,7 +104,7 @@ async fn notify_others(pool: PgPool, own: String, due: Arc<Notify>) {
             Lent::of(&pool).await?.run(notify).await
         };
         if let Err(error) = notified.await {
-            tracing::debug!(%error, "other processes are not told; they look by themselves");
+            tracing::debug!(%error, "other processes cannot be told of a change; they look for changes by themselves");
         }
         real::sleep(PAUSE).await;
     }
