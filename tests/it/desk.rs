@@ -65,7 +65,10 @@ async fn not_a_request_is_told_kindly_and_can_be_taken_back() {
         desk.ask(world, "jeff", "@desk lunch at the usual place?").await;
         desk.press(world, "mia", "desk-triage", "Not a request").await;
         let transcript = desk.transcript(world);
-        assert!(transcript.contains("Mia closed IT-1001, since there was nothing in it for the desk to do."), "{transcript}");
+        assert!(
+            transcript.contains("Mia closed IT-1001, since there was nothing in it for the desk to do."),
+            "{transcript}"
+        );
         desk.press(world, "jeff", "sales", "Ask again").await;
         let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
         assert_eq!(ticket.status.name(), "new");
