@@ -81,8 +81,8 @@ const THANKS_FILL: &[&str] = &[
     "team", "desk", "to", "yes", "yep", "alright", "good", "day",
 ];
 
-/// Returns the kind of small talk that a text is; `None` if it says something else. Mentions of people do not count as
-/// words.
+/// Returns the kind of small talk that a text is; `None` if it says something else. "ok" and "works" count as thanks.
+/// Mentions of people do not count as words.
 #[must_use]
 pub fn small_talk(text: &str, mentions: &[Person]) -> Option<SmallTalk> {
     let mut text = text.to_lowercase();
@@ -96,7 +96,7 @@ pub fn small_talk(text: &str, mentions: &[Person]) -> Option<SmallTalk> {
         Some(SmallTalk::NoWords)
     } else if any(GREETING) && all(&[GREETING, GREETING_FILL]) {
         Some(SmallTalk::Greeting)
-    } else if any(THANKS) && all(&[THANKS, THANKS_FILL, GREETING]) {
+    } else if any(THANKS) && all(&[THANKS, THANKS_FILL, GREETING]) || !text.contains('?') && is_all_well(&words) {
         Some(SmallTalk::Thanks)
     } else {
         None
@@ -115,11 +115,13 @@ pub fn is_satisfied(text: &str, mentions: &[Person]) -> bool {
     if text.contains('?') {
         return false;
     }
-    let text = text.to_lowercase();
-    let words: Vec<&str> = text.split_whitespace().flat_map(words_of).collect();
-    let all_well = words.iter().any(|word| SATISFIED.contains(word))
-        && words.iter().all(|word| THANKS_FILL.contains(word) || SATISFIED.contains(word));
-    all_well || matches!(small_talk(&text, mentions), Some(SmallTalk::Thanks | SmallTalk::NoWords))
+    matches!(small_talk(text, mentions), Some(SmallTalk::Thanks | SmallTalk::NoWords))
+}
+
+/// Whether words say only that all is well.
+fn is_all_well(words: &[&str]) -> bool {
+    words.iter().any(|word| SATISFIED.contains(word))
+        && words.iter().all(|word| THANKS_FILL.contains(word) || SATISFIED.contains(word))
 }
 
 /// Whether a word is an emoji code such as `:wave:`, as platforms write custom and standard emoji.
@@ -164,6 +166,10 @@ mod tests {
             ("???", Some(SmallTalk::NoWords)),
             ("thanks, works!", Some(SmallTalk::Thanks)),
             ("Thank you so much :)", Some(SmallTalk::Thanks)),
+            ("ok", Some(SmallTalk::Thanks)),
+            ("It works now!", Some(SmallTalk::Thanks)),
+            ("works?", None),
+            ("nothing works", None),
             ("thanks but it is not working", None),
             ("hi, my printer is on fire", None),
             ("help", None),

@@ -154,8 +154,11 @@ impl Intake {
             let mut reader = self.inner.store.reader().await.ok()?;
             let ticket = desk::tickets::record::by_key(&mut *reader, &tag.key).await.ok()??;
             let suggestion = knowledge::record::suggestion(&mut *reader, ticket.id).await.ok()??;
-            let best = knowledge::decide::to_send(&suggestion)?;
-            initial.insert(param.name.to_owned(), Value::Text(best.key.to_string()));
+            // An article that was not enough is not sent again.
+            if suggestion.escalated_at.is_none() {
+                let best = knowledge::decide::to_send(&suggestion)?;
+                initial.insert(param.name.to_owned(), Value::Text(best.key.to_string()));
+            }
         }
         Some(initial)
     }

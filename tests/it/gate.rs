@@ -280,7 +280,7 @@ const MAY: &[(&str, [bool; 4])] = &[
     ("search", [true, true, true, true]),
     ("read", [true, true, true, true]),
     ("solved", [false, true, false, false]),
-    ("read_suggested", [false, true, false, false]),
+    ("read_suggested", [true, true, true, true]),
     ("person", [false, true, false, false]),
     ("more_articles", [false, true, false, false]),
     ("helpful", [false, true, false, false]),

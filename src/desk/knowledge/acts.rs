@@ -56,7 +56,14 @@ acts! {
     .reading(ActReads::Article("article"));
 
     READ_SUGGESTED = Act::to_ticket(
-        Spec { name: "read_suggested", label: "Read", takes: &[ARTICLE], audit: "article read", ..REQUESTERS },
+        Spec {
+            name: "read_suggested",
+            label: "Read",
+            takes: &[ARTICLE],
+            audit: "article read",
+            may: May::Anyone,
+            ..REQUESTERS
+        },
         decide::read_suggested,
     )
     .reading(ActReads::Article("article"));

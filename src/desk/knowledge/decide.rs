@@ -172,15 +172,18 @@ pub(super) fn read(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, data: &Ac
     plan.end(outcome)
 }
 
-/// Shows the requester the suggested article, and marks it as read.
+/// Shows the suggested article. If the requester reads it, it is marked as read.
 pub(super) fn read_suggested(plan: &mut Plan<'_>, act: &TicketAct<'_>) -> Result<ActResult, Denial> {
     let Some(article) = readable(plan, act.actor.person, act.data) else {
         return Err(Denial::Say(text::unknown_article(act.args.text("article"))));
     };
+    let message = text::article(article);
+    if !act.is_requester {
+        return Ok(ActResult::told(message));
+    }
     mark(plan, act, article, Mark::Read);
     plan.audit(act.ticket, act.spec, Vec::new());
     let is_open = act.ticket.status.is_open();
-    let message = text::article(article);
     Ok(ActResult::told(if is_open { message.with(text::about(&article.key, act.ticket)) } else { message }))
 }
 
