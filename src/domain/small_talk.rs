@@ -120,7 +120,10 @@ pub fn is_satisfied(text: &str, mentions: &[Person]) -> bool {
 
 /// Whether words say only that all is well.
 fn is_all_well(words: &[&str]) -> bool {
-    words.iter().any(|word| SATISFIED.contains(word))
+    // "Is that fixed now" asks, though without a question mark.
+    let asks = words.first().is_some_and(|first| ["is", "did"].contains(first));
+    !asks
+        && words.iter().any(|word| SATISFIED.contains(word))
         && words.iter().all(|word| THANKS_FILL.contains(word) || SATISFIED.contains(word))
 }
 
@@ -169,6 +172,7 @@ mod tests {
             ("ok", Some(SmallTalk::Thanks)),
             ("It works now!", Some(SmallTalk::Thanks)),
             ("works?", None),
+            ("is that fixed now", None),
             ("nothing works", None),
             ("thanks but it is not working", None),
             ("hi, my printer is on fire", None),
