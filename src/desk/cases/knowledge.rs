@@ -229,7 +229,7 @@ fn what_people_say_of_articles() {
         it is for agents, by one
           read: done · tell Mia: “KB-7  VPN drops ⏎  ⏎ Turn off band steering.”
           solved: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
-          read_suggested: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          read_suggested: done IT-1007 · tell Mia: “KB-7  VPN drops ⏎  ⏎ Turn off band steering.”
           person: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           more_articles: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           helpful: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
