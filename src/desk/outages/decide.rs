@@ -64,7 +64,7 @@ pub fn form_values(outage: &Outage) -> Given {
 pub(super) fn services(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, data: &ActData) -> Decision {
     // Only agents are told the owner of a service, so that other people do not write to the owner.
     let names_owners = plan.may(actor.person, Right::TicketWork);
-    let services = text::services(&plan.desk.rules.services, running(data), names_owners);
+    let services = text::services(&plan.desk.rules.services, running(data), names_owners, plan.desk.now);
     answer(&mut plan, actor, services);
     plan.end(Outcome::Done(None))
 }

@@ -403,7 +403,7 @@ pub fn list(running: &[Outage]) -> Message {
 
 /// Lists the services with their running outages. `names_owners`: also with their owners.
 #[must_use]
-pub fn services(all: &[Service], running: &[Outage], names_owners: bool) -> Message {
+pub fn services(all: &[Service], running: &[Outage], names_owners: bool, now: jiff::Timestamp) -> Message {
     if all.is_empty() {
         return Message::said("No services are listed here yet. If something isn't working, mention me and say what.");
     }
@@ -415,8 +415,10 @@ pub fn services(all: &[Service], running: &[Outage], names_owners: bool) -> Mess
             Some(outage) => {
                 line.extend([said(": "), written(outage.content.title.clone()), said(" ("), strong(&outage.key)]);
                 line.push(said(format!(", {})", phase(outage.phase))));
-                if let Some(next) = outage.content.next_at {
-                    line.extend([said(" · next news "), Span::At(next)]);
+                match outage.content.next_at {
+                    Some(next) if next > now => line.extend([said(" · next news "), Span::At(next)]),
+                    Some(_) => line.push(said(" · news is due")),
+                    None => {}
                 }
             }
         }
