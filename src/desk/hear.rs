@@ -92,7 +92,7 @@ pub enum Heard<'e> {
     /// An agent writes a command in words; something in it is missing or wrong.
     Misspelt(&'e Said, &'static Spec, Vec<Fault>),
     /// Somebody who is no agent writes a command for agents, and something in it is missing or wrong. The ticket is the
-    /// one of the place, if it has one.
+    /// one on whose requester's side the place is, or the only one that may be meant in a direct conversation.
     NotAllowed(&'e Said, Option<Box<Ticket>>),
     /// A command that names no ticket, in a place that tells none. It may mean one of these tickets of the author.
     WhichTicket(&'e Said, &'static Spec, Vec<Ticket>),
@@ -323,8 +323,9 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, may_continue: 
                     act_data::read(tx, desk, &meaning, on.as_ref(), (&said.author.who, Some(&said.place))).await?;
                 return Ok(Heard::Command(said, Box::new(Command { meaning, on, home, data })));
             }
-            // Faulty commands are explained to agents only. Anybody else is told that only the desk can do that, and if the
-            // place tells which ticket is meant, their words go on its record.
+            // Faulty commands are explained to agents only. Anybody else who gives a faulty command on a ticket is told
+            // that only the desk can do that, and if the place tells which ticket is meant, their words go on its
+            // record. Their other faulty commands are handled as plain words.
             Meant::Malformed(spec) if desk.is_agent(&said.author) => {
                 return Ok(Heard::Misspelt(said, spec, Vec::new()));
             }

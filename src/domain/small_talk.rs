@@ -108,8 +108,8 @@ const SATISFIED: &[&str] = &[
     "alright",
 ];
 
-/// Whether a text says only that nothing more is needed: thanks, "works now", a thumb up. A text with a question mark
-/// never does.
+/// Whether a text says only that nothing more is needed: thanks, "works now", or nothing but emoji and punctuation. A
+/// text with a question mark never does.
 #[must_use]
 pub fn is_satisfied(text: &str, mentions: &[Person]) -> bool {
     if text.contains('?') {

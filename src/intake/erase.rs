@@ -1,8 +1,8 @@
 //! Erasing people: from the record, from effects that wait, and from messages that the bot has posted.
 //!
 //! Tickets are erased one after another, a few in each transaction, so that the desk works on meanwhile. An erasure
-//! that was interrupted is completed by repeating it. Messages that show the words are removed by the outbox, like
-//! after any deletion.
+//! that was interrupted is completed by repeating it. The outbox removes the bot's messages that show the words, or
+//! renders them anew without the words.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -214,7 +214,8 @@ async fn ticket(
     if !erased.is_any() && did == Did::Erased {
         return Ok(Tally::default());
     }
-    // If a line was being delivered while a merge moved its words, the line is on record for the former ticket.
+    // A merge moves records and standing messages to the other ticket. If a line was being delivered meanwhile, its
+    // standing message still names the ticket that its words were moved from.
     for message in &erased.gone {
         let elsewhere = standing::showing(tx, message).await?;
         standing.extend(elsewhere.into_iter().filter(|one| one.about != Subject::from(id)));
@@ -359,8 +360,8 @@ async fn newest(store: &Arc<dyn Store>) -> Result<i64, StoreError> {
     Ok(tickets::record::page(&mut *store.reader().await?, None, 1).await?.first().map_or(0, |ticket| ticket.id.0))
 }
 
-/// Returns the token that ends all aliases of one person. It is the same for all of their accounts, and cannot be
-/// guessed without the salt.
+/// Returns the token that stands at the end of each alias of one person. It is the same for all of their accounts, and
+/// cannot be guessed without the salt.
 fn token(salt: i64, accounts: &[PersonRef]) -> String {
     let first = accounts.iter().min().map(ToString::to_string).unwrap_or_default();
     let hash = Sha256::new().chain_update(salt.to_be_bytes()).chain_update(first).finalize();

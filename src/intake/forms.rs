@@ -33,10 +33,10 @@ impl Intake {
         super::acts().find(|spec| spec.command.is_some_and(|command| command.opens_form) && spec.name == words)
     }
 
-    /// Returns the form to open for a button, and the page that comes next. The form is prefilled from the record if
-    /// that can be read within half a second. `None` if the act has no form, or if the initial values are needed and
-    /// cannot be read: the button is then handled like any other. Nothing is written. Rights are decided when the form
-    /// is submitted.
+    /// Returns the form to open for a button or command, and the number of the page to fill in (from 0). The form is
+    /// prefilled from the record if that can be read within half a second. `None` if the act has no form, if the person
+    /// clearly may not do the act, or if the initial values are needed and cannot be read: the event is then handled
+    /// without a form. Nothing is written. Rights are decided again when the form is submitted.
     pub async fn form(&self, spec: &Spec, does: &ActRef, given: &Given, actor: &Person) -> Option<(Form, u8)> {
         // A person without the right is told so before they fill in anything.
         if let May::Has(right) = spec.may
@@ -66,7 +66,8 @@ impl Intake {
         Form::of(spec, does, &self.with_dates(initial, actor)).map(|form| (form, 0))
     }
 
-    /// Whether this person may do an act of a requester on a ticket. `None` if the ticket cannot be read.
+    /// Whether this person may do an act of a requester on a ticket. `None` if the ticket cannot be read. If the ticket
+    /// has another uid than the tag, the result is `true`: the submission is checked in any case.
     async fn is_allowed(&self, may: May, tag: &TicketTag, actor: &Person) -> Option<bool> {
         let mut reader = self.inner.store.reader().await.ok()?;
         let ticket = desk::tickets::record::by_key(&mut *reader, &tag.key).await.ok()??;

@@ -3,7 +3,7 @@
 //! A platform that is away refuses every call. Trying every effect would cost many calls and show nothing new. The
 //! breaker opens on evidence that the platform, not one message, is at fault. While open it lets one probe through from
 //! time to time: the oldest waiting effect of the most urgent lane. Meanwhile no effect is given up, and no try counts
-//! as a failure of its effect. The first delivery that the platform answers in its own words closes the breaker.
+//! as a failure of its effect. The first delivery that the platform itself answers (and no proxy) closes the breaker.
 //!
 //! A probe may be refused for its own content (for example by a firewall). So where the probe itself may be at fault,
 //! every second probe is the next effect in line: if that effect is delivered, the platform is there.
@@ -82,7 +82,7 @@ impl Breaker {
         }
     }
 
-    /// Notes that the platform answered a delivery in its own words. If it was away, returns since when.
+    /// Notes that the platform itself answered a delivery. If the breaker was open, returns since when.
     pub fn answered(&mut self) -> Option<Timestamp> {
         self.failures = 0;
         self.open.take().map(|open| open.since)

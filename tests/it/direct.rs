@@ -1,4 +1,5 @@
-//! Direct conversations, which may hold several requests of one person: to which request words and commands belong.
+//! To which request words and commands belong: in a direct conversation, which may hold several requests of one person,
+//! and in a channel or thread.
 
 use std::time::Duration;
 

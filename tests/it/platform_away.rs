@@ -24,7 +24,7 @@ fn absences() -> Vec<(&'static str, Absence)> {
         ("503", between(503, "")),
         ("a blocking proxy", between(403, "<html>blocked</html>")),
         ("a page that is not there", between(404, "{}")),
-        ("a bad request of somebody's", between(400, "<h1>Bad Request</h1>")),
+        ("a proxy's bad request", between(400, "<h1>Bad Request</h1>")),
         ("a login page", between(200, "<html>please sign in</html>")),
     ]
 }
@@ -152,7 +152,7 @@ async fn while_it_is_away_one_look_is_taken_now_and_then_whatever_waits() {
         let before = desk.tries(platform);
         desk.wait_out(platform, HOUR).await;
         let tries = desk.tries(platform) - before;
-        assert!((1..260).contains(&tries), "{platform}: {tries} tries in an hour for 120 messages that wait");
+        assert!((1..260).contains(&tries), "{platform}: {tries} tries in an hour while 40 requests wait");
         world.inject(Fault::Return);
         desk.settle_until("all is said", HOUR, || said(&world, "mia", "sales").len() == 40).await;
         desk.settle().await;
@@ -172,7 +172,7 @@ async fn a_revoked_token_is_waited_out_and_told_on_the_other_platform() {
         // An agent on the other platform goes on.
         let at = Spot::channel("random");
         other.command("mia", &at, &as_typed(&other, "reply IT-1001 try the one next door")).await.expect("given");
-        // Wait for the private answer to the agent before the clock moves, since it cannot be given later.
+        // Wait for the private answer to the agent before the clock moves: within the hour, the token for it runs out.
         patiently("the agent is answered", async {
             while desk.last_private(&other, "mia").is_empty() {
                 tokio::task::yield_now().await;

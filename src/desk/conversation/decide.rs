@@ -166,8 +166,9 @@ pub(in crate::desk) fn deleted(
     }
 }
 
-/// Whether the ticket's title was taken from this message: an edit or deletion then changes the title too. The texts
-/// are compared only if the ticket does not know its message, since other people may write the same words.
+/// Whether the ticket's title was taken from this message: an edit or deletion then changes the title too. If the
+/// ticket stores no message as the source of its title (`titled_by`), the message counts as the source if the requester
+/// wrote it and its words give the same title.
 fn makes_title(plan: &Plan<'_>, record: &Record, ticket: &Ticket) -> bool {
     match &ticket.titled_by {
         Some(message) => record.message.as_ref() == Some(message),
@@ -345,8 +346,8 @@ fn recorded_on(mut plan: Plan<'_>, said: &Said, ticket: &Ticket, is_reply_enough
             plan.update_activity(ticket, after, said.at);
         }
         Voice::Requester | Voice::Agent | Voice::Third | Voice::Note | Voice::Before => {
-            // Thanks on a cancelled ticket do not count as activity, so that the words after them are still answered as
-            // the first ones after the cancellation (see below).
+            // Thanks or a refused command on a cancelled ticket do not count as activity, so that the words after them
+            // are still answered as the first ones after the cancellation (see below).
             let is_thanks = is_reply_enough && matches!(ticket.status, Status::Cancelled { .. });
             plan.update_activity(ticket, after, if is_thanks { ticket.active_at } else { said.at });
         }
@@ -406,8 +407,9 @@ pub(in crate::desk) fn new_words(desk: &Desk, said: &Said, new: &NewWords) -> De
         return plan.end(Outcome::Skipped);
     }
     if let Some(ticket) = &new.direct {
-        // Words right after a request, or long after the last word about it, may be another request, so they are joined:
-        // their author can then separate them.
+        // Words right after a request, or some time after the last word about it, may be another request, so they are
+        // joined: their author can then separate them. If several tickets of the conversation are open, the time is the
+        // window of a burst, else `LULL`.
         let is_burst = new.burst.as_ref().is_some_and(|burst| burst.id == ticket.id);
         let lull_since = said.at.checked_sub(LULL).unwrap_or(Timestamp::MIN);
         let quiet_since = if new.is_one_of_several { desk.rules.burst_since(said.at) } else { lull_since };

@@ -18,7 +18,7 @@ use crate::domain::words::{cut, first_name, shorten};
 pub enum Joined {
     /// They came right after the request.
     Burst,
-    /// They came in the request's direct conversation, long after the last word about it.
+    /// They came in the request's direct conversation, some time after the last activity on it.
     Later,
 }
 
@@ -209,7 +209,8 @@ pub fn nothing_to_see(ticket: &Ticket) -> Message {
     ))
 }
 
-/// Answers small talk. In a channel, the bot hears the next words only if they mention it.
+/// Answers small talk. In a channel, the answer asks for another mention: without one, the bot takes up the next words
+/// only if they stand in the thread of the small talk or reply to it.
 #[must_use]
 pub fn small_talk(kind: SmallTalk, is_direct: bool) -> Message {
     Message::said(match (kind, is_direct) {

@@ -90,7 +90,7 @@ pub async fn concerned(
 }
 
 /// Reads the ids of the tickets above `above` and up to `up_to`, oldest first, that are closed or cancelled, had their
-/// last activity before `then`, and have not been erased for that reason since.
+/// last activity before `then`, and were not erased because of their age (`expired`) after that activity.
 ///
 /// # Errors
 /// If the database is away.
@@ -104,8 +104,8 @@ pub async fn expired(
 }
 
 /// Erases the people of `erasure` from a ticket, from its records and audit entries, and from the effects about it that
-/// wait. Conflicts if an effect that may show their words is being delivered, or has had a try with an unknown outcome:
-/// its message may stand on the platform.
+/// wait. Conflicts if an effect that may show their words is being delivered, or is pending after a try with an unknown
+/// outcome: its message may stand on the platform.
 ///
 /// # Errors
 /// If the database is away.

@@ -8,8 +8,8 @@ use crate::store::row::{Row, json, ms};
 use crate::store::statement::texts;
 use crate::store::{Ask, Statement, StoreError, Text, Tx, statement};
 
-/// Selects the columns that [`ticket`] reads: from `tickets`, or with a `WITH` clause, more columns and a `FROM`
-/// clause.
+/// Makes the text of a query for the columns that [`ticket`] reads. The short form takes what follows `FROM tickets`.
+/// The long form takes a `WITH` clause, further columns, and what follows `FROM`.
 macro_rules! tickets {
     ($rest:literal) => {
         tickets!("", "", concat!("tickets ", $rest))
@@ -82,7 +82,7 @@ texts! {
          answered_at_ms = $8, active_at_ms = $9, follows = $10, merged_into = $11, version = $12 \
          WHERE id = $1 AND version = $12 - 1"
     );
-    /// Updates the same parts of a ticket that was opened, resolved or ended, and its `stage`.
+    /// Updates the same parts of a ticket that was reopened, resolved or ended, and its `stage`.
     UPDATE_STAGE = Text::both(
         "UPDATE tickets SET title = $2, status = $3, status_json = $4, assignee = $5, assignee_json = $6, priority = $7, \
          answered_at_ms = $8, active_at_ms = $9, follows = $10, merged_into = $11, version = $12, stage = $13 \

@@ -32,7 +32,8 @@ pub enum Where {
     TicketThread,
     /// In a mention in the thread under a card.
     CardThread,
-    /// Anywhere else. A command to a ticket must name it by its key, or consist of its name alone, like "cancel".
+    /// Anywhere else. A command to a ticket must name the ticket's key. Only a requester's command without arguments
+    /// may be its name alone, like "cancel".
     Elsewhere,
 }
 
