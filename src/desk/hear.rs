@@ -353,8 +353,9 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, may_continue: 
     }
 }
 
-/// Reads the tickets that a command without a key may mean. In a direct conversation, these are the author's open tickets
-/// there, or if none is open, the resolved one that was last active. Elsewhere, they are all open tickets of the author.
+/// Reads the tickets that a command without a key may mean. In a direct conversation, these are the author's open
+/// tickets there, or if none is open, the resolved one that was last active. Elsewhere, they are all open tickets of
+/// the author.
 async fn maybe_meant(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<Vec<Ticket>, StoreError> {
     let by = desk.roster.accounts(&said.author.who);
     if !said.place.is_direct() {

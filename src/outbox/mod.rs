@@ -447,7 +447,7 @@ impl Dispatcher {
         self.store.settle(effect, &self.worker, held, self.clock.now()).await.map(drop)
     }
 
-    /// Notes that the platform answered in its own words, which closes the breaker.
+    /// Notes that the platform itself answered, and no proxy, which closes the breaker.
     fn platform_answered(&self, now: Timestamp) {
         if let Some(since) = self.knowledge().breaker.answered() {
             let platform = self.platform.name();

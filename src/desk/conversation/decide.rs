@@ -69,8 +69,8 @@ pub(in crate::desk) fn ask(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _
     plan.end(Outcome::Done(None))
 }
 
-/// Refuses a `/desk` command that the bot does not know. Its words are stored as the draft of a request, since people try
-/// to ask for help this way.
+/// Refuses a `/desk` command that the bot does not know. Its words are stored as the draft of a request, since people
+/// try to ask for help this way.
 pub(in crate::desk) fn unknown_command(plan: Plan<'_>, actor: &Actor<'_>, words: &str) -> Decision {
     let spec = &tickets::acts::ASK.spec;
     let given = Given::from([("text".to_owned(), Value::text(words))]);
@@ -447,8 +447,8 @@ pub(in crate::desk) fn new_words(desk: &Desk, said: &Said, new: &NewWords) -> De
     plan.end(Outcome::Opened(ticket.key))
 }
 
-/// After this long without activity on the only open ticket of a direct conversation, words there may be about something
-/// else.
+/// After this long without activity on the only open ticket of a direct conversation, words there may be about
+/// something else.
 const LULL: SignedDuration = SignedDuration::from_mins(10);
 
 /// Joins words to a ticket that their author has opened in this place. In a channel, answers to these words do not

@@ -99,8 +99,8 @@ pub fn no_key() -> Message {
     Message::said("That isn't a key. A key looks like IT-1042, and you'll find it in my answer to the request.")
 }
 
-/// Lists the commands of a group, such as "guard", for somebody who has written its name alone or with a word that names
-/// none of them. `agent`: also those of agents. `None`: the first of these words names no group for this person.
+/// Lists the commands of a group, such as "guard", for somebody who has written its name alone or with a word that
+/// names none of them. `agent`: also those of agents. `None`: the first of these words names no group for this person.
 #[must_use]
 pub fn commands_of_group(words: &str, agent: bool) -> Option<Message> {
     let group = words.split_whitespace().next()?.to_lowercase();

@@ -39,8 +39,8 @@ texts! {
     );
     /// Selects tickets with a lower id, newest first.
     TICKETS = Text::both(tickets!("WHERE id < $1 ORDER BY id DESC LIMIT $2"));
-    /// Selects the newest open ticket of an account in a channel that no agent has answered. `stage <> 'over'` repeats the
-    /// condition of the index `tickets_live`, so that the database can use it.
+    /// Selects the newest open ticket of an account in a channel that no agent has answered. `stage <> 'over'` repeats
+    /// the condition of the index `tickets_live`, so that the database can use it.
     BURST = Text::both(
         tickets!(
         "WITH v (n, requester, platform, tenant, channel, since_ms, until_ms) AS (VALUES (0, $1, $2, $3, $4, \
@@ -52,8 +52,8 @@ texts! {
          AND t.answered_at_ms IS NULL AND t.merged_into IS NULL ORDER BY t.opened_at_ms DESC, t.id DESC LIMIT 1)"
     )
     );
-    /// Selects the open ticket of a direct conversation that was last active, or if there is none, the resolved one. (The
-    /// stage `open` sorts before `resolved`.)
+    /// Selects the open ticket of a direct conversation that was last active, or if there is none, the resolved one.
+    /// (The stage `open` sorts before `resolved`.)
     LATEST_DIRECT = Text::both(
         tickets!(
         "WHERE private = 1 AND origin_platform = $1 AND origin_tenant = $2 AND origin_channel = $3 \
@@ -75,8 +75,8 @@ texts! {
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
          $23, $24, $25, $26)"
     );
-    /// Updates the parts of a ticket that change while it is worked on, except `stage`: naming a column, changed or not,
-    /// makes SQLite write the indexes of the column.
+    /// Updates the parts of a ticket that change while it is worked on, except `stage`: naming a column, changed or
+    /// not, makes SQLite write the indexes of the column.
     UPDATE_TICKET = Text::both(
         "UPDATE tickets SET title = $2, status = $3, status_json = $4, assignee = $5, assignee_json = $6, priority = $7, \
          answered_at_ms = $8, active_at_ms = $9, follows = $10, merged_into = $11, version = $12 \

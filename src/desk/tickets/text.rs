@@ -186,8 +186,8 @@ pub fn cancelled(ticket: &Ticket) -> Message {
     Message::said(format!("{} is cancelled, as you asked. Changed your mind?", ticket.key)).with([ask_again(ticket)])
 }
 
-/// Tells the requester that an agent saw nothing to do, and cancelled the request. In a direct conversation, words would
-/// begin another request.
+/// Tells the requester that an agent saw nothing to do, and cancelled the request. In a direct conversation, words
+/// would begin another request.
 #[must_use]
 pub fn no_request(ticket: &Ticket, by: &Person) -> Message {
     let further = if ticket.is_private() { "Press the button:" } else { "Just write here." };
