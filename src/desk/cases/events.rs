@@ -117,7 +117,7 @@ fn deliveries_that_end() {
         a reply that cannot be delivered: recorded IT-1007 · record note «on my way» · audit: reply not delivered by Mia · under the cards: “Not delivered: Jeff's direct messages are closed. Please reach Jeff ano…” · tell Mia: “Not delivered: Jeff's direct messages are closed. Please reach Jeff ano…”
         a reply to a place that is gone: recorded IT-1007 · record note «on my way» · audit: reply not delivered by Mia · under the cards: “Not delivered: the channel where it was asked is gone. I've kept it and…” · tell Mia: “Not delivered: the channel where it was asked is gone. I've kept it and…”
         how it stands: ignored
-        how it stands, which cannot be told: recorded IT-1007 · audit: not told by the clock · under the cards: “I couldn't send them my last update: Jeff's direct messages are closed.…”
+        how it stands, which cannot be told: recorded IT-1007 · audit: not told by the clock · under the cards: “Jeff hasn't got my last update: Jeff's direct messages are closed. Plea…”
     "#]].assert_eq(&table.0);
 }
 

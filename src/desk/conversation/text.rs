@@ -316,7 +316,10 @@ pub fn reply_sent(by: &Person, to: &Person, text: &str) -> Message {
 /// the bot.
 #[must_use]
 pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>) -> Message {
-    let mut line = vec![said(if text.is_some() { "Not delivered: " } else { "I couldn't send them my last update: " })];
+    let mut line = match text {
+        Some(_) => vec![said("Not delivered: ")],
+        None => vec![quoted(first_name(&ticket.requester)), said(" hasn't got my last update: ")],
+    };
     match reason {
         Undeliverable::DirectClosed => {
             line.extend([quoted(first_name(&ticket.requester)), said("'s direct messages are closed.")]);

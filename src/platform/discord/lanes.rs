@@ -533,7 +533,7 @@ impl Worker {
             if !self.pause(&mut wait).await {
                 tracing::warn!(
                     key = event.key.as_str(),
-                    "an event was not handled before the stop; it is read again at the next start"
+                    "an event was not handled before the stop: a message is read at the next start, a reaction is lost"
                 );
                 return false;
             }

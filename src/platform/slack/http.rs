@@ -71,7 +71,9 @@ struct Door {
 /// Counts and logs a request whose body exceeds [`UNDER_WAY_BYTES`]. Returns its status.
 fn full() -> StatusCode {
     metrics::door_refusal(PlatformName::Slack, "full");
-    tracing::warn!("a request at the port is refused: too much is under way at once; Slack sends it again");
+    tracing::warn!(
+        "a request at the port is refused: too much is under way at once; Slack repeats it, or tells its person"
+    );
     StatusCode::SERVICE_UNAVAILABLE
 }
 

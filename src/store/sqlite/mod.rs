@@ -123,7 +123,7 @@ impl SqliteStore {
         if !unsure.is_empty() {
             tracing::info!(
                 effects = unsure.len(),
-                "deliveries were interrupted; each is looked for before it is repeated"
+                "deliveries were interrupted: they are taken over, and messages are looked for before they are sent"
             );
         }
         Self::start(path, clock, conn, options, Some(owner))
