@@ -233,10 +233,7 @@ impl<'f> Plan<'f> {
     pub(in crate::desk) fn join(&mut self, ticket: &Ticket, said: &Said, words: &Words, why: Joined) {
         self.record_as(ticket, &said.author, Voice::Requester, words, true);
         self.audit(ticket, Did::Joined, Vec::new());
-        self.effect(
-            Some(ticket.id),
-            SilentAct::React { message: said.message.clone(), sign: Sign::Joined, is_on: true },
-        );
+        self.sign_as_joined(ticket, said);
         self.whisper(
             Some(ticket),
             &said.author.who,
@@ -244,6 +241,12 @@ impl<'f> Plan<'f> {
             None,
             conversation::text::joined(ticket, &said.message, &words.text, why),
         );
+    }
+
+    /// Puts the sign on a message that its words are on the ticket, which its author sees at once.
+    pub(in crate::desk) fn sign_as_joined(&mut self, ticket: &Ticket, said: &Said) {
+        let sign = SilentAct::React { message: said.message.clone(), sign: Sign::Joined, is_on: true };
+        self.effect(Some(ticket.id), sign);
     }
 
     fn record_as(&mut self, ticket: &Ticket, author: &Person, voice: Voice, words: &Words, joined: bool) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deskbell::sandbox::Spot;
 
-use crate::harness::{on_both, see};
+use crate::harness::on_both;
 use crate::looks::ReadRecord as _;
 
 const LONG: Duration = Duration::from_secs(2 * 3600);
@@ -64,9 +64,8 @@ async fn a_command_that_names_nothing_opens_no_request_in_a_channel() {
 #[tokio::test]
 async fn whoever_mentions_the_desk_in_somebodys_thread_learns_where_the_words_went() {
     on_both(async |desk, world| {
-        desk.ask(world, "jeff", "@desk the printer is jammed").await;
-        let sales = see(world, "jeff").channels.into_iter().find(|channel| channel.name == "sales").expect("a channel");
-        let thread = Spot::thread("sales", &sales.messages[0].id);
+        let asked = desk.ask(world, "jeff", "@desk the printer is jammed").await;
+        let thread = Spot::thread("sales", &asked.id);
         desk.say(world, "sam", &thread, "@desk my screen is dark, too").await;
         let told = desk.last_private(world, "sam");
         assert!(told.starts_with("I've added that to Jeff's request IT-1001, so the desk sees it."), "{told}");
@@ -121,10 +120,8 @@ async fn words_belong_to_the_open_request_though_another_was_resolved_since() {
 #[tokio::test]
 async fn a_requesters_command_of_the_desk_is_on_record_and_changes_nothing() {
     on_both(async |desk, world| {
-        desk.ask(world, "jeff", "@desk the printer is jammed").await;
-        let sales = see(world, "jeff").channels.into_iter().find(|channel| channel.name == "sales").expect("a channel");
-        let root = sales.messages[0].id.clone();
-        let thread = Spot::thread("sales", &root);
+        let asked = desk.ask(world, "jeff", "@desk the printer is jammed").await;
+        let thread = Spot::thread("sales", &asked.id);
         desk.say(world, "jeff", &thread, "@desk resolve").await;
         let told = desk.last_private(world, "jeff");
         assert!(told.starts_with("Only the desk can do that, so I've added your words to IT-1001."), "{told}");
@@ -141,10 +138,9 @@ async fn a_requesters_command_of_the_desk_is_on_record_and_changes_nothing() {
 #[tokio::test]
 async fn words_open_a_request_again_that_an_agent_took_for_none() {
     on_both(async |desk, world| {
-        desk.ask(world, "jeff", "@desk the printer is jammed").await;
+        let asked = desk.ask(world, "jeff", "@desk the printer is jammed").await;
         desk.press(world, "mia", "desk-triage", "Not a request").await;
-        let sales = see(world, "jeff").channels.into_iter().find(|channel| channel.name == "sales").expect("a channel");
-        let thread = Spot::thread("sales", &sales.messages[0].id);
+        let thread = Spot::thread("sales", &asked.id);
         let status = async || desk.store().tickets(None, 10).await.expect("tickets").remove(0).status.name();
         desk.say(world, "jeff", &thread, "thanks").await;
         desk.say(world, "sam", &thread, "mine, too").await;
@@ -158,10 +154,9 @@ async fn words_open_a_request_again_that_an_agent_took_for_none() {
 #[tokio::test]
 async fn whoever_writes_on_a_cancelled_request_learns_once_that_nobody_works_on_it() {
     on_both(async |desk, world| {
-        desk.ask(world, "jeff", "@desk the printer is jammed").await;
+        let asked = desk.ask(world, "jeff", "@desk the printer is jammed").await;
         desk.press(world, "jeff", "sales", "Cancel").await;
-        let sales = see(world, "jeff").channels.into_iter().find(|channel| channel.name == "sales").expect("a channel");
-        let thread = Spot::thread("sales", &sales.messages[0].id);
+        let thread = Spot::thread("sales", &asked.id);
         desk.say(world, "jeff", &thread, "thanks").await;
         assert!(!desk.last_private(world, "jeff").contains("nobody is working"), "{}: thanks", world.platform());
         desk.pass(LONG).await;

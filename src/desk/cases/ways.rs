@@ -145,7 +145,7 @@ fn what_means_nothing() {
         a button of an act that is gone: refused · tell Sam: “That button is out of date. Please write to me instead, or see /desk he…”
         a button without what it should carry: refused · tell Mia: “That button is out of date. Please write to me instead, or see /desk he…”
         a command without words: done · tell Sam: “How to reach the desk ⏎ • Mention me and say what's wrong ("@desk the p…”
-        a command that is none: done · draft, page 0 · tell Sam: “I don't know that command. /desk requests lists what you've asked for,…” [Ask the desk]
+        a command that is none: refused · draft, page 0 · tell Sam: “I don't know that command. /desk requests lists what you've asked for,…” [Ask the desk]
         a command that is not complete: refused · tell Mia: “Almost there: write it as "/desk resolve IT-1042 how it was solved". /d…”
         a command that is not complete, by somebody else: refused · tell Sam: “Sorry, only the desk can do that; /desk help shows what you can do.”
         a group of commands: refused · tell Sam: “Almost there. There is: /desk guard me off. /desk help says more.”

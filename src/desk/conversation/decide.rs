@@ -7,19 +7,17 @@ use super::text::{self, Joined};
 use crate::desk::acts::{self, Actor};
 use crate::desk::conversation::state::{Record, Side, SkippedMention, Voice};
 use crate::desk::decision::{Change, Decision};
-use crate::desk::drafts::decide::go_on;
-use crate::desk::drafts::state::Draft;
+use crate::desk::drafts::decide::keep_values;
 use crate::desk::hear::{ActData, Command, Desk, NewWords};
-use crate::desk::meant::{Target, Unfinished};
 use crate::desk::plan::{Plan, Words, full_text, origin_of};
 use crate::desk::tickets::state::{CancelReason, Status, Ticket};
 use crate::desk::{help, knowledge, tickets};
 use crate::domain::act::{ActRef, Args, Fault, Given, On, Spec, Value};
 use crate::domain::audit::Did;
-use crate::domain::effect::{Awaited, EffectKind, Sign, SilentAct, Undeliverable};
+use crate::domain::effect::{Awaited, EffectKind, SilentAct, Undeliverable};
 use crate::domain::event::{DedupeKey, DeliverySettled, DirectRequest, Said, TimerKind, Way};
 use crate::domain::ids::{MessageRef, Person, PingId, Place};
-use crate::domain::message::{Control, Message};
+use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::plain::one_line;
 use crate::domain::small_talk::{is_satisfied, small_talk};
@@ -71,11 +69,16 @@ pub(in crate::desk) fn ask(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _
 
 /// Refuses a `/desk` command that the bot does not know. Its words are stored as the draft of a request, since people
 /// try to ask for help this way.
-pub(in crate::desk) fn unknown_command(plan: Plan<'_>, actor: &Actor<'_>, words: &str) -> Decision {
-    let spec = &tickets::acts::ASK.spec;
+pub(in crate::desk) fn unknown_command(mut plan: Plan<'_>, actor: &Actor<'_>, words: &str) -> Decision {
+    let does = keep_request(&mut plan, actor.person, words);
+    acts::answer(&mut plan, actor, text::unknown_command(does));
+    plan.end(Outcome::Refused)
+}
+
+/// Stores words as the draft of a request. Returns the act for the button that opens the form with them.
+fn keep_request(plan: &mut Plan<'_>, person: &Person, words: &str) -> ActRef {
     let given = Given::from([("text".to_owned(), Value::text(words))]);
-    let unfinished = Unfinished { spec, target: Target::default(), does: ActRef::bare(spec.act()), given, page: 0 };
-    go_on(plan, actor, &unfinished, text::unknown_command)
+    keep_values(plan, person, &ActRef::bare(tickets::acts::ASK.spec.act()), given)
 }
 
 /// Decides about the result of opening a direct conversation for a request: opens the ticket, or tells the person who
@@ -356,13 +359,11 @@ fn recorded_on(mut plan: Plan<'_>, said: &Said, ticket: &Ticket, is_reply_enough
         knowledge::decide::escalate(&mut plan, ticket);
     }
     if said.mentions_bot && voice == Voice::Third && !is_reply_enough {
-        let ask = ask_button(&mut plan, said, &words.text);
-        let told = text::added_for_another(ticket).with([ask]);
+        let ask = keep_request(&mut plan, &said.author, &words.text);
+        let told = text::added_for_another(ticket, ask);
         plan.whisper(Some(ticket), &said.author.who, Some(&said.place), None, told);
     } else if (said.mentions_bot || said.place.is_direct()) && voice != Voice::Agent {
-        // The author sees at once that the words were heard.
-        let sign = SilentAct::React { message: said.message.clone(), sign: Sign::Joined, is_on: true };
-        plan.effect(Some(ticket.id), sign);
+        plan.sign_as_joined(ticket, said);
     }
     // Only the first words after the cancellation are answered: people may go on talking in the thread.
     if voice == Voice::Requester
@@ -382,16 +383,6 @@ fn recorded_on(mut plan: Plan<'_>, said: &Said, ticket: &Ticket, is_reply_enough
 /// Whether words of the requester reopen the ticket: it is resolved, or an agent saw no request in it.
 const fn is_reopened_by_words(ticket: &Ticket) -> bool {
     matches!(ticket.status, Status::Resolved { .. } | Status::Cancelled { why: CancelReason::NotARequest, .. })
-}
-
-/// Stores words as the draft of a request of their author, and returns the button that opens the form with them.
-fn ask_button(plan: &mut Plan<'_>, said: &Said, words: &str) -> Control {
-    let spec = &tickets::acts::ASK.spec;
-    let (id, who, at) = (plan.desk.next.draft.clone(), said.author.who.clone(), plan.desk.now);
-    let given = Given::from([("text".to_owned(), Value::text(words))]);
-    let does = ActRef { draft: Some(id.clone()), ..ActRef::bare(spec.act()) };
-    plan.change(Change::KeepDraft(Box::new(Draft { id, who, does: does.clone(), given, page: 0, at })));
-    Control::button("Ask for myself", does)
 }
 
 /// Decides about words to the desk in a place that belongs to no ticket.

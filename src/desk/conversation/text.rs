@@ -7,7 +7,7 @@ use crate::desk::tickets::state::Ticket;
 use crate::desk::tickets::text::{requesters_controls, title};
 use crate::domain::act::{ActRef, Spec};
 use crate::domain::effect::Undeliverable;
-use crate::domain::ids::{DraftId, MessageRef, Person, PersonRef, TicketKey};
+use crate::domain::ids::{MessageRef, Person, PersonRef, TicketKey};
 use crate::domain::limits;
 use crate::domain::message::{Control, Line, Message, Span, Style, max_chars_of, quoted, said, strong};
 use crate::domain::small_talk::SmallTalk;
@@ -58,15 +58,17 @@ pub fn is_for_the_desk(ticket: &Ticket, is_requester: bool) -> Message {
     if is_requester { message.with(requesters_controls(ticket)) } else { message }
 }
 
-/// Tells a person who mentions the desk in the thread of somebody else's request where their words went.
+/// Tells a person who mentions the desk in the thread of somebody else's request where their words went. `ask` opens a
+/// form that holds them as a request.
 #[must_use]
-pub fn added_for_another(ticket: &Ticket) -> Message {
+pub fn added_for_another(ticket: &Ticket, ask: ActRef) -> Message {
     let name = quoted(first_name(&ticket.requester));
     Message::new([Line(vec![
         said("I've added that to "),
         name,
         said(format!("'s request {}, so the desk sees it. Do you need help yourself? Press the button:", ticket.key)),
     ])])
+    .with([Control::button("Ask for myself", ask)])
 }
 
 /// Asks which ticket a command means that names none. It may be one of these open tickets of its author.
@@ -185,8 +187,7 @@ pub fn reply(by: &Person, text: &str) -> Message {
 
 /// Refuses an unknown command. The button opens a form that holds its words as a request.
 #[must_use]
-pub fn unknown_command(does: &ActRef, draft: &DraftId) -> Message {
-    let does = ActRef { draft: Some(draft.clone()), ..does.clone() };
+pub fn unknown_command(does: ActRef) -> Message {
     Message::said(
         "I don't know that command. /desk requests lists what you've asked for, and /desk help shows the rest. Is it something \
          you need? Press the button: your words are in the form already.",

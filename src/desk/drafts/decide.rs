@@ -6,8 +6,8 @@ use crate::desk::acts::{Actor, admit, answer, refuse};
 use crate::desk::decision::{Change, Decision};
 use crate::desk::meant::Unfinished;
 use crate::desk::plan::Plan;
-use crate::domain::act::{ActRef, Value};
-use crate::domain::ids::DraftId;
+use crate::domain::act::{ActRef, Given, Value};
+use crate::domain::ids::{DraftId, Person};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 
@@ -44,8 +44,13 @@ pub(in crate::desk) fn refuse_to_correct(mut plan: Plan<'_>, actor: &Actor<'_>, 
 /// `None`: the actor sent no form.
 pub(in crate::desk) fn keep(plan: &mut Plan<'_>, actor: &Actor<'_>) -> Option<ActRef> {
     let (does, given) = actor.filled_in?;
-    let (id, at, who) = (plan.desk.next.draft.clone(), plan.desk.now, actor.person.who.clone());
+    Some(keep_values(plan, actor.person, does, given.clone()))
+}
+
+/// Stores values as the draft of a form of this person, for an hour. Returns the act for the button that opens the form.
+pub(in crate::desk) fn keep_values(plan: &mut Plan<'_>, person: &Person, does: &ActRef, given: Given) -> ActRef {
+    let (id, at, who) = (plan.desk.next.draft.clone(), plan.desk.now, person.who.clone());
     let does = ActRef { draft: Some(id.clone()), ..does.clone() };
-    plan.change(Change::KeepDraft(Box::new(Draft { id, who, does: does.clone(), given: given.clone(), page: 0, at })));
-    Some(does)
+    plan.change(Change::KeepDraft(Box::new(Draft { id, who, does: does.clone(), given, page: 0, at })));
+    does
 }
